@@ -1,0 +1,45 @@
+"""What can go wrong, one class a failure; each message names the bad value and what to do about it."""
+
+
+class DeepPoseError(Exception):
+    """Base of every error that a user can mend; the command line prints it without a traceback."""
+
+
+class ParamsError(DeepPoseError):
+    """params.yaml holds an unknown key or a value that is not allowed."""
+
+
+class MissingArchiveError(DeepPoseError):
+    """An archive is neither in the mirror folder nor to be had from its published address."""
+
+
+class ArchiveError(DeepPoseError):
+    """An archive is cut short, lacks a member, or its contents are not the published ones."""
+
+
+class AnnotationError(DeepPoseError):
+    """The labels of a set are not in the published layout."""
+
+
+class ImageError(DeepPoseError):
+    """An image is missing or can't be decoded."""
+
+
+class PredictionsError(DeepPoseError):
+    """A predictions file does not fit the set that it is scored on."""
+
+
+class GeometryError(DeepPoseError):
+    """A box without area, or arrays whose shapes don't belong together."""
+
+
+class DiskFullError(DeepPoseError):
+    """No space was left while an output was written; the old output, if any, still stands."""
+
+
+class NotFiniteError(DeepPoseError):
+    """A loss became NaN or infinite."""
+
+
+class DeviceError(DeepPoseError):
+    """The accelerator that the params ask for is not there."""

@@ -1,0 +1,174 @@
+"""params.yaml as typed, frozen objects; an unknown key or a value that is not allowed stops at once."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from deeppose.errors import ParamsError
+from deeppose.skeleton import SKELETONS
+
+PositiveInt = Annotated[int, Field(gt=0)]
+PositiveFloat = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Labels = Literal["oc", "pc"]
+
+CASCADE_STAGES_IN_DVC_YAML = 3
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Device(_Section):
+    """Where a network runs, in Lightning Fabric's words."""
+
+    accelerator: Literal["cpu", "cuda", "auto"]
+    devices: PositiveInt
+    precision: Literal["32-true", "16-mixed", "bf16-mixed"]
+
+
+class Network(_Section):
+    """ψ (§3.1): which regressor, and its size."""
+
+    name: Literal["alexnet"]
+    input: Annotated[int, Field(ge=48, description="side of the square crop, pixels")]
+    width: Annotated[PositiveFloat, Field(description="share of the paper's channels")]
+    initial_weights: Literal["krizhevsky", "he"]
+    pixel_scale: Annotated[PositiveFloat, Field(description="factor on (0..255 less the mean colour)")]
+
+
+class Optimizer(_Section):
+    """Adaptive gradient updates (§3.1)."""
+
+    name: Literal["adagrad"]
+    learning_rate: PositiveFloat
+    initial_accumulator: Annotated[float, Field(ge=0)]
+    epsilon: PositiveFloat
+
+
+class Training(_Section):
+    """How one stage is trained (§3.1, §3.2)."""
+
+    steps: PositiveInt
+    batch: PositiveInt
+    optimizer: Optimizer
+    loss: Annotated[Literal["mean", "sum"], Field(description="over the examples of a batch")]
+    dropout: Annotated[float, Field(ge=0, lt=1, description="share of units dropped")]
+    translation: Annotated[
+        float, Field(ge=0, le=1, description="stage 1: largest shift of the box, in shares of its sides")
+    ]
+    keep_joints: Annotated[Share, Field(description="stage 1: share of joints a shifted box keeps")]
+    held_out_every: PositiveInt
+    checkpoint_every: PositiveInt
+
+
+class Embedded(_Section):
+    """The drawn people of `demo`."""
+
+    lsp_images: Annotated[int, Field(ge=4, multiple_of=2, description="half train, half test")]
+    extended_images: PositiveInt
+    height: Annotated[int, Field(ge=100, description="of a standing person, pixels, about")]
+    unlabelled: Annotated[float, Field(ge=0, lt=1, description="share of joints in the extended set")]
+    quality: Annotated[int, Field(ge=1, le=100, description="of the JPEG files")]
+
+
+class Profile(_Section):
+    """One way to run the paper: which data, which sizes, which machine."""
+
+    archives: Literal["embedded", "mirror"]
+    embedded: Embedded | None = None
+    device: Device
+    network: Network
+    displacement_units: Literal["pixels", "diameter"]
+    covariance: Literal["diagonal", "full"]
+    boxes_per_joint: PositiveInt
+    real_predictions: bool
+    smallest_box: Annotated[float, Field(gt=0, le=1, description="share of b0's shorter side")]
+    prediction_batch: PositiveInt
+    stage1: Training
+    stage2: Training
+    stage3: Training
+
+    def stage(self, stage: int) -> Training:
+        """How stage `stage` (from 1) is trained."""
+        training: Training = getattr(self, f"stage{stage}")
+        return training
+
+    @model_validator(mode="after")
+    def _embedded_is_described(self) -> "Profile":
+        if self.archives == "embedded" and self.embedded is None:
+            raise ValueError("archives: embedded needs a section `embedded`")
+        return self
+
+
+class Model(_Section):
+    """One cascade: its joints, the sets that train and test it."""
+
+    skeleton: str
+    train: Annotated[tuple[str, ...], Field(min_length=1, strict=False)]
+    test: Annotated[tuple[str, ...], Field(min_length=1, strict=False)]
+    labels: Labels
+    initial_box: Literal["image"]
+    sigma: PositiveFloat
+    held_out: PositiveInt
+
+    @model_validator(mode="after")
+    def _skeleton_is_known(self) -> "Model":
+        if self.skeleton not in SKELETONS:
+            raise ValueError(f"skeleton {self.skeleton!r} is none of {', '.join(SKELETONS)}")
+        return self
+
+
+class Params(_Section):
+    """The whole of params.yaml."""
+
+    profile: str
+    models: Annotated[tuple[str, ...], Field(min_length=1, strict=False)]
+    sigma: PositiveFloat | Literal["auto"]
+    cascade_stages: Annotated[int, Field(ge=1, le=CASCADE_STAGES_IN_DVC_YAML)]
+    seed: Annotated[int, Field(ge=0)]
+    threads: PositiveInt
+    workers: Annotated[int, Field(ge=0)]
+    mirror: str
+    model: dict[str, Model]
+    profiles: dict[str, Profile]
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> "Params":
+        if self.profile not in self.profiles:
+            raise ValueError(f"profile {self.profile!r} is none of {', '.join(self.profiles)}")
+        for name in self.models:
+            if name not in self.model:
+                raise ValueError(f"models names {name!r}, which is none of {', '.join(self.model)}")
+        return self
+
+    def sigma_of(self, model: str) -> float:
+        """σ of a model: the top-level number, or with `auto` the model's own."""
+        return self.model[model].sigma if self.sigma == "auto" else self.sigma
+
+
+def load_params(path: Path = Path("params.yaml")) -> Params:
+    """Read and check params.yaml.
+
+    Raises
+    ------
+    ParamsError
+        Naming every bad key, its value and what is allowed.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ParamsError(f"{path} can't be read ({error.strerror}): run this in the project's folder") from error
+    except yaml.YAMLError as error:
+        raise ParamsError(f"{path} is not valid YAML: {error}") from error
+    try:
+        return Params.model_validate(values)
+    except ValidationError as error:
+        lines = [f"{path} holds what is not allowed:"]
+        for problem in error.errors(include_url=False):
+            key = ".".join(str(part) for part in problem["loc"]) or "(the whole file)"
+            value = "" if problem["type"] in ("missing", "value_error") else f" = {problem['input']!r}"
+            lines.append(f"  {key}{value}: {problem['msg']}")
+        raise ParamsError("\n".join(lines)) from error

@@ -1,0 +1,134 @@
+"""Skeletons as data: the joints of a model, which of them mirror each other, its limbs, its diameter."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+SIDES = ("left ", "right ")
+
+
+@dataclass(frozen=True)
+class Limb:
+    """A pair of neighbouring joints; `kind` is what PCP pools left and right under, or None if PCP skips it."""
+
+    name: str
+    start: int
+    end: int
+    kind: str | None = None
+
+
+@dataclass(frozen=True)
+class Skeleton:
+    """The joints of a pose and how they hang together.
+
+    Attributes
+    ----------
+    joints
+        Names, in the order of the pose's rows; a side is written first ("left wrist").
+    limbs
+        What is drawn; those with a `kind` count for PCP (§4.1).
+    diameter
+        Pairs of joints whose distance is the pose's diameter (§4.1), tried in this order: the first pair
+        of which both are labelled decides.
+    """
+
+    name: str
+    joints: tuple[str, ...]
+    limbs: tuple[Limb, ...]
+    diameter: tuple[tuple[int, int], ...]
+
+    @cached_property
+    def mirrored(self) -> tuple[int, ...]:
+        """For each joint the index of the one that takes its place in a mirrored image."""
+        swap = {"left": "right", "right": "left"}
+        names = []
+        for joint in self.joints:
+            side, _, rest = joint.partition(" ")
+            names.append(f"{swap[side]} {rest}" if side in swap else joint)
+        return tuple(self.joints.index(name) for name in names)
+
+    @cached_property
+    def joint_kinds(self) -> dict[str, tuple[int, ...]]:
+        """Joint indices by kind, left and right pooled; keys are fit for JSON ("wrist", "head_top")."""
+        kinds: dict[str, tuple[int, ...]] = {}
+        for index, joint in enumerate(self.joints):
+            for side in SIDES:
+                joint = joint.removeprefix(side)
+            key = joint.replace(" ", "_")
+            kinds[key] = (*kinds.get(key, ()), index)
+        return kinds
+
+    @cached_property
+    def limb_kinds(self) -> dict[str, tuple[Limb, ...]]:
+        """The limbs that PCP counts, by kind, left and right pooled."""
+        kinds: dict[str, tuple[Limb, ...]] = {}
+        for limb in self.limbs:
+            if limb.kind is not None:
+                kinds[limb.kind] = (*kinds.get(limb.kind, ()), limb)
+        return kinds
+
+
+FULL_BODY = Skeleton(
+    name="full-body",
+    joints=(
+        "right ankle",
+        "right knee",
+        "right hip",
+        "left hip",
+        "left knee",
+        "left ankle",
+        "right wrist",
+        "right elbow",
+        "right shoulder",
+        "left shoulder",
+        "left elbow",
+        "left wrist",
+        "neck",
+        "head top",
+    ),
+    limbs=(
+        Limb("right lower leg", 1, 0, "leg_lower"),
+        Limb("right upper leg", 2, 1, "leg_upper"),
+        Limb("left upper leg", 3, 4, "leg_upper"),
+        Limb("left lower leg", 4, 5, "leg_lower"),
+        Limb("right lower arm", 7, 6, "arm_lower"),
+        Limb("right upper arm", 8, 7, "arm_upper"),
+        Limb("left upper arm", 9, 10, "arm_upper"),
+        Limb("left lower arm", 10, 11, "arm_lower"),
+        Limb("right side", 8, 2),
+        Limb("left side", 9, 3),
+        Limb("hips", 2, 3),
+        Limb("shoulders", 8, 9),
+        Limb("head", 12, 13),
+    ),
+    diameter=((9, 2), (8, 3)),
+)
+
+FLIC_LABELLED = Skeleton(
+    name="flic-labelled",
+    joints=(
+        "left shoulder",
+        "left elbow",
+        "left wrist",
+        "right shoulder",
+        "right elbow",
+        "right wrist",
+        "left hip",
+        "right hip",
+        "left eye",
+        "right eye",
+        "nose",
+    ),
+    limbs=(
+        Limb("left upper arm", 0, 1, "arm_upper"),
+        Limb("left lower arm", 1, 2, "arm_lower"),
+        Limb("right upper arm", 3, 4, "arm_upper"),
+        Limb("right lower arm", 4, 5, "arm_lower"),
+        Limb("left side", 0, 6),
+        Limb("right side", 3, 7),
+        Limb("shoulders", 0, 3),
+        Limb("hips", 6, 7),
+    ),
+    diameter=((0, 7), (3, 6)),
+)
+
+SKELETONS = {skeleton.name: skeleton for skeleton in (FULL_BODY, FLIC_LABELLED)}
