@@ -1,0 +1,46 @@
+"""A data set as read: names of images in an archive, and the poses that belong to them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from deeppose.geometry import Bools, Floats
+from deeppose.skeleton import Skeleton
+
+PERSON_CENTRIC = "person-centric as published"
+OBSERVER_CENTRIC = "observer-centric as published"
+OBSERVER_CENTRIC_BY_RULE = "observer-centric by the rule"
+
+
+@dataclass(frozen=True)
+class PoseSet:
+    """The labels of `n` examples with `k` joints; images stay in their archive.
+
+    Attributes
+    ----------
+    name
+        The set's name in the registry.
+    archive
+        The zip archive that holds the images.
+    members
+        Member name of each example's image, `(n,)`; two examples may share an image.
+    poses
+        `(n, k, 2)`, pixels, x = 0 the centre of the first column; NaN where unlabelled.
+    labelled
+        `(n, k)`.
+    train
+        `(n,)`, True in the training part, False in the test part.
+    labels
+        Which labels these are, in words for tables.
+    exchanged
+        What the observer-centric rule did, counts by group and fallback; empty where it was not used.
+    """
+
+    name: str
+    archive: Path
+    members: tuple[str, ...]
+    poses: Floats
+    labelled: Bools
+    train: Bools
+    skeleton: Skeleton
+    labels: str
+    exchanged: dict[str, int]
