@@ -43,3 +43,7 @@ class NotFiniteError(DeepPoseError):
 
 class DeviceError(DeepPoseError):
     """The accelerator that the params ask for is not there."""
+
+
+class WeightsError(DeepPoseError):
+    """A file of weights is missing or can't be read."""

@@ -1,0 +1,102 @@
+"""The examples of one model as two tables, images apart: one row an example, one row a joint."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from deeppose.files import atomic_path
+from deeppose.geometry import Bools, Floats
+from deeppose.skeleton import Skeleton
+
+Indices = NDArray[np.int64]
+
+PARTS = ("train", "held-out", "test")
+BOX_COLUMNS = ["box_x", "box_y", "box_width", "box_height"]
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Labelled images of one model.
+
+    Attributes
+    ----------
+    table
+        One row an example: `set`, `part` (of PARTS), `index` (0-based, in the order of the set's part),
+        `file`, `offset`, `width`, `height` (pixels), and the initial box b⁰.
+    poses
+        `(n, k, 2)`, pixels; NaN where unlabelled.
+    labelled
+        `(n, k)`.
+    """
+
+    table: pd.DataFrame
+    poses: Floats
+    labelled: Bools
+
+    @property
+    def boxes(self) -> Floats:
+        """Initial boxes b⁰, `(n, 4)`."""
+        return self.table[BOX_COLUMNS].to_numpy(np.float64)
+
+    @property
+    def widths(self) -> Indices:
+        """Image widths, `(n,)`, pixels."""
+        return self.table["width"].to_numpy(np.int64)
+
+    def rows(self, part: str, set_name: str | None = None) -> Indices:
+        """Row numbers of a part, of one set or of all, in the table's order."""
+        chosen = self.table["part"] == part
+        if set_name is not None:
+            chosen &= self.table["set"] == set_name
+        return np.flatnonzero(chosen)
+
+    def sets(self, part: str) -> list[str]:
+        """Names of the sets that have examples in a part, in the table's order."""
+        return list(dict.fromkeys(self.table.loc[self.table["part"] == part, "set"]))
+
+
+def choose_held_out(candidates: int, count: int, seed: int) -> Bools:
+    """Which training examples judge the hyper-parameters (§4.1): `(candidates,)`, `count` of them true."""
+    chosen = np.zeros(candidates, dtype=bool)
+    chosen[np.random.default_rng([seed, 50]).permutation(candidates)[:count]] = True
+    return chosen
+
+
+def write_examples(examples: Examples, table_path: Path, joints_path: Path) -> None:
+    """Write both tables as Parquet."""
+    count, joints = examples.labelled.shape
+    example, joint = np.divmod(np.arange(count * joints), joints)
+    flat = pd.DataFrame(
+        {
+            "example": example.astype(np.int32),
+            "joint": joint.astype(np.int16),
+            "x": examples.poses[..., 0].ravel(),
+            "y": examples.poses[..., 1].ravel(),
+            "labelled": examples.labelled.ravel(),
+        }
+    )
+    for frame, path in ((examples.table, table_path), (flat, joints_path)):
+        with atomic_path(path) as temporary:
+            frame.to_parquet(temporary, index=False)
+
+
+def read_examples(table_path: Path, joints_path: Path, skeleton: Skeleton) -> Examples:
+    """Read what :func:`write_examples` wrote."""
+    flat = pd.read_parquet(joints_path)
+    shape = (-1, len(skeleton.joints))
+    return Examples(
+        table=pd.read_parquet(table_path),
+        poses=flat[["x", "y"]].to_numpy(np.float64).reshape(*shape, 2),
+        labelled=flat["labelled"].to_numpy(bool).reshape(shape),
+    )
+
+
+def mean_pose(examples: Examples, rows: Indices) -> Floats:
+    """The mean normalised pose `(k, 2)` over labelled joints: the baseline that looks at no image."""
+    boxes = examples.boxes[rows][:, None]
+    normalised = (examples.poses[rows] - boxes[..., :2]) / boxes[..., 2:]
+    mean: Floats = np.nanmean(np.where(examples.labelled[rows][..., None], normalised, np.nan), axis=0)
+    return mean

@@ -1,0 +1,195 @@
+"""ψ(x; θ), the ConvNet of §3.1 and Fig. 2: from a crop to 2k numbers, the joints relative to the box."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from deeppose.errors import WeightsError
+from deeppose.files import atomic_path
+
+LRN_CHANNELS = 5
+LRN_K, LRN_ALPHA, LRN_BETA = 2.0, 1e-4, 0.75
+
+
+class LocalResponseNorm(nn.Module):
+    """Krizhevsky's normalisation: x_i / (k + α Σ x_j²)^β, the sum over 5 neighbouring channels.
+
+    The sum is not divided by 5, as the formula has it; torch's own layer divides.
+    """
+
+    def forward(self, features: Tensor) -> Tensor:
+        """`(b, c, h, w)` to the same shape."""
+        squares = functional.pad(features.square(), (0, 0, 0, 0, LRN_CHANNELS // 2, LRN_CHANNELS // 2))
+        channels = features.shape[1]
+        total = squares[:, :channels]
+        for shift in range(1, LRN_CHANNELS):
+            total = total + squares[:, shift : shift + channels]
+        # s^(−3/4) by two reciprocal roots, much cheaper than a power.
+        root = torch.rsqrt(LRN_K + LRN_ALPHA * total)
+        return features * (root * root.sqrt())
+
+
+class AlexNet(nn.Module):
+    """The network of Fig. 2: five convolutions, two fully connected layers, a linear output.
+
+    Parameters
+    ----------
+    joints
+        k; there are 2k outputs.
+    size
+        Side of the square input, pixels; 220 in the paper.
+    width
+        Share of the paper's channels and units; 1 in the paper.
+    dropout
+        Share of the units of both F layers that is dropped in training.
+    initial_weights
+        "krizhevsky": N(0, 0.01), biases 1 in the 2nd, 4th and 5th convolution and both F layers, else 0
+        (Krizhevsky et al. 2012, §5). "he": variance 2 / fan-in, biases 0, for narrow networks.
+    pixel_scale
+        Factor on the pixels (0..255) less their mean.
+    mean
+        Mean colour of the training images, RGB, 0..255; also what crops are padded with.
+    """
+
+    def __init__(
+        self,
+        joints: int,
+        *,
+        size: int,
+        width: float,
+        dropout: float,
+        initial_weights: Literal["krizhevsky", "he"],
+        pixel_scale: float,
+        mean: Sequence[float],
+    ) -> None:
+        super().__init__()
+        self.size = size
+        self.pixel_scale = pixel_scale
+        self.mean: Tensor
+        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32))
+        c1, c2, c3, c4, c5, f = (max(1, round(width * n)) for n in (96, 256, 384, 384, 256, 4096))
+        self.features = nn.Sequential(
+            # 220 → 55 with 4 pixels on each side, the division rounded down.
+            nn.Conv2d(3, c1, 11, stride=4, padding=4),
+            nn.ReLU(),
+            LocalResponseNorm(),
+            nn.MaxPool2d(3, 2),
+            nn.Conv2d(c1, c2, 5, padding=2),
+            nn.ReLU(),
+            LocalResponseNorm(),
+            nn.MaxPool2d(3, 2),
+            nn.Conv2d(c2, c3, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(c3, c4, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(c4, c5, 3, padding=1),
+            nn.ReLU(),
+            nn.MaxPool2d(3, 2),
+        )
+        side = _side_after_features(size)
+        self.regressor = nn.Sequential(
+            nn.Flatten(),
+            nn.Linear(c5 * side * side, f),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Linear(f, f),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Linear(f, 2 * joints),
+        )
+        self._initialise(initial_weights)
+
+    def _initialise(self, initial_weights: Literal["krizhevsky", "he"]) -> None:
+        layers = [m for m in self.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+        for number, layer in enumerate(layers, start=1):
+            assert layer.bias is not None
+            if initial_weights == "krizhevsky":
+                nn.init.normal_(layer.weight, std=0.01)
+                nn.init.constant_(layer.bias, 1.0 if number in (2, 4, 5, 6, 7) else 0.0)
+            else:
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+                nn.init.zeros_(layer.bias)
+        if initial_weights == "he":
+            # The outputs lie in [−½, ½]: start near the box's centre.
+            nn.init.normal_(layers[-1].weight, std=0.001)
+
+    def forward(self, crops: Tensor) -> Tensor:
+        """ψ(x; θ).
+
+        Parameters
+        ----------
+        crops
+            `(b, size, size, 3)` uint8, RGB.
+
+        Returns
+        -------
+        `(b, k, 2)`, normalised coordinates (Eq. 1).
+        """
+        inputs = (crops.to(self.mean.dtype) - self.mean) * self.pixel_scale
+        outputs: Tensor = self.regressor(self.features(inputs.permute(0, 3, 1, 2)))
+        return outputs.unflatten(1, (-1, 2))
+
+    @property
+    def padding(self) -> tuple[int, int, int]:
+        """The mean colour in whole levels: what lies outside the image."""
+        red, green, blue = (round(float(value)) for value in self.mean)
+        return red, green, blue
+
+
+def _side_after_features(size: int) -> int:
+    side = (size + 8 - 11) // 4 + 1
+    for _ in range(3):
+        side = (side - 3) // 2 + 1
+    return side
+
+
+def parameter_count(network: nn.Module) -> int:
+    """How many numbers are learned; the paper says about 40 million, its own architecture has 58.4."""
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def save_network(network: nn.Module, description: dict[str, Any], path: Path) -> None:
+    """Write weights as safetensors.
+
+    Parameters
+    ----------
+    description
+        Goes with the weights; its key "network" holds what :func:`build_network` takes.
+    """
+    state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+    metadata = {"description": json.dumps(description, sort_keys=True)}
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(safetensors.torch.save(state, metadata=metadata))
+
+
+def load_network(path: Path) -> tuple[AlexNet, dict[str, Any]]:
+    """Read what :func:`save_network` wrote, the network in evaluation mode.
+
+    Raises
+    ------
+    WeightsError
+        If there is no such file or it is cut short.
+    """
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            description = json.loads(file.metadata()["description"])
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+    except FileNotFoundError as error:
+        raise WeightsError(f"{path} is not there: `dvc repro` trains it") from error
+    except (safetensors.SafetensorError, TypeError, KeyError) as error:
+        raise WeightsError(f"{path} is no file of our weights or is cut short ({error}): remove it, `dvc repro`") from error
+    network = build_network(**description["network"])
+    network.load_state_dict(state)
+    return network.eval(), description
+
+
+def build_network(name: str, **sizes: Any) -> AlexNet:  # noqa: ANN401 - each network has its own sizes
+    """A network with fresh weights by its name in params.yaml; `sizes` are its constructor's."""
+    return {"alexnet": AlexNet}[name](**sizes)
