@@ -45,7 +45,7 @@ def read_flic(archive: Path) -> PoseSet:
         archive=archive,
         members=members,
         poses=poses,
-        labelled=~np.isnan(poses).any(axis=-1),
+        labelled=~np.isnan(poses[..., 0]),
         train=_train(examples, where),
         skeleton=FLIC_LABELLED,
         labels=OBSERVER_CENTRIC,

@@ -1,0 +1,64 @@
+"""Whether an archive is the published one, a known other packing or an unknown one, and rightly filled."""
+
+import hashlib
+from pathlib import Path
+
+from deeppose.datasets.registry import Entry
+from deeppose.datasets.zips import open_archive, read_member
+from deeppose.errors import ArchiveError
+from deeppose.files import sha256
+
+PUBLISHED = "published archive"
+KNOWN = "known other packing"
+UNKNOWN = "unknown packing"
+
+
+def classify(entry: Entry, archive_sha256: str) -> str:
+    """Which packing an archive is, in words that begin with PUBLISHED, KNOWN or UNKNOWN."""
+    if archive_sha256 == entry.published_sha256:
+        return PUBLISHED
+    for packing in entry.repacked:
+        if archive_sha256 == packing.sha256:
+            return f"{KNOWN}: {packing.description}"
+    return UNKNOWN
+
+
+def check_contents(entry: Entry, archive: Path) -> None:
+    """Check that a real archive holds the published labels, and all of them, however it was packed.
+
+    Raises
+    ------
+    ArchiveError
+        If the labels' checksum is not the known one, or examples or images are missing.
+    AnnotationError
+        If the labels are not laid out as published.
+    """
+    found = _annotations_sha256(entry, archive)
+    if entry.annotations_sha256 not in (None, found):
+        raise ArchiveError(
+            f"{archive}: the contents are not those of {entry.title}: {entry.annotations or 'the file'} has "
+            f"sha256 {found}, published is {entry.annotations_sha256}; get it from {entry.page}"
+        )
+    if entry.read is None:
+        return
+    pose_set = entry.read(archive)
+    expected = entry.counts
+    counts = {
+        "examples": (len(pose_set.poses), expected.examples),
+        "training examples": (int(pose_set.train.sum()), expected.train),
+        "test examples": (int((~pose_set.train).sum()), expected.test),
+        "images": (len(set(pose_set.members)), expected.images),
+    }
+    wrong = [f"{have} {what} for {want}" for what, (have, want) in counts.items() if have != want]
+    if wrong:
+        raise ArchiveError(
+            f"{archive}: the contents are not those of {entry.title}: {', '.join(wrong)}; get it "
+            f"from {entry.page}"
+        )
+
+
+def _annotations_sha256(entry: Entry, archive: Path) -> str:
+    if entry.annotations is None:
+        return sha256(archive)
+    with open_archive(archive) as opened:
+        return hashlib.sha256(read_member(opened, entry.annotations)).hexdigest()
