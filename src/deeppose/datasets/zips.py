@@ -52,6 +52,19 @@ def read_member(archive: zipfile.ZipFile, member: str) -> bytes:
         ) from error
 
 
+def verify_archive(path: Path) -> None:
+    """Read every member once and compare it with its own checksum.
+
+    Raises
+    ------
+    ArchiveError
+        If the archive is cut short or a member is damaged.
+    """
+    with open_archive(path) as archive:
+        for member in archive.namelist():
+            read_member(archive, member)
+
+
 def read_image(archive: zipfile.ZipFile, member: str) -> NDArray[np.uint8]:
     """Decode one image: `(height, width, 3)`, RGB, rows and columns as stored.
 
