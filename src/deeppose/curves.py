@@ -1,0 +1,171 @@
+"""Detection rate against distance (the paper's Figures 4 and 5) and the course of training."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import PercentFormatter
+
+from deeppose.files import atomic_path
+from deeppose.metrics import pdj
+from deeppose.skeleton import Skeleton
+from deeppose.style import BASELINE, JOINT_LINES, PREDICTOR_LINES, new_figure, styled
+from deeppose.tables import matrix, of_set, predictors
+
+STEPS_PER_DIAMETER = 100
+LIMB_JOINTS = {"Arms": ("elbow", "wrist"), "Legs": ("knee", "ankle")}
+HELD_OUT = "held_out_pdj@0.2"
+
+_DOTTED: dict[str, Any] = {"linestyle": ":", "linewidth": 1.2, "markerfacecolor": "white", "markersize": 3}
+_DISTANCE = "Normalised distance to true joint (pose diameters)"
+_RATE = "Detection rate"
+
+
+def pdj_curves(
+    joint_errors: pd.DataFrame, skeleton: Skeleton, set_name: str, end: float = 0.5
+) -> pd.DataFrame:
+    """PDJ (§4.1) of each joint, left and right pooled, at the distances 0, 0.01, … `end`.
+
+    Parameters
+    ----------
+    joint_errors
+        Columns set, predictor, example, joint, error: multiples of the true pose's diameter.
+    end
+        Largest distance, in the same unit.
+
+    Returns
+    -------
+    Columns predictor, joint (a kind: "wrist"), t, rate (0 to 1). A joint that a predictor doesn't predict,
+    or that is labelled nowhere, has no rows.
+
+    Raises
+    ------
+    PredictionsError
+        If `joint_errors` has nothing of that set.
+    """
+    errors = of_set(joint_errors, set_name)
+    thresholds = np.arange(round(end * STEPS_PER_DIAMETER) + 1) / STEPS_PER_DIAMETER
+    pieces = []
+    for predictor in predictors(errors):
+        distances = matrix(errors, predictor, "joint", skeleton.joints, "error")
+        rates = pd.DataFrame([pdj(distances, skeleton, t) for t in thresholds], dtype=np.float64)
+        rates.insert(0, "t", thresholds)
+        long = rates.melt(id_vars="t", var_name="joint", value_name="rate").dropna()
+        long.insert(0, "predictor", predictor)
+        pieces.append(long)
+    return pd.concat(pieces, ignore_index=True)[["predictor", "joint", "t", "rate"]]
+
+
+def write_curves(curves: pd.DataFrame, target: Path) -> None:
+    """Write what :func:`pdj_curves` gave as CSV, for `dvc plots` and other programs."""
+    with atomic_path(target) as temporary:
+        curves.to_csv(temporary, index=False, lineterminator="\n", float_format="%.6g")
+
+
+@styled
+def limbs_figure(curves: pd.DataFrame, predictor: str, title: str, caption: str = "") -> Figure:
+    """Figure 4: one predictor's curves for the joints of the arms and of the legs, the mean pose dotted.
+
+    A skeleton without legs gets the arms' panel alone.
+
+    Parameters
+    ----------
+    curves
+        From :func:`pdj_curves`.
+    predictor
+        Whose curves are solid: the last stage.
+    """
+    known = set(curves["joint"])
+    shown = {limbs: joints for limbs, joints in LIMB_JOINTS.items() if known.intersection(joints)}
+    figure = new_figure(1.4 + 3.5 * len(shown), 3.7, title, caption)
+    panels = figure.subplots(1, len(shown), sharey=True, squeeze=False)[0]
+    for axes, (limbs, joints) in zip(panels, shown.items(), strict=True):
+        for joint in joints:
+            line = JOINT_LINES[joint]
+            _curve(axes, curves, predictor, joint, markevery=10, **line)
+            _curve(axes, curves, BASELINE, joint, markevery=(5, 10), **{**line, **_DOTTED})
+        axes.set_title(limbs)
+        _finish(axes, curves)
+        axes.set_xlabel(_DISTANCE)
+    panels[0].set_ylabel(_RATE)
+    handles = [Line2D([], [], label=joint, **line) for joint, line in JOINT_LINES.items() if joint in known]
+    handles.append(Line2D([], [], color="0.3", label=predictor))
+    handles.append(Line2D([], [], color="0.3", label=BASELINE, **_DOTTED))
+    figure.legend(handles=handles, loc="outside right center")
+    return figure
+
+
+@styled
+def stages_figure(curves: pd.DataFrame, joints: Sequence[str], title: str, caption: str = "") -> Figure:
+    """Figure 5: a panel for each joint, in it a line for each stage and one for the mean pose.
+
+    Parameters
+    ----------
+    curves
+        From :func:`pdj_curves`.
+    joints
+        Joint kinds, two panels in a row.
+    """
+    rows = (len(joints) + 1) // 2
+    figure = new_figure(8.4, 0.9 + 2.9 * rows, title, caption)
+    panels = figure.subplots(rows, 2, sharex=True, sharey=True, squeeze=False).ravel()
+    for axes, joint in zip(panels, joints, strict=False):
+        for predictor in predictors(curves):
+            _curve(axes, curves, predictor, joint, label=predictor, **PREDICTOR_LINES[predictor])
+        axes.set_title(joint.replace("_", " ").capitalize())
+        _finish(axes, curves)
+    for axes in panels[len(joints) :]:
+        axes.remove()
+    for axes in panels[: len(joints)][-2:]:
+        axes.set_xlabel(_DISTANCE)
+        axes.tick_params(labelbottom=True)
+    for axes in panels[: len(joints) : 2]:
+        axes.set_ylabel(_RATE)
+    figure.legend(handles=panels[0].get_lines(), loc="outside right center")
+    return figure
+
+
+@styled
+def training_figure(logs: Mapping[str, pd.DataFrame], title: str, caption: str = "") -> Figure:
+    """The loss (Eq. 4, 8; logarithmic) and the held-out PDJ at 0.2 against the step, a line for each stage.
+
+    Parameters
+    ----------
+    logs
+        By stage ("stage 1"): columns step, loss, held_out_pdj@0.2; a row may lack one of the two.
+    """
+    figure = new_figure(8.4, 3.4, title, caption)
+    losses, held_out = figure.subplots(1, 2)
+    for stage, log in logs.items():
+        line = PREDICTOR_LINES[stage]
+        loss = log.dropna(subset=["loss"])
+        losses.plot(loss["step"], loss["loss"], label=stage, **{**line, "linewidth": 1.2})
+        judged = log.dropna(subset=[HELD_OUT])
+        held_out.plot(judged["step"], judged[HELD_OUT], label=stage, marker="o", markersize=2.5, **line)
+    losses.set_yscale("log")
+    losses.set_ylabel("Training loss")
+    held_out.set_ylabel("Held-out PDJ at 0.2, all joints")
+    held_out.set_ylim(0, 1)
+    held_out.yaxis.set_major_formatter(PercentFormatter(xmax=1))
+    for axes in (losses, held_out):
+        axes.set_xlabel("Step")
+        axes.set_xlim(left=0)
+    figure.legend(handles=held_out.get_lines(), loc="outside right center")
+    return figure
+
+
+def _curve(axes: Axes, curves: pd.DataFrame, predictor: str, joint: str, **line: object) -> None:
+    rows = curves[(curves["predictor"] == predictor) & (curves["joint"] == joint)]
+    if not rows.empty:
+        axes.plot(rows["t"], rows["rate"], **line)  # type: ignore[arg-type]
+
+
+def _finish(axes: Axes, curves: pd.DataFrame) -> None:
+    axes.set_xlim(0, curves["t"].max())
+    axes.set_ylim(0, 1)
+    axes.yaxis.set_major_formatter(PercentFormatter(xmax=1))

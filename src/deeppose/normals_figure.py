@@ -1,0 +1,102 @@
+"""The Normals of the simulated displacements (§3.2) drawn over what they were fitted to."""
+
+import math
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Ellipse
+from matplotlib.ticker import MaxNLocator
+
+from deeppose.geometry import Floats
+from deeppose.skeleton import Skeleton
+from deeppose.style import new_figure, styled
+
+MOST_POINTS = 2000
+
+_COLUMNS = 5
+_POINTS = "#7fb2dd"
+_FIT = "#b3261e"
+
+
+@styled
+def normals_figure(
+    displacements: pd.DataFrame, normals: pd.DataFrame, unit: str, skeleton: Skeleton, title: str
+) -> Figure:
+    """A panel for each joint: observed displacements, the fitted Normal's mean, its 1σ and 2σ ellipses.
+
+    Parameters
+    ----------
+    displacements
+        Columns joint (index), dx, dy: prediction less truth. Of more than `MOST_POINTS` of a joint every
+        n-th is drawn, n the smallest that keeps to that number.
+    normals
+        Columns joint, mean_x, mean_y, var_x, var_y, cov_xy.
+    unit
+        Of the displacements: "pixels" or "pose diameters".
+    """
+    rows = math.ceil((len(skeleton.joints) + 1) / _COLUMNS)
+    caption = (
+        f"All panels have the same axes; points beyond them are counted in the corner. "
+        f"Of more than {MOST_POINTS} points of a joint every n-th is drawn."
+    )
+    figure = new_figure(1.75 * _COLUMNS + 0.5, 1.9 * rows + 1.2, title, caption)
+    panels = figure.subplots(rows, _COLUMNS, sharex=True, sharey=True, squeeze=False).ravel()
+    fitted = normals.set_index("joint").loc[list(range(len(skeleton.joints)))]
+    means = fitted[["mean_x", "mean_y"]].to_numpy()
+    variances = fitted[["var_x", "var_y"]].to_numpy()
+    covariances = fitted[["var_x", "cov_xy", "cov_xy", "var_y"]].to_numpy().reshape(-1, 2, 2)
+    reach = 1.05 * float((np.abs(means) + 3 * np.sqrt(variances)).max())
+    for joint, axes in enumerate(panels[: len(skeleton.joints)]):
+        observed = displacements.loc[displacements["joint"] == joint, ["dx", "dy"]].to_numpy()
+        _joint_panel(axes, observed, means[joint], covariances[joint], reach)
+        axes.set_title(skeleton.joints[joint], fontsize=9)
+    for axes in panels[len(skeleton.joints) :]:
+        axes.set_axis_off()
+    for index, axes in enumerate(panels[: len(skeleton.joints)]):
+        if index // _COLUMNS == rows - 1:
+            axes.set_xlabel(f"Δx ({unit})")
+        if index % _COLUMNS == 0:
+            axes.set_ylabel(f"Δy ({unit})")
+    _legend(panels[-1])
+    return figure
+
+
+def _joint_panel(axes: Axes, observed: Floats, mean: Floats, covariance: Floats, reach: float) -> None:
+    drawn = observed[:: max(1, math.ceil(len(observed) / MOST_POINTS))]
+    axes.scatter(drawn[:, 0], drawn[:, 1], s=3, c=_POINTS, alpha=0.5, linewidths=0, rasterized=True)
+    variances, directions = np.linalg.eigh(covariance)
+    sides = 2 * np.sqrt(np.maximum(variances, 0))
+    angle = math.degrees(math.atan2(directions[1, 0], directions[0, 0]))
+    centre = (float(mean[0]), float(mean[1]))
+    for sigmas, line in ((1, "-"), (2, "--")):
+        width, height = sigmas * sides
+        axes.add_patch(
+            Ellipse(centre, width, height, angle=angle, fill=False, edgecolor=_FIT, linestyle=line)
+        )
+    axes.plot(*centre, marker="+", color=_FIT, markersize=7)
+    axes.axhline(0, color="0.6", linewidth=0.6, zorder=0)
+    axes.axvline(0, color="0.6", linewidth=0.6, zorder=0)
+    axes.set_xlim(-reach, reach)
+    # Downwards, as in the image.
+    axes.set_ylim(reach, -reach)
+    axes.set_aspect("equal")
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.yaxis.set_major_locator(MaxNLocator(5))
+    beyond = int((np.abs(observed) > reach).any(axis=1).sum())
+    if beyond:
+        axes.text(
+            0.97, 0.03, f"{beyond} beyond", transform=axes.transAxes, ha="right", va="bottom", fontsize=8
+        )
+
+
+def _legend(axes: Axes) -> None:
+    handles = [
+        Line2D([], [], marker="o", linestyle="", color=_POINTS, markersize=3, label="observed"),
+        Line2D([], [], marker="+", linestyle="", color=_FIT, markersize=7, label="mean"),
+        Line2D([], [], color=_FIT, linestyle="-", linewidth=1, label="1σ"),
+        Line2D([], [], color=_FIT, linestyle="--", linewidth=1, label="2σ"),
+    ]
+    axes.legend(handles=handles, loc="center", title="predicted − true")

@@ -1,0 +1,233 @@
+"""Poses drawn on their images: the paper's Figures 6, 8 and 9."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
+from numpy.typing import NDArray
+
+from deeppose.errors import PredictionsError
+from deeppose.geometry import Floats
+from deeppose.skeleton import Skeleton
+from deeppose.style import LIMB_COLOURS, PREDICTED_COLOUR, TRUE_COLOUR, new_figure, styled
+from deeppose.tables import of_set
+
+Image = NDArray[np.uint8]
+
+# How far beyond its image a pose is still shown, in shares of the image's longer side.
+_MARGIN = 0.2
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which examples a sheet shows: by rule, so that nobody picks the good ones.
+
+    Attributes
+    ----------
+    examples
+        Their numbers, from the best to the worst.
+    quantiles
+        Where each stands among all examples by its mean joint error, 0 to 1.
+    errors
+        That mean joint error, in diameters of the true pose.
+    rule
+        The rule in words, for the caption.
+    """
+
+    examples: tuple[int, ...]
+    quantiles: tuple[float, ...]
+    errors: tuple[float, ...]
+    rule: str
+
+
+def choose_examples(joint_errors: pd.DataFrame, set_name: str, predictor: str, count: int) -> Choice:
+    """Evenly spaced quantiles of the mean joint error: the middles of `count` equal parts of all examples.
+
+    Parameters
+    ----------
+    joint_errors
+        Columns set, predictor, example, joint, error; an example whose joints all don't count is passed over.
+
+    Raises
+    ------
+    PredictionsError
+        If `joint_errors` has nothing of that set, or nothing that counts of that predictor.
+    """
+    rows = of_set(joint_errors, set_name)
+    means = rows[rows["predictor"] == predictor].groupby("example")["error"].mean().dropna()
+    if means.empty:
+        raise PredictionsError(
+            f"no joint of {predictor!r} counts on the set {set_name!r}: there is nothing to choose images by"
+        )
+    means = means.sort_values(kind="stable")
+    count = min(count, len(means))
+    quantiles = (np.arange(count) + 0.5) / count
+    picked = means.iloc[np.floor(quantiles * len(means)).astype(int)]
+    rule = (
+        f"Images chosen by rule: the middles of {count} equal parts of the {len(means)} test images, "
+        f"ordered by the mean joint error of {predictor} (in diameters of the true pose), best first. "
+        f"Beside each image: its place in that order, and its error."
+    )
+    return Choice(
+        tuple(int(example) for example in picked.index),
+        tuple(quantiles.tolist()),
+        tuple(picked.tolist()),
+        rule,
+    )
+
+
+@styled
+def stages_sheet(
+    images: Sequence[Image],
+    truth: Floats,
+    poses_by_stage: Mapping[str, Floats],
+    skeleton: Skeleton,
+    choice: Choice,
+    title: str,
+) -> Figure:
+    """Figure 6: predicted (red) and true (green) poses, a row for each example, a column for each stage.
+
+    Parameters
+    ----------
+    images
+        The chosen examples' images, each `(height, width, 3)`.
+    truth
+        Their true poses, `(n, k, 2)` pixels; NaN where unlabelled.
+    poses_by_stage
+        By stage ("stage 1") their predictions, `(n, k, 2)` pixels.
+    """
+    widest = max(image.shape[1] / image.shape[0] for image in images)
+    height = 2.1
+    width = max(len(poses_by_stage) * height * min(max(widest, 0.7), 1.4) + 1.5, 5.0)
+    figure = new_figure(width, len(images) * height + 1.1, title, choice.rule)
+    panels = figure.subplots(len(images), len(poses_by_stage), squeeze=False)
+    for row, image in enumerate(images):
+        shown = [truth[row], *(poses[row] for poses in poses_by_stage.values())]
+        for axes, (stage, poses) in zip(panels[row], poses_by_stage.items(), strict=True):
+            _show(axes, image, shown)
+            _draw_plain(axes, truth[row], skeleton, TRUE_COLOUR, "black")
+            _draw_plain(axes, poses[row], skeleton, PREDICTED_COLOUR, "white")
+            if row == 0:
+                axes.set_title(stage.capitalize())
+        panels[row, 0].set_ylabel(_standing(choice, row))
+    handles = [
+        Line2D([], [], color=colour, linewidth=2, path_effects=[withStroke(linewidth=3.4, foreground=casing)])
+        for colour, casing in ((PREDICTED_COLOUR, "0.6"), (TRUE_COLOUR, "black"))
+    ]
+    figure.legend(handles, ["predicted", "true"], loc="outside right center", handlelength=1.8)
+    figure.align_ylabels(panels[:, 0])
+    return figure
+
+
+@styled
+def stick_sheet(
+    images: Sequence[Image], poses: Floats, skeleton: Skeleton, choice: Choice, title: str, columns: int = 6
+) -> Figure:
+    """Figures 8 and 9: predicted poses as stick figures; a limb has the same colour in all images.
+
+    Parameters
+    ----------
+    images
+        The chosen examples' images, each `(height, width, 3)`.
+    poses
+        Their predictions, `(n, k, 2)` pixels.
+    """
+    rows = math.ceil(len(images) / columns)
+    figure = new_figure(columns * 1.5 + 1.5, rows * 2.15 + 0.9, title, choice.rule)
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    for index, axes in enumerate(panels):
+        if index >= len(images):
+            axes.set_axis_off()
+            continue
+        _show(axes, images[index], [poses[index]])
+        _draw_sticks(axes, poses[index], skeleton)
+        axes.set_xlabel(_standing(choice, index), fontsize=8, labelpad=2)
+    _limb_legend(figure, skeleton)
+    return figure
+
+
+@styled
+def draw_predictions(image: Image, poses_by_stage: Mapping[str, Floats], skeleton: Skeleton) -> Figure:
+    """One image with the stick figure of each stage, side by side.
+
+    Parameters
+    ----------
+    image
+        `(height, width, 3)`.
+    poses_by_stage
+        By stage ("stage 1") the prediction, `(k, 2)` pixels.
+    """
+    aspect = image.shape[1] / image.shape[0]
+    height = 4.2 if aspect < 1 else 3.2
+    width = max(height * aspect * len(poses_by_stage) + 1.9, 5.0)
+    figure = new_figure(width, height + 0.7, "Predicted pose after each stage")
+    panels = figure.subplots(1, len(poses_by_stage), squeeze=False)[0]
+    for axes, (stage, pose) in zip(panels, poses_by_stage.items(), strict=True):
+        _show(axes, image, list(poses_by_stage.values()))
+        _draw_sticks(axes, pose, skeleton)
+        axes.set_title(stage.capitalize())
+    _limb_legend(figure, skeleton)
+    return figure
+
+
+def _standing(choice: Choice, index: int) -> str:
+    return f"{choice.quantiles[index]:.1%}: {choice.errors[index]:.2f} diam."
+
+
+def _show(axes: Axes, image: Image, poses: Sequence[Floats]) -> None:
+    height, width = image.shape[:2]
+    axes.imshow(image, interpolation="bicubic")
+    axes.grid(visible=False)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.spines[:].set_visible(False)
+    points = np.concatenate([pose.reshape(-1, 2) for pose in poses])
+    points = points[np.isfinite(points).all(axis=-1)]
+    reach = _MARGIN * max(width, height)
+    corners = np.array([[-0.5, -0.5], [width - 0.5, height - 0.5]])
+    # A pose that left its image must not look as if it had a limb less.
+    beyond = np.clip(np.concatenate([points, corners]), corners[0] - reach, corners[1] + reach)
+    (left, top), (right, bottom) = beyond.min(axis=0), beyond.max(axis=0)
+    axes.set_xlim(left, right)
+    axes.set_ylim(bottom, top)
+
+
+def _segments(pose: Floats, skeleton: Skeleton) -> tuple[list[Floats], list[str]]:
+    drawn = [limb for limb in skeleton.limbs if np.isfinite(pose[[limb.start, limb.end]]).all()]
+    return [pose[[limb.start, limb.end]] for limb in drawn], [limb.name for limb in drawn]
+
+
+def _draw_plain(axes: Axes, pose: Floats, skeleton: Skeleton, colour: str, casing: str) -> None:
+    segments, _ = _segments(pose, skeleton)
+    effects = [withStroke(linewidth=3.2, foreground=casing)]
+    axes.add_collection(
+        LineCollection(segments, colors=colour, linewidths=1.8, path_effects=effects, capstyle="round"),
+        autolim=False,
+    )
+
+
+def _draw_sticks(axes: Axes, pose: Floats, skeleton: Skeleton) -> None:
+    segments, names = _segments(pose, skeleton)
+    colours = [LIMB_COLOURS[name] for name in names]
+    effects = [withStroke(linewidth=4.2, foreground="black")]
+    axes.add_collection(
+        LineCollection(segments, colors=colours, linewidths=2.6, path_effects=effects, capstyle="round"),
+        autolim=False,
+    )
+    axes.scatter(pose[:, 0], pose[:, 1], s=9, c="white", edgecolors="black", linewidths=0.7, zorder=3)
+
+
+def _limb_legend(figure: Figure, skeleton: Skeleton) -> None:
+    effects = [withStroke(linewidth=4, foreground="black")]
+    handles = [
+        Line2D([], [], color=LIMB_COLOURS[limb.name], linewidth=2.6, path_effects=effects, label=limb.name)
+        for limb in skeleton.limbs
+    ]
+    figure.legend(handles=handles, loc="outside right center", handlelength=1.8)

@@ -1,0 +1,115 @@
+"""How every figure looks, and saving that gives the same bytes in each run."""
+
+import functools
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import matplotlib.style
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+from deeppose.files import atomic_path
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+PNG_DPI = 150
+
+# Colours are told apart in grey by their lightness, and lines by dashes and markers as well.
+JOINT_LINES: dict[str, dict[str, Any]] = {
+    "elbow": {"color": "#123a70", "marker": "o"},
+    "wrist": {"color": "#e8892b", "marker": "s"},
+    "knee": {"color": "#5b1a62", "marker": "^"},
+    "ankle": {"color": "#2fa88a", "marker": "D"},
+}
+BASELINE = "mean pose"
+PREDICTOR_LINES: dict[str, dict[str, Any]] = {
+    "stage 1": {"color": "#7fb2dd", "linestyle": (0, (5, 1.5)), "linewidth": 1.6},
+    "stage 2": {"color": "#d1603d", "linestyle": (0, (7, 1.5, 1.5, 1.5)), "linewidth": 1.6},
+    "stage 3": {"color": "#0b2545", "linestyle": "-", "linewidth": 1.8},
+    BASELINE: {"color": "0.45", "linestyle": ":", "linewidth": 1.1},
+}
+
+# Right is warm and left is cool; a lower limb is lighter than the upper one it hangs on.
+LIMB_COLOURS = {
+    "right upper arm": "#d7191c",
+    "right lower arm": "#ff8a65",
+    "right upper leg": "#c06a00",
+    "right lower leg": "#ffd21f",
+    "left upper arm": "#1552b8",
+    "left lower arm": "#4fc3f7",
+    "left upper leg": "#00784a",
+    "left lower leg": "#7be07f",
+    "right side": "#f3cdbf",
+    "left side": "#c3d5ee",
+    "shoulders": "#ffffff",
+    "hips": "#bdbdbd",
+    "head": "#c77dff",
+}
+PREDICTED_COLOUR = "#d01c1f"
+TRUE_COLOUR = "#5cf25c"
+
+_LOOK: dict[str, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.labelsize": 9,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "legend.fontsize": 8,
+    "legend.title_fontsize": 8,
+    "legend.frameon": False,
+    "legend.handlelength": 3.2,
+    "figure.titlesize": 11,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "0.88",
+    "grid.linewidth": 0.6,
+    "lines.linewidth": 1.6,
+    "lines.markersize": 4,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "deeppose",
+}
+
+
+def styled(function: Callable[P, R]) -> Callable[P, R]:
+    """Run `function` under the project's look, whatever matplotlibrc the user has."""
+
+    @functools.wraps(function)
+    def under_our_look(*args: P.args, **kwargs: P.kwargs) -> R:
+        with matplotlib.style.context(_LOOK, after_reset=True):
+            return function(*args, **kwargs)
+
+    return under_our_look
+
+
+def new_figure(width: float, height: float, title: str, caption: str = "") -> Figure:
+    """A figure of `width` × `height` inches with a title above and a wrapped caption below."""
+    figure = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(wspace=0.05, hspace=0.03))
+    figure.suptitle("\n".join(textwrap.wrap(title, int(width * 12.5))), fontsize=11)
+    if caption:
+        figure.supxlabel("\n".join(textwrap.wrap(caption, int(width * 16.5))), fontsize=8, color="0.25")
+    return figure
+
+
+def save_plot(figure: Figure, folder: Path, name: str) -> None:
+    """Write `name`.png and `name`.svg into `folder`; the same figure gives the same bytes."""
+    _save(figure, folder / f"{name}.png", "png")
+    _save(figure, folder / f"{name}.svg", "svg")
+
+
+def save_photos(figure: Figure, folder: Path, name: str) -> None:
+    """Write `name`.png into `folder`; photographs gain nothing by being wrapped into an SVG."""
+    _save(figure, folder / f"{name}.png", "png")
+
+
+@styled
+def _save(figure: Figure, target: Path, kind: str) -> None:
+    # The writers would put the date and matplotlib's version into the file.
+    metadata = {"Software": None} if kind == "png" else {"Date": None, "Creator": None}
+    with atomic_path(target) as temporary:
+        figure.savefig(temporary, format=kind, dpi=PNG_DPI, metadata=metadata)
