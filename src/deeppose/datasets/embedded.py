@@ -1,4 +1,4 @@
-"""The embedded data: drawn people in the published layouts of LSP and LSP extended, as a download leaves them."""
+"""The embedded data: drawn people, in the published archives' layouts of LSP and LSP extended."""
 
 import io
 import zipfile
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import scipy.io
 import skimage.data
+from scipy.io import savemat  # type: ignore[import-untyped]
 from tqdm import tqdm
 
 from deeppose.datasets.drawing import Drawing, Image, draw
@@ -18,7 +18,7 @@ from deeppose.params import Embedded
 
 # photographs that come inside scikit-image's wheel: nothing is downloaded for them
 TEXTURES = (
-    "brick", "camera", "chelsea", "coffee", "coins", "grass", "gravel", "hubble_deep_field", "moon", "rocket",
+    "brick", "camera", "clock", "coffee", "grass", "gravel", "hubble_deep_field", "moon", "retina", "rocket",
 )  # fmt: skip
 LARGEST_TEXTURE = 320
 
@@ -30,7 +30,7 @@ MAT_HEADER = b"MATLAB 5.0 MAT-file, drawn for the demo of DeepPose".ljust(116)
 README = """{title}
 
 People drawn by a program, to try the pipeline on: no photograph of a person is in here. The layout is that
-of the published archive of the same name, the numbers made of it are comparable with nobody's.
+of the published archive of the same name; numbers made of it are comparable with nobody's.
 
 joints.mat holds `joints`, {layout}
 Coordinates are 1-based pixels, left and right are the person's own. Joints are in this order:
@@ -39,11 +39,13 @@ right shoulder, left shoulder, left elbow, left wrist, neck, head top
 """
 LSP_README = README.format(
     title="Leeds Sports Pose Dataset: embedded stand-in",
-    layout="3 x 14 x images: x, y, 1 where the joint is occluded.\nThe first half is for training, the second for testing.",
+    layout="3 x 14 x images: x, y, 1 where the joint is occluded.\n"
+    "The first half is for training, the second for testing.",
 )
 EXTENDED_README = README.format(
     title="Leeds Sports Pose Extended Training Dataset: embedded stand-in",
-    layout="14 x 3 x images: x, y, 1 where the joint is labelled.\nCoordinates of a joint that is not labelled mean nothing.",
+    layout="14 x 3 x images: x, y, 1 where the joint is labelled.\n"
+    "Coordinates of a joint that is not labelled mean nothing.",
 )
 
 
@@ -94,22 +96,21 @@ def _load_textures() -> list[Image]:
     for name in TEXTURES:
         image = np.asarray(getattr(skimage.data, name)())
         code = cv2.COLOR_GRAY2BGR if image.ndim == 2 else cv2.COLOR_RGB2BGR
-        image = cv2.cvtColor(image, code)
         factor = min(1.0, LARGEST_TEXTURE / min(image.shape[:2]))
-        textures.append(
-            np.asarray(cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA))
-        )
+        size = (round(image.shape[1] * factor), round(image.shape[0] * factor))
+        small = cv2.resize(cv2.cvtColor(image, code), size, interpolation=cv2.INTER_AREA)
+        textures.append(np.asarray(small, dtype=np.uint8))
     return textures
 
 
 def _published(drawing: Drawing) -> Floats:
-    """The pose as `(2, 14)`, 1-based; rounded, so that machines that differ in the last bit write the same."""
+    """The pose as `(2, 14)`, 1-based; rounded, so that the last bit of a machine's sine does not show."""
     return np.round(drawing.pose.T + 1, 3)
 
 
 def _crowd_labels(rng: np.random.Generator, drawing: Drawing, unlabelled: float) -> Floats:
-    """`(14, 3)` as published: some images lack labels, mostly of what can't be seen, and hold garbage there."""
-    share_of_images = max(SHARE_PARTLY_LABELLED, unlabelled)
+    """`(14, 3)` as published: labels lack, sooner of what can't be seen, and garbage is in their place."""
+    share_of_images = SHARE_PARTLY_LABELLED if unlabelled < SHARE_PARTLY_LABELLED else 1.0
     labels = np.hstack([_published(drawing).T, np.ones((14, 1))])
     if rng.random() < share_of_images:
         count = rng.binomial(14, unlabelled / share_of_images)
@@ -127,7 +128,7 @@ def _encode(image: Image, quality: int) -> bytes:
 
 def _write_archive(target: Path, joints: Floats, readme: str, images: Sequence[bytes], digits: int) -> None:
     mat = io.BytesIO()
-    scipy.io.savemat(mat, {"joints": joints})
+    savemat(mat, {"joints": joints})
     members = {
         # the first 116 bytes are text, in which scipy names the day and the platform
         "joints.mat": MAT_HEADER + mat.getvalue()[len(MAT_HEADER) :],
