@@ -152,7 +152,7 @@ def _read_csv(path: Path, count: int, skeleton: Skeleton) -> Floats:
                     )
                 lines.append(f"line {reader.line_num}")
                 rows.append([field.strip() for field in row])
-    except (csv.Error, UnicodeDecodeError) as error:
+    except (OSError, csv.Error, UnicodeDecodeError) as error:
         raise PredictionsError(f"{path}: not a readable CSV file in UTF-8 ({error})") from error
     _check_columns(path, header)
     return _poses(path, pd.DataFrame(rows, columns=header, dtype="str"), lines, count, skeleton)

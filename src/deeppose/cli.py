@@ -1,0 +1,206 @@
+"""The command line, `deeppose`. Commands import what they need when they run, so that --help is quick."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from deeppose.errors import DeepPoseError
+from deeppose.skeleton import FLIC_LABELLED, FULL_BODY, Skeleton
+
+if TYPE_CHECKING:
+    from deeppose.datasets.registry import Entry
+    from deeppose.score import Score
+
+app = typer.Typer(
+    help="DeepPose: human pose estimation by a cascade of regressors, and the sets it is measured on.",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    no_args_is_help=True,
+)
+datasets_app = typer.Typer(rich_markup_mode=None)
+app.add_typer(datasets_app, name="datasets")
+
+MirrorOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--mirror",
+        metavar="FOLDER",
+        help="Of archives; else $DEEPPOSE_MIRROR, else `mirror` of ./params.yaml, else data/mirror.",
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+
+
+def _numbered(skeleton: Skeleton) -> str:
+    return ", ".join(f"{index} {joint}" for index, joint in enumerate(skeleton.joints))
+
+
+SCORE_HELP = f"""Score a file of predictions on a set's test part: PCP at 0.5, strict and loose, and PDJ.
+
+PREDICTIONS holds each joint of each test example, in the set's order, as one of:
+
+\b
+  .npz      array pred, (examples, joints, 2), x = 0 the centre of the first column
+  .csv      columns example, joint, x, y: one row a joint; example and joint count from
+            0, joint may also be a name; x = 0 the centre of the first column
+  .parquet  as .csv
+  .mat      array pred, (2, joints, examples), as published ones are: x = 1 the centre
+            of the first column
+
+A coordinate that is NaN (in .csv also: empty) is a miss, a missing row an error. A joint that is NaN, or one
+constant, in all images is taken as not predicted: its figures, and those of limbs that need it, are null.
+
+Joints of lsp: {_numbered(FULL_BODY)}.
+
+Joints of flic: {_numbered(FLIC_LABELLED)}.
+"""
+
+
+@app.command(help=SCORE_HELP)
+def score(
+    dataset: Annotated[str, typer.Argument(help="A set that `deeppose datasets` lists.")],
+    predictions: Annotated[Path, typer.Argument(help="A .npz, .csv, .parquet or .mat file.")],
+    labels: Annotated[
+        Literal["oc", "pc"],
+        typer.Option(help="Observer-centric or person-centric; figures under the two don't compare."),
+    ] = "oc",
+    as_json: JsonOption = False,
+    mirror: MirrorOption = None,
+) -> None:
+    """Score a file of predictions on a set's test part."""
+    from deeppose.score import score_file
+
+    scored = score_file(dataset, predictions, labels, [mirror_folder(mirror)])
+    typer.echo(json.dumps(scored.figures, indent=2) if as_json else _score_text(scored, predictions))
+
+
+@datasets_app.callback(invoke_without_command=True)
+def datasets(context: typer.Context, mirror: MirrorOption = None) -> None:
+    """List the data sets that are known: which are there, and where the others would come from."""
+    context.obj = mirror
+    if context.invoked_subcommand is None:
+        from deeppose.datasets.registry import ENTRIES
+
+        folder = mirror_folder(mirror)
+        typer.echo("\n\n".join(_entry_text(entry, folder) for entry in ENTRIES))
+
+
+@datasets_app.command()
+def check(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="A set that `deeppose datasets` lists.")],
+    as_json: JsonOption = False,
+    mirror: MirrorOption = None,
+) -> None:
+    """Check that an archive's contents are the published ones, and say which packing it is."""
+    from deeppose.datasets.contents import check_contents, classify
+    from deeppose.datasets.registry import entry_named, require_archive
+    from deeppose.files import sha256
+
+    entry = entry_named(name)
+    archive = require_archive(entry, [mirror_folder(mirror or context.obj)])
+    check_contents(entry, archive)
+    digest = sha256(archive)
+    found = {
+        "name": name,
+        "archive": str(archive),
+        "sha256": digest,
+        "packing": classify(entry, digest),
+        "labels_sha256": entry.annotations_sha256,
+        "examples": entry.counts.examples,
+        "train": entry.counts.train,
+        "test": entry.counts.test,
+        "images": entry.counts.images,
+    }
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+        return
+    labels = "those published, by checksum" if entry.annotations_sha256 else "laid out as published"
+    typer.echo(f"{archive}: {found['packing']}")
+    typer.echo(f"labels: {labels}")
+    typer.echo("complete: {examples} examples, {train} train, {test} test, {images} images".format(**found))
+    typer.echo(f"sha256: {digest}")
+
+
+def mirror_folder(given: Path | None) -> Path:
+    """The folder of archives: given, or $DEEPPOSE_MIRROR, or `mirror` of ./params.yaml, or data/mirror.
+
+    Raises
+    ------
+    ParamsError
+        If there is a params.yaml, but not a valid one.
+    """
+    named = given or os.environ.get("DEEPPOSE_MIRROR")
+    if named:
+        return Path(named)
+    if not Path("params.yaml").is_file():
+        return Path("data/mirror")
+    from deeppose.params import load_params
+
+    return Path(load_params().mirror)
+
+
+def main() -> None:
+    """Run the command line; an error that the user can mend ends it with one message and status 1."""
+    try:
+        app()
+    except DeepPoseError as error:
+        typer.echo(f"deeppose: {error}", err=True)
+        raise SystemExit(1) from None
+
+
+def _score_text(scored: "Score", predictions: Path) -> str:
+    figures = scored.figures
+    pcp = {"PCP at 0.5, strict": figures["pcp"], "PCP at 0.5, loose": figures["pcp_loose"]}
+    pdj = {f"PDJ at {threshold}": shares for threshold, shares in figures["pdj"].items()}
+    lines = [
+        f"{predictions} on the {figures['n']} test examples of {figures['dataset']}, in percent",
+        f"labels: {figures['labels']} ({scored.labels})",
+        "",
+        *_table(pcp),
+        "",
+        *_table(pdj),
+    ]
+    if scored.not_predicted:
+        lines += ["", f"not predicted: {', '.join(scored.not_predicted)}"]
+    if scored.without_diameter:
+        lines += ["", f"without a diameter, so in no PDJ: {scored.without_diameter} examples"]
+    return "\n".join(lines)
+
+
+def _table(rows: Mapping[str, Mapping[str, float | None]]) -> Sequence[str]:
+    kinds = list(next(iter(rows.values())))
+    width = max(map(len, rows))
+    lines = [" " * width + "".join(f"{kind.replace('_', ' '):>11}" for kind in kinds)]
+    for name, shares in rows.items():
+        cells = ("–" if share is None else f"{100 * share:.2f}" for share in shares.values())
+        lines.append(f"{name:<{width}}" + "".join(f"{cell:>11}" for cell in cells))
+    return lines
+
+
+def _entry_text(entry: "Entry", folder: Path) -> str:
+    from deeppose.datasets.registry import find_archive
+
+    archive = find_archive(entry, [folder])
+    if archive is not None:
+        state = f"there: {archive}, {archive.stat().st_size / 1e6:.1f} MB"
+    elif entry.urls:
+        state = f"missing: {folder / entry.archive}, to be downloaded from {entry.urls[0]}"
+    else:
+        state = f"missing: {folder / entry.archive}, to be put there by hand"
+    counts: dict[str, Any] = vars(entry.counts)
+    return "\n".join(
+        [
+            f"{entry.name}: {entry.title}",
+            f"  {state}",
+            f"  page: {entry.page}",
+            "  {examples} examples, {train} train, {test} test, {images} images".format(**counts),
+            f"  licence: {entry.licence}",
+            f"  cite: {entry.citation}",
+        ]
+    )
