@@ -1,0 +1,63 @@
+import archives
+import cv2
+import numpy as np
+import pytest
+
+from deeppose.datasets.zips import open_archive, read_image, read_member, verify_archive
+from deeppose.errors import ArchiveError, ImageError
+
+
+def write_image(folder, data):
+    return archives.write_zip(folder / "some.zip", {"images/im0001.jpg": data})
+
+
+def test_an_image_is_rgb(tmp_path):
+    red = np.zeros((4, 6, 3), dtype=np.uint8)
+    red[..., 2] = 255  # OpenCV's order is BGR
+    with open_archive(write_image(tmp_path, cv2.imencode(".png", red)[1].tobytes())) as archive:
+        image = read_image(archive, "images/im0001.jpg")
+    assert image.shape == (4, 6, 3)
+    assert image.dtype == np.uint8
+    assert image[0, 0].tolist() == [255, 0, 0]
+
+
+def test_a_grey_image_has_three_channels(tmp_path):
+    grey = cv2.imencode(".jpg", np.full((4, 6), 77, dtype=np.uint8))[1].tobytes()
+    with open_archive(write_image(tmp_path, grey)) as archive:
+        assert read_image(archive, "images/im0001.jpg").shape == (4, 6, 3)
+
+
+def test_a_noted_orientation_is_ignored(tmp_path):
+    plain = archives.jpeg(0, width=12, height=16)
+    turned = (  # an Exif segment that says: turn by a quarter
+        b"\xff\xe1\x00\x22Exif\x00\x00MM\x00*\x00\x00\x00\x08\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01\x00\x06\x00\x00"
+        b"\x00\x00\x00\x00"
+    )
+    data = plain[:2] + turned + plain[2:]
+    assert cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR).shape == (12, 16, 3)
+    with open_archive(write_image(tmp_path, data)) as archive:
+        assert read_image(archive, "images/im0001.jpg").shape == (16, 12, 3)
+
+
+@pytest.mark.parametrize("data", [b"", b"no image at all"])
+def test_what_is_no_image_is_named(tmp_path, data):
+    with (
+        open_archive(write_image(tmp_path, data)) as archive,
+        pytest.raises(ImageError, match=r"some.zip: image images/im0001.jpg can't be decoded"),
+    ):
+        read_image(archive, "images/im0001.jpg")
+
+
+def test_a_missing_member_is_named(tmp_path):
+    with (
+        open_archive(write_image(tmp_path, b"")) as archive,
+        pytest.raises(ArchiveError, match=r"some.zip has no member joints.mat"),
+    ):
+        read_member(archive, "joints.mat")
+
+
+def test_a_damaged_member_is_named(tmp_path):
+    path = write_image(tmp_path, b"the bytes of an image")
+    path.write_bytes(path.read_bytes().replace(b"bytes", b"bites"))
+    with pytest.raises(ArchiveError, match=r"some.zip: member images/im0001.jpg is damaged"):
+        verify_archive(path)
