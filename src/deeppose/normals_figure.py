@@ -87,9 +87,9 @@ def _joint_panel(axes: Axes, observed: Floats, mean: Floats, covariance: Floats,
     axes.yaxis.set_major_locator(MaxNLocator(5))
     beyond = int((np.abs(observed) > reach).any(axis=1).sum())
     if beyond:
-        axes.text(
-            0.97, 0.03, f"{beyond} beyond", transform=axes.transAxes, ha="right", va="bottom", fontsize=8
-        )
+        box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1}
+        corner = axes.text(0.97, 0.03, f"{beyond} beyond", transform=axes.transAxes, fontsize=8, bbox=box)
+        corner.set(ha="right", va="bottom")
 
 
 def _legend(axes: Axes) -> None:
