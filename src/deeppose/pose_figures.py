@@ -122,7 +122,6 @@ def stages_sheet(
         for colour, casing in ((PREDICTED_COLOUR, "0.6"), (TRUE_COLOUR, "black"))
     ]
     figure.legend(handles, ["predicted", "true"], loc="outside right center", handlelength=1.8)
-    figure.align_ylabels(panels[:, 0])
     return figure
 
 
