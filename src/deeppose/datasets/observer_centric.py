@@ -114,8 +114,7 @@ def _pairs(skeleton: Skeleton, names: tuple[str, ...]) -> list[tuple[int, int]]:
 
 
 def _known(vectors: Floats) -> Bools:
-    known: Bools = ~np.isnan(vectors).any(axis=-1)
-    return known
+    return ~np.isnan(vectors[:, 0])  # a point lacks both its coordinates or none
 
 
 def _first_known(*candidates: Floats) -> tuple[Floats, NDArray[np.int64]]:
