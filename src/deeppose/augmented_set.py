@@ -1,12 +1,26 @@
 """D_A^s, the augmented training set of a refinement stage (§3.2): a table of boxes and targets."""
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow
+import pyarrow.parquet
 
+from deeppose.errors import AnnotationError
 from deeppose.examples import Examples, Indices
-from deeppose.geometry import Floats, diameter, joint_box_sides, mirror_boxes, mirror_poses, square_boxes
+from deeppose.files import atomic_path
+from deeppose.geometry import (
+    Floats,
+    diameter,
+    joint_box_sides,
+    mirror_boxes,
+    mirror_labels,
+    mirror_poses,
+    square_boxes,
+)
 from deeppose.normals import Units, sample_displacements
 from deeppose.skeleton import Skeleton
 
@@ -21,7 +35,7 @@ def simulated_boxes(
     smallest_share: float,
     boxes_per_joint: int,
     units: Units,
-    seed: int,
+    seed: tuple[int, ...],
 ) -> Iterator[pd.DataFrame]:
     """Boxes b = (y_i + δ, σ·diam(y)), δ ~ 𝒩_i^(s−1), of images and their mirrored copies, a joint at a time.
 
@@ -49,11 +63,15 @@ def simulated_boxes(
     widths = examples.widths[usable]
     frames = (
         (False, examples.poses[usable], examples.labelled[usable]),
-        (True, mirror_poses(examples.poses[usable], widths, skeleton), mirror_labels(examples, usable, skeleton)),
+        (
+            True,
+            mirror_poses(examples.poses[usable], widths, skeleton),
+            mirror_labels(examples.labelled[usable], skeleton),
+        ),
     )
     by_joint = normals.set_index("joint")
     for joint in range(len(skeleton.joints)):
-        generator = np.random.default_rng([seed, 40, joint])
+        generator = np.random.default_rng([*seed, 40, joint])
         for mirrored, poses, labelled in frames:
             chosen = np.flatnonzero(labelled[:, joint])
             if len(chosen) == 0:
@@ -85,7 +103,7 @@ def predicted_boxes(
     """
     poses, labelled, widths = examples.poses[rows], examples.labelled[rows], examples.widths[rows]
     if mirrored:
-        poses, labelled = mirror_poses(poses, widths, skeleton), mirror_labels(examples, rows, skeleton)
+        poses, labelled = mirror_poses(poses, widths, skeleton), mirror_labels(labelled, skeleton)
     diameters = diameter(predicted, np.ones_like(labelled), skeleton)
     sides, _ = joint_box_sides(diameters, examples.boxes[rows], sigma, smallest_share)
     for joint in range(len(skeleton.joints)):
@@ -95,13 +113,51 @@ def predicted_boxes(
         yield _rows(rows[chosen], mirrored, joint, centres, towards, sides[chosen], widths[chosen])
 
 
-def mirror_labels(examples: Examples, rows: Indices, skeleton: Skeleton) -> np.ndarray:
-    """Which joints are labelled in the mirrored images, `(n, k)`."""
-    return examples.labelled[rows][:, list(skeleton.mirrored)]
+def write_augmented_set(path: Path, tables: Iterable[pd.DataFrame]) -> int:
+    """Write tables one after the other, so that they are never in memory together; say how many rows."""
+    rows = 0
+    with atomic_path(path) as temporary, contextlib.ExitStack() as stack:
+        writer = None
+        for table in tables:
+            arrow = pyarrow.Table.from_pandas(table, preserve_index=False)
+            if writer is None:
+                # Boxes are noise: neither dictionaries nor compression would shrink them.
+                writer = stack.enter_context(
+                    pyarrow.parquet.ParquetWriter(
+                        temporary, arrow.schema, compression="none", use_dictionary=["mirrored", "joint"]
+                    )
+                )
+            writer.write_table(arrow)
+            rows += len(table)
+        if writer is None:
+            raise AnnotationError(
+                "no training image has a pose with a diameter (a shoulder and the opposing hip labelled): "
+                "a refinement stage has nothing to learn from"
+            )
+    return rows
+
+
+def augmented_set_report(
+    examples: Examples, rows: Indices, skeleton: Skeleton, *, sigma: float, smallest_share: float
+) -> dict[str, int]:
+    """How many training poses give no boxes, having no diameter, and how many give boxes of the smallest side."""
+    diameters = diameter(examples.poses[rows], examples.labelled[rows], skeleton)
+    _, clamped = joint_box_sides(diameters, examples.boxes[rows], sigma, smallest_share)
+    missing = np.isnan(diameters)
+    return {
+        "poses_without_diameter": int(missing.sum()),
+        "poses_with_smallest_boxes": int((clamped & ~missing).sum()),
+    }
 
 
 def _rows(
-    example: Indices, mirrored: bool, joint: int, centres: Floats, towards: Floats, sides: Floats, widths: Indices
+    example: Indices,
+    mirrored: bool,
+    joint: int,
+    centres: Floats,
+    towards: Floats,
+    sides: Floats,
+    widths: Indices,
 ) -> pd.DataFrame:
     boxes = square_boxes(centres, sides)
     if mirrored:

@@ -12,11 +12,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from deeppose.augmented_set import mirror_labels
 from deeppose.crops import crop
 from deeppose.examples import Examples, Indices
-from deeppose.geometry import Bools, Floats, mirror_boxes, mirror_poses, normalise
-from deeppose.images import Images
+from deeppose.geometry import Bools, Floats, mirror_boxes, mirror_labels, mirror_poses, normalise
+from deeppose.images import ImageSource
 from deeppose.skeleton import Skeleton
 
 SHIFTS_TRIED = 4
@@ -34,7 +33,7 @@ class Table(Protocol):
     """What batches are drawn from; rows are visited in an order new each epoch."""
 
     size: int
-    seed: int
+    seed: tuple[int, ...]
 
     def __len__(self) -> int:
         """How many rows an epoch has."""
@@ -51,7 +50,7 @@ class WholeBodies:
     box, the moved box keeps at least the share `keep_joints`, or else isn't moved.
     """
 
-    images: Images
+    images: ImageSource
     examples: Examples
     training_rows: Indices
     skeleton: Skeleton
@@ -59,14 +58,14 @@ class WholeBodies:
     padding: tuple[int, int, int]
     translation: float
     keep_joints: float
-    seed: int
+    seed: tuple[int, ...]
 
     def __len__(self) -> int:
         return len(self.training_rows)
 
     def batch(self, rows: Indices, step: int, share: slice) -> Batch:
         """See :class:`Table`."""
-        generator = np.random.default_rng([self.seed, 1, step])
+        generator = np.random.default_rng([*self.seed, 1, step])
         mirrored = generator.random(len(rows))[share] < 0.5
         shifts = generator.uniform(-self.translation, self.translation, (len(rows), SHIFTS_TRIED, 2))[share]
         chosen = self.training_rows[rows[share]]
@@ -77,7 +76,9 @@ class WholeBodies:
             self.examples.poses[chosen],
         )
         labelled = np.where(
-            mirrored[:, None], mirror_labels(self.examples, chosen, self.skeleton), self.examples.labelled[chosen]
+            mirrored[:, None],
+            mirror_labels(self.examples.labelled[chosen], self.skeleton),
+            self.examples.labelled[chosen],
         )
         boxes = self.examples.boxes[chosen]
         boxes = np.where(mirrored[:, None], mirror_boxes(boxes, widths), boxes)
@@ -102,7 +103,13 @@ class JointBoxes:
     """Stages s ≥ 2 (§3.2): crops by the boxes of the augmented set, each training one output (Eq. 8)."""
 
     def __init__(
-        self, images: Images, table: pd.DataFrame, joints: int, size: int, padding: tuple[int, int, int], seed: int
+        self,
+        images: ImageSource,
+        table: pd.DataFrame,
+        joints: int,
+        size: int,
+        padding: tuple[int, int, int],
+        seed: tuple[int, ...],
     ) -> None:
         self.images = images
         self.size = size
@@ -139,7 +146,7 @@ class JointBoxes:
 
 
 def _batch(
-    images: Images,
+    images: ImageSource,
     examples: np.ndarray,
     boxes: np.ndarray,
     mirrored: Bools,
@@ -156,7 +163,12 @@ def _batch(
 
 
 def cut_crops(
-    images: Images, examples: np.ndarray, boxes: np.ndarray, mirrored: Bools, size: int, padding: tuple[int, int, int]
+    images: ImageSource,
+    examples: np.ndarray,
+    boxes: np.ndarray,
+    mirrored: Bools,
+    size: int,
+    padding: tuple[int, int, int],
 ) -> np.ndarray:
     """Crops `(n, size, size, 3)` of the examples' images by `boxes` `(n, 4)`, given in the images as they are."""
     crops = np.empty((len(examples), size, size, 3), dtype=np.uint8)
@@ -166,11 +178,11 @@ def cut_crops(
 
 
 @lru_cache(maxsize=2)
-def _epoch_order(rows: int, seed: int, epoch: int) -> np.ndarray:
-    return np.random.default_rng([seed, 0, epoch]).permutation(np.arange(rows, dtype=np.int32))
+def _epoch_order(rows: int, seed: tuple[int, ...], epoch: int) -> np.ndarray:
+    return np.random.default_rng([*seed, 0, epoch]).permutation(np.arange(rows, dtype=np.int32))
 
 
-def rows_of_step(rows: int, batch: int, seed: int, step: int) -> np.ndarray:
+def rows_of_step(rows: int, batch: int, seed: tuple[int, ...], step: int) -> np.ndarray:
     """Which rows make the batch of a step: the next `batch` of an endless row of shuffled epochs."""
     first = step * batch
     positions = np.arange(first, first + batch)

@@ -19,7 +19,7 @@ from deeppose.geometry import (
     mirror_boxes,
     square_boxes,
 )
-from deeppose.images import Images
+from deeppose.images import ImageSource
 from deeppose.skeleton import Skeleton
 
 
@@ -32,7 +32,13 @@ class Predictor:
     device: torch.device
 
     def outputs(
-        self, network: nn.Module, images: Images, examples: Indices, boxes: Floats, mirrored: Bools, what: str
+        self,
+        network: nn.Module,
+        images: ImageSource,
+        examples: Indices,
+        boxes: Floats,
+        mirrored: Bools,
+        what: str,
     ) -> Floats:
         """ψ of the crops by `boxes` `(n, 4)`: `(n, k, 2)`; `what` labels the progress bar."""
         crops = _Crops(images, examples, boxes, mirrored, network.size, network.padding, self.batch)  # type: ignore[arg-type]
@@ -50,7 +56,7 @@ class Predictor:
 class _Crops(Dataset[torch.Tensor]):
     def __init__(
         self,
-        images: Images,
+        images: ImageSource,
         examples: Indices,
         boxes: Floats,
         mirrored: Bools,
@@ -70,13 +76,24 @@ class _Crops(Dataset[torch.Tensor]):
         part = slice(number * self.batch, (number + 1) * self.batch)
         return torch.from_numpy(
             cut_crops(
-                self.images, self.examples[part], self.boxes[part], self.mirrored[part], self.size, self.padding
+                self.images,
+                self.examples[part],
+                self.boxes[part],
+                self.mirrored[part],
+                self.size,
+                self.padding,
             )
         )
 
 
 def predict_initial(
-    network: nn.Module, predictor: Predictor, images: Images, examples: Examples, rows: Indices, *, mirrored: bool = False
+    network: nn.Module,
+    predictor: Predictor,
+    images: ImageSource,
+    examples: Examples,
+    rows: Indices,
+    *,
+    mirrored: bool = False,
 ) -> Floats:
     """Stage 1, y¹ = N⁻¹(ψ(N(x; b⁰); θ₁); b⁰) (Eq. 2, 5).
 
@@ -94,7 +111,7 @@ def predict_initial(
 def refine(
     network: nn.Module,
     predictor: Predictor,
-    images: Images,
+    images: ImageSource,
     examples: Examples,
     rows: Indices,
     previous: Floats,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from deeppose.cli_predict import predict
 from deeppose.errors import DeepPoseError
 from deeppose.skeleton import FLIC_LABELLED, FULL_BODY, Skeleton
 
@@ -24,6 +25,7 @@ app = typer.Typer(
 )
 datasets_app = typer.Typer(rich_markup_mode=None)
 app.add_typer(datasets_app, name="datasets")
+app.command()(predict)
 
 MirrorOption = Annotated[
     Path | None,
@@ -97,34 +99,16 @@ def check(
     as_json: JsonOption = False,
     mirror: MirrorOption = None,
 ) -> None:
-    """Check that an archive's contents are the published ones, and say which packing it is."""
-    from deeppose.datasets.contents import check_contents, classify
-    from deeppose.datasets.registry import entry_named, require_archive
-    from deeppose.files import sha256
+    """Read a set from the mirror folder, decode all its images, and report what was found."""
+    from deeppose.datasets.check import check_set
 
-    entry = entry_named(name)
-    archive = require_archive(entry, [mirror_folder(mirror or context.obj)])
-    check_contents(entry, archive)
-    digest = sha256(archive)
-    found = {
-        "name": name,
-        "archive": str(archive),
-        "sha256": digest,
-        "packing": classify(entry, digest),
-        "labels_sha256": entry.annotations_sha256,
-        "examples": entry.counts.examples,
-        "train": entry.counts.train,
-        "test": entry.counts.test,
-        "images": entry.counts.images,
-    }
+    found = check_set(name, [mirror_folder(mirror or context.obj)])
     if as_json:
         typer.echo(json.dumps(found, indent=2))
         return
-    labels = "those published, by checksum" if entry.annotations_sha256 else "laid out as published"
-    typer.echo(f"{archive}: {found['packing']}")
-    typer.echo(f"labels: {labels}")
-    typer.echo("complete: {examples} examples, {train} train, {test} test, {images} images".format(**found))
-    typer.echo(f"sha256: {digest}")
+    for key, value in found.items():
+        text = json.dumps(value) if isinstance(value, dict | list) else value
+        typer.echo(f"{key.replace('_', ' ')}: {text}")
 
 
 def mirror_folder(given: Path | None) -> Path:

@@ -7,7 +7,9 @@ from deeppose.geometry import Floats
 from deeppose.images import Pixels
 
 
-def crop(image: Pixels, box: Floats, size: int, padding: tuple[int, int, int], *, mirrored: bool = False) -> Pixels:
+def crop(
+    image: Pixels, box: Floats, size: int, padding: tuple[int, int, int], *, mirrored: bool = False
+) -> Pixels:
     """Cut `box` out of `image` and bring it to `size` × `size`.
 
     The box's full width and height are mapped to the square, so a box that is no square changes its

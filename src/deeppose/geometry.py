@@ -68,7 +68,9 @@ def diameter(poses: Floats, labelled: Bools, skeleton: Skeleton) -> Floats:
     return result
 
 
-def joint_box_sides(diameters: Floats, boxes: Floats, sigma: float, smallest_share: float) -> tuple[Floats, Bools]:
+def joint_box_sides(
+    diameters: Floats, boxes: Floats, sigma: float, smallest_share: float
+) -> tuple[Floats, Bools]:
     """Sides σ·diam(y) of the joint boxes, §3.2, never under `smallest_share` of the shorter side of b⁰.
 
     Parameters
@@ -100,6 +102,11 @@ def mirror_poses(poses: Floats, widths: NDArray[np.integer], skeleton: Skeleton)
     mirrored = poses[:, list(skeleton.mirrored)].copy()
     mirrored[..., 0] = (widths[:, None] - 1) - mirrored[..., 0]
     return mirrored
+
+
+def mirror_labels(labelled: Bools, skeleton: Skeleton) -> Bools:
+    """Which joints `(n, k)` are labelled in the mirrored images, where left and right joints swap."""
+    return labelled[:, list(skeleton.mirrored)]
 
 
 def mirror_boxes(boxes: Floats, widths: NDArray[np.integer]) -> Floats:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,13 @@ from deeppose.errors import ImageError
 from deeppose.files import atomic_path
 
 Pixels = NDArray[np.uint8]
+
+
+class ImageSource(Protocol):
+    """Whatever gives images by number: :class:`Images`, or a list of them."""
+
+    def __getitem__(self, row: int, /) -> Pixels:
+        """Image `(height, width, 3)`, RGB."""
 
 
 class Placed(NamedTuple):

@@ -184,7 +184,9 @@ def load_network(path: Path) -> tuple[AlexNet, dict[str, Any]]:
     except FileNotFoundError as error:
         raise WeightsError(f"{path} is not there: `dvc repro` trains it") from error
     except (safetensors.SafetensorError, TypeError, KeyError) as error:
-        raise WeightsError(f"{path} is no file of our weights or is cut short ({error}): remove it, `dvc repro`") from error
+        raise WeightsError(
+            f"{path} is no file of our weights or is cut short ({error}): remove it, `dvc repro`"
+        ) from error
     network = build_network(**description["network"])
     network.load_state_dict(state)
     return network.eval(), description

@@ -49,19 +49,27 @@ class Optimizer(_Section):
 
 
 class Training(_Section):
-    """How one stage is trained (§3.1, §3.2)."""
+    """How every stage is trained (§3.1; §3.2 changes the data alone)."""
 
-    steps: PositiveInt
     batch: PositiveInt
     optimizer: Optimizer
     loss: Annotated[Literal["mean", "sum"], Field(description="over the examples of a batch")]
     dropout: Annotated[float, Field(ge=0, lt=1, description="share of units dropped")]
-    translation: Annotated[
-        float, Field(ge=0, le=1, description="stage 1: largest shift of the box, in shares of its sides")
-    ]
-    keep_joints: Annotated[Share, Field(description="stage 1: share of joints a shifted box keeps")]
-    held_out_every: PositiveInt
-    checkpoint_every: PositiveInt
+    report_every: Annotated[PositiveInt, Field(description="steps between held-out figures and checkpoints")]
+
+
+class InitialStage(_Section):
+    """Stage 1 (§3.1)."""
+
+    steps: PositiveInt
+    translation: Annotated[float, Field(ge=0, le=1, description="largest move of b0, shares of its sides")]
+    keep_joints: Annotated[Share, Field(description="share of its joints a moved box keeps")]
+
+
+class RefinementStage(_Section):
+    """A stage s ≥ 2 (§3.2)."""
+
+    steps: PositiveInt
 
 
 class Embedded(_Section):
@@ -87,14 +95,15 @@ class Profile(_Section):
     real_predictions: bool
     smallest_box: Annotated[float, Field(gt=0, le=1, description="share of b0's shorter side")]
     prediction_batch: PositiveInt
-    stage1: Training
-    stage2: Training
-    stage3: Training
+    training: Training
+    stage1: InitialStage
+    stage2: RefinementStage
+    stage3: RefinementStage
 
-    def stage(self, stage: int) -> Training:
-        """How stage `stage` (from 1) is trained."""
-        training: Training = getattr(self, f"stage{stage}")
-        return training
+    def steps(self, stage: int) -> int:
+        """How many steps stage `stage` (from 1) is trained."""
+        steps: int = getattr(self, f"stage{stage}").steps
+        return steps
 
     @model_validator(mode="after")
     def _embedded_is_described(self) -> "Profile":
@@ -160,7 +169,9 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ParamsError(f"{path} can't be read ({error.strerror}): run this in the project's folder") from error
+        raise ParamsError(
+            f"{path} can't be read ({error.strerror}): run this in the project's folder"
+        ) from error
     except yaml.YAMLError as error:
         raise ParamsError(f"{path} is not valid YAML: {error}") from error
     try:

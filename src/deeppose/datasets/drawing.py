@@ -109,7 +109,7 @@ def draw(rng: np.random.Generator, textures: Sequence[Image], height: float) -> 
 
     outlines = np.concatenate([part.layers[0][0] for part in parts])
     low, high = outlines.min(axis=0), outlines.max(axis=0)
-    margins = rng.uniform(0.05, 0.22, size=(2, 2)) * (high - low).max()
+    margins = rng.uniform(0.05, 0.15, size=(2, 2)) * (high - low).max()
     low, high = low - margins[0], high + margins[1]
     scale = height * rng.uniform(0.88, 1.12)
     width, rows = np.ceil((high - low) * scale).astype(int).tolist()

@@ -18,7 +18,7 @@ from deeppose.params import Embedded
 
 # photographs that come inside scikit-image's wheel: nothing is downloaded for them
 TEXTURES = (
-    "brick", "camera", "clock", "coffee", "grass", "gravel", "hubble_deep_field", "moon", "retina", "rocket",
+    "brick", "clock", "coffee", "grass", "gravel", "hubble_deep_field", "moon", "retina", "rocket",
 )  # fmt: skip
 LARGEST_TEXTURE = 320
 

@@ -1,7 +1,10 @@
 """A data set as read: names of images in an archive, and the poses that belong to them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from deeppose.geometry import Bools, Floats
 from deeppose.skeleton import Skeleton
@@ -44,3 +47,13 @@ class PoseSet:
     skeleton: Skeleton
     labels: str
     exchanged: dict[str, int]
+
+    def taking(self, rows: NDArray[np.integer]) -> "PoseSet":
+        """The set of these examples alone, `(m,)` row numbers, in this order."""
+        return replace(
+            self,
+            members=tuple(self.members[row] for row in rows),
+            poses=self.poses[rows],
+            labelled=self.labelled[rows],
+            train=self.train[rows],
+        )

@@ -1,0 +1,61 @@
+# make repro   the main job, on the embedded data
+# make test    the tests
+# Both make the environment first, once; TORCH=cpu|cuda|auto says which build of torch it takes.
+
+.DELETE_ON_ERROR:
+SHELL := /bin/bash
+PYTHON ?= python3.11
+TORCH ?= auto
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/python -m uv
+UV_VERSION := 0.13.9
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: env repro test lint bench check-determinism check-kill lock clean
+
+env: $(VENV)/.installed
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not there: install Python 3.11, or say PYTHON=python3 if that is 3.11 or later" >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	$(UV) pip install --python $(BIN)/python --requirements requirements.lock \
+		$$($(BIN)/python scripts/torch_build.py $(TORCH))
+	$(UV) pip install --python $(BIN)/python --no-deps --editable .
+	touch $@
+
+repro: env
+	dvc repro
+
+test: env
+	pytest
+
+lint: env
+	ruff check .
+	ruff format --check .
+	mypy
+
+bench: env
+	python scripts/bench.py
+
+# Two runs, the second with other workers, must end with the same hashes.
+check-determinism: env
+	python scripts/check_determinism.py
+
+# Kills at random moments must change nothing.
+check-kill: env
+	python scripts/check_kill.py
+
+# The versions of everything but torch, whose build depends on the machine; torch itself pins its CUDA parts.
+TORCH_PACKAGES := torch torchvision triton cuda-bindings cuda-pathfinder cuda-toolkit nvidia-cublas \
+	nvidia-cuda-cupti nvidia-cuda-nvrtc nvidia-cuda-runtime nvidia-cudnn-cu13 nvidia-cufft nvidia-cufile \
+	nvidia-curand nvidia-cusolver nvidia-cusparse nvidia-cusparselt-cu13 nvidia-nccl-cu13 \
+	nvidia-nvjitlink nvidia-nvshmem-cu13 nvidia-nvtx
+lock:
+	$(UV) pip compile pyproject.toml --extra dev --python-version 3.11 --universal --no-emit-index-url \
+		--no-header --generate-hashes $(addprefix --no-emit-package ,$(TORCH_PACKAGES)) \
+		--output-file requirements.lock
+
+clean:
+	rm -rf $(VENV)

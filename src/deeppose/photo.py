@@ -1,0 +1,99 @@
+"""A trained cascade on a single photo."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pandas as pd
+import torch
+
+from deeppose.cascade import Predictor, predict_initial, refine
+from deeppose.errors import ImageError
+from deeppose.examples import BOX_COLUMNS, Examples
+from deeppose.geometry import Floats
+from deeppose.images import Pixels
+from deeppose.network import AlexNet, load_network
+from deeppose.skeleton import SKELETONS, Skeleton
+
+BATCH = 64
+
+
+@dataclass(frozen=True)
+class Cascade:
+    """The networks of all stages, with what came with their weights."""
+
+    stages: tuple[tuple[AlexNet, dict[str, Any]], ...]
+    skeleton: Skeleton
+
+    def predict(self, photo: Pixels, box: Floats) -> dict[str, Floats]:
+        """The pose after each stage.
+
+        Parameters
+        ----------
+        photo
+            `(height, width, 3)`, RGB.
+        box
+            The initial box b⁰, `(4,)`.
+
+        Returns
+        -------
+        By stage ("stage 1") the pose, `(k, 2)` pixels.
+        """
+        height, width, _ = photo.shape
+        table = pd.DataFrame([{"width": width, "height": height, **dict(zip(BOX_COLUMNS, box, strict=True))}])
+        joints = len(self.skeleton.joints)
+        example = Examples(table, np.zeros((1, joints, 2)), np.ones((1, joints), dtype=bool))
+        predictor = Predictor(BATCH, 0, torch.device("cpu"))
+        row = np.zeros(1, dtype=np.int64)
+        poses: dict[str, Floats] = {}
+        pose = np.zeros((1, joints, 2))
+        for network, description in self.stages:
+            if description["stage"] == 1:
+                pose = predict_initial(network, predictor, [photo], example, row)
+            else:
+                pose, _clamped = refine(
+                    network,
+                    predictor,
+                    [photo],
+                    example,
+                    row,
+                    pose,
+                    self.skeleton,
+                    sigma=description["sigma"],
+                    smallest_share=description["smallest_box"],
+                )
+            poses[f"stage {description['stage']}"] = pose[0]
+        return poses
+
+
+def load_cascade(weights: Sequence[Path]) -> Cascade:
+    """Load the weights of stages 1, 2, ….
+
+    Raises
+    ------
+    WeightsError
+        If a file is missing or can't be read.
+    """
+    stages = tuple(load_network(path) for path in weights)
+    return Cascade(stages, SKELETONS[stages[0][1]["skeleton"]])
+
+
+def read_photo(path: Path) -> Pixels:
+    """Decode a photo, `(height, width, 3)` RGB, the right way up.
+
+    Raises
+    ------
+    ImageError
+        If it is missing or can't be decoded.
+    """
+    try:
+        data = np.fromfile(path, dtype=np.uint8)
+    except OSError as error:
+        raise ImageError(f"{path} can't be read: {error.strerror}") from error
+    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    if image is None:
+        raise ImageError(f"{path} is no image that can be decoded ({data.size} bytes)")
+    return np.ascontiguousarray(image[..., ::-1])

@@ -1,0 +1,215 @@
+"""Training of one stage (§3.1, Eq. 4 and 8): Adagrad on the squared distances of the joints that count."""
+
+import hashlib
+import json
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from deeppose.batches import Batch, Table, batches
+from deeppose.errors import DeviceError, NotFiniteError
+from deeppose.files import atomic_path, sha256
+from deeppose.params import Device, Training
+
+
+def pose_loss(outputs: Tensor, targets: Tensor, counted: Tensor) -> Tensor:
+    """Σ_i ‖y_i − ψ_i(x; θ)‖² over the joints that count (Eq. 4, Eq. 8), not reduced over examples.
+
+    Parameters
+    ----------
+    outputs, targets
+        `(b, k, 2)`, normalised coordinates.
+    counted
+        `(b, k)` bool: labelled joints in stage 1, the one joint of the crop in later stages.
+
+    Returns
+    -------
+    `(b,)`.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, so that nothing broadcasts by accident.
+    """
+    if outputs.shape != targets.shape or outputs.shape[:2] != counted.shape:
+        raise ValueError(
+            f"outputs {tuple(outputs.shape)}, targets {tuple(targets.shape)}, counted {tuple(counted.shape)}"
+        )
+    squared = (outputs - targets).square().sum(dim=-1)
+    return torch.where(counted, squared, 0.0).sum(dim=-1)
+
+
+def start_fabric(device: Device, threads: int) -> Fabric:
+    """A Fabric of one or more processes, `threads` threads inside each operation; deterministic algorithms.
+
+    Raises
+    ------
+    DeviceError
+        If the accelerator is not there.
+    """
+    if device.accelerator == "cuda" and not torch.cuda.is_available():
+        raise DeviceError(
+            "device.accelerator is cuda, but torch sees no CUDA device here: run on a machine with one, "
+            "or say -S profiles.<profile>.device.accelerator=cpu (the paper's network then takes months)"
+        )
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True)
+    fabric = Fabric(accelerator=device.accelerator, devices=device.devices, precision=device.precision)
+    fabric.launch()
+    return fabric
+
+
+def train(
+    network: nn.Module,
+    table: Table,
+    training: Training,
+    fabric: Fabric,
+    held_out_pdj: Callable[[nn.Module], float],
+    *,
+    steps: int,
+    checkpoint: Path,
+    speed_log: Path,
+    workers: int,
+    name: str,
+) -> pd.DataFrame:
+    """Train `network` in place; where `checkpoint` stands, go on from it as if never stopped.
+
+    Batches and dropout depend on the step alone, so a run that was killed ends with the same bits as one
+    that was not.
+
+    Parameters
+    ----------
+    held_out_pdj
+        Gives the network's mean PDJ at 0.2 on the held-out images.
+    checkpoint
+        Written every `report_every` steps, removed by the caller when the weights are safe.
+    speed_log
+        Gets a line of images a second at each report: not part of the result.
+
+    Returns
+    -------
+    The log, a row a report: `step`, `loss` (mean over the examples since the last report),
+    `held_out_pdj@0.2`.
+
+    Raises
+    ------
+    NotFiniteError
+        Naming the step whose loss is NaN or infinite.
+    """
+    optimizer = torch.optim.Adagrad(
+        network.parameters(),
+        lr=training.optimizer.learning_rate,
+        initial_accumulator_value=training.optimizer.initial_accumulator,
+        eps=training.optimizer.epsilon,
+    )
+    model, optimizer = fabric.setup(network, optimizer)
+    first, log = _resume(checkpoint, network, optimizer)
+    share = batches(
+        table,
+        batch=training.batch,
+        first=first,
+        last=steps,
+        rank=fabric.global_rank,
+        processes=fabric.world_size,
+        workers=workers,
+    )
+    total, since, started = 0.0, 0, time.monotonic()
+    quiet = None if fabric.is_global_zero else True
+    progress = tqdm(share, desc=name, total=steps, initial=first, unit="step", disable=quiet)
+    for step, batch in enumerate(progress, start=first):
+        losses = _train_step(model, optimizer, fabric, batch, training, (*table.seed, 2, step))
+        total += losses
+        since += 1
+        if (step + 1) % training.report_every == 0 or step + 1 == steps:
+            loss = float(fabric.all_reduce(torch.tensor(total / since), reduce_op="mean"))
+            log.append({"step": step + 1, "loss": loss, "held_out_pdj@0.2": held_out_pdj(network)})
+            if fabric.is_global_zero:
+                _save_checkpoint(checkpoint, network, optimizer, step + 1, log)
+                _note_speed(speed_log, step + 1, since * training.batch / (time.monotonic() - started))
+            fabric.barrier()
+            progress.set_postfix(loss=f"{loss:.4f}", held_out=f"{log[-1]['held_out_pdj@0.2']:.3f}")
+            total, since, started = 0.0, 0, time.monotonic()
+    return pd.DataFrame(log)
+
+
+def _train_step(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    fabric: Fabric,
+    batch: Batch,
+    training: Training,
+    seed: tuple[int, ...],
+) -> float:
+    model.train()
+    # Dropout's numbers depend on the step and the process alone, whatever happened before.
+    torch.manual_seed(mixed_seed((*seed, fabric.global_rank)))
+    crops, targets, counted = (fabric.to_device(part) for part in batch)
+    losses = pose_loss(model(crops).float(), targets, counted)
+    mean = losses.mean()
+    # Several processes average their gradients: each takes its share of the whole batch's sum.
+    objective = mean if training.loss == "mean" else mean * training.batch
+    value = float(mean.detach())
+    if not torch.isfinite(mean):
+        raise NotFiniteError(
+            f"the loss of batch {seed[-1]} ({len(crops)} crops) is {value}: a smaller "
+            f"learning_rate or a larger initial_accumulator may help"
+        )
+    optimizer.zero_grad(set_to_none=True)
+    fabric.backward(objective)
+    optimizer.step()
+    return value
+
+
+def mixed_seed(parts: tuple[int, ...]) -> int:
+    """One seed for torch from several numbers."""
+    return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0] >> 1)
+
+
+def fingerprint(values: object, files: Iterable[Path]) -> str:
+    """Names what a training stands on: params, files, and the modules of this package that are loaded.
+
+    A checkpoint is kept under this name, so that one of another run is never gone on from.
+    """
+    modules = (getattr(m, "__file__", None) for n, m in sys.modules.items() if n.split(".")[0] == "deeppose")
+    parts = [json.dumps(values, sort_keys=True)]
+    parts += [sha256(path) for path in files]
+    parts += [sha256(Path(path)) for path in sorted(filter(None, modules))]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def _resume(
+    checkpoint: Path, network: nn.Module, optimizer: torch.optim.Optimizer
+) -> tuple[int, list[dict[str, float]]]:
+    if not checkpoint.is_file():
+        return 0, []
+    state = torch.load(checkpoint, weights_only=True, map_location="cpu")
+    network.load_state_dict(state["network"])
+    optimizer.load_state_dict(state["optimizer"])
+    print(f"going on from step {state['step']}, which {checkpoint} holds")
+    return state["step"], state["log"]
+
+
+def _save_checkpoint(
+    checkpoint: Path,
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    step: int,
+    log: list[dict[str, float]],
+) -> None:
+    state = {"network": network.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "log": log}
+    with atomic_path(checkpoint) as temporary:
+        torch.save(state, temporary)
+
+
+def _note_speed(speed_log: Path, step: int, images_per_second: float) -> None:
+    speed_log.parent.mkdir(parents=True, exist_ok=True)
+    with speed_log.open("a", encoding="utf-8") as file:
+        file.write(f"{step},{images_per_second:.1f}\n")

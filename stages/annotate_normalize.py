@@ -1,0 +1,46 @@
+"""Read the sets of a model, pack their images, box and table their examples, and report what was found."""
+
+import json
+from pathlib import Path
+
+from common import Item, run
+
+from deeppose.annotate import annotate
+from deeppose.datasets.checksums import archive_sha256
+from deeppose.datasets.registry import read_set
+from deeppose.errors import ArchiveError, MissingArchiveError
+from deeppose.examples import write_examples
+from deeppose.files import write_json
+
+
+def main(item: Item, _: int) -> None:
+    model = item.model
+    folders = item.archive_folders()
+    check_archives(item, folders)
+    sets = {name: read_set(name, folders, model.labels) for name in dict.fromkeys(model.train + model.test)}
+    annotated = annotate(
+        [sets[name] for name in model.train],
+        [sets[name] for name in model.test],
+        item.images,
+        held_out=model.held_out,
+        seed=item.params.seed,
+    )
+    write_examples(annotated.examples, *item.example_tables)
+    write_json(item.mean_colour, annotated.mean_colour)
+    write_json(item.reports / "annotations.json", annotated.report)
+
+
+def check_archives(item: Item, folders: list[Path]) -> None:
+    """That the archives are still those which the download stage noted."""
+    for name, noted in json.loads(item.manifest.read_text()).items():
+        path = next((folder / name for folder in folders if (folder / name).is_file()), None)
+        if path is None:
+            raise MissingArchiveError(f"{name} is no longer in {' or '.join(map(str, folders))}: put it back")
+        if archive_sha256(path, item.checksums) != noted["sha256"]:
+            raise ArchiveError(
+                f"{path} has changed since it was noted in {item.manifest}: run `dvc repro` again"
+            )
+
+
+if __name__ == "__main__":
+    run(main)

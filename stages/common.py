@@ -1,0 +1,135 @@
+"""What every stage script shares: its item of the matrix, the params, the paths, and how it fails."""
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from deeppose.errors import DeepPoseError
+from deeppose.examples import Examples, read_examples
+from deeppose.files import write_text
+from deeppose.geometry import Floats
+from deeppose.params import Model, Params, Profile, load_params
+from deeppose.predictions import read_predictions
+from deeppose.skeleton import SKELETONS, Skeleton
+
+
+@dataclass(frozen=True)
+class Item:
+    """One item of dvc.yaml's matrix: a profile and a model, and where its files lie."""
+
+    params: Params
+    profile_name: str
+    model_name: str
+
+    @property
+    def profile(self) -> Profile:
+        return self.params.profiles[self.profile_name]
+
+    @property
+    def model(self) -> Model:
+        return self.params.model[self.model_name]
+
+    @property
+    def skeleton(self) -> Skeleton:
+        return SKELETONS[self.model.skeleton]
+
+    @property
+    def sigma(self) -> float:
+        return self.params.sigma_of(self.model_name)
+
+    @cached_property
+    def folder(self) -> Path:
+        return Path("data") / self.profile_name / self.model_name
+
+    @cached_property
+    def reports(self) -> Path:
+        return Path("reports") / self.profile_name / self.model_name
+
+    def weights(self, stage: int) -> Path:
+        return self.folder / f"stage{stage}.safetensors"
+
+    @property
+    def manifest(self) -> Path:
+        return self.folder / "archives.json"
+
+    @property
+    def checksums(self) -> Path:
+        return Path("data/.archive-checksums.json")
+
+    def archive_folders(self) -> list[Path]:
+        """Where archives are looked for, first to last; downloads land in the last."""
+        if self.profile.archives == "embedded":
+            return [Path("data") / self.profile_name / "archives"]
+        mirror = os.environ.get("DEEPPOSE_MIRROR")
+        return [Path(folder) for folder in (mirror, self.params.mirror) if folder]
+
+    @property
+    def images(self) -> Path:
+        return self.folder / "images.rgb"
+
+    @property
+    def example_tables(self) -> tuple[Path, Path]:
+        return self.folder / "examples.parquet", self.folder / "joints.parquet"
+
+    def train_predictions(self, stage: int, *, mirrored: bool) -> Path:
+        frame = "mirrored" if mirrored else "images"
+        return self.folder / f"train-predictions-stage{stage}-{frame}.parquet"
+
+    @property
+    def test_predictions(self) -> Path:
+        return self.folder / "test-predictions"
+
+    @property
+    def evaluation(self) -> Path:
+        return Path("data") / self.profile_name / "evaluation" / self.model_name
+
+    def displacements(self, stage: int) -> Path:
+        return self.folder / f"displacements-stage{stage}.parquet"
+
+    def normals(self, stage: int) -> Path:
+        return self.folder / f"displacement-normals-stage{stage}.parquet"
+
+    def augmented_set(self, stage: int) -> Path:
+        return self.folder / f"augmented-set-stage{stage}.parquet"
+
+    def training_log(self, stage: int) -> Path:
+        return self.reports / f"training-stage{stage}.csv"
+
+    @property
+    def mean_colour(self) -> Path:
+        return self.folder / "mean-colour.json"
+
+    def read_examples(self) -> Examples:
+        return read_examples(*self.example_tables, self.skeleton)
+
+    def read_train_predictions(self, stage: int, examples: Examples, *, mirrored: bool = False) -> Floats:
+        """Predictions of a stage on train and held-out images, which are the first rows of the examples."""
+        count = int((examples.table["part"] != "test").sum())
+        return read_predictions(self.train_predictions(stage, mirrored=mirrored), count, self.skeleton)
+
+
+def run(main: Callable[[Item, int], None]) -> None:
+    """Call `main` with the item and the cascade stage named on the command line.
+
+    The command line is `PROFILE MODEL [STAGE]`, as dvc.yaml's matrix gives it.
+    """
+    profile, model, *rest = sys.argv[1:]
+    try:
+        main(Item(load_params(), profile, model), int(rest[0]) if rest else 0)
+    except DeepPoseError as error:
+        sys.exit(f"error: {error}")
+
+
+def unused(item: Item, stage: int, *outputs: Path) -> bool:
+    """Whether cascade stage `stage` is beyond S; DVC wants its outputs all the same, so they are left empty."""
+    if stage <= item.params.cascade_stages:
+        return False
+    print(
+        f"cascade_stages is {item.params.cascade_stages}: stage {stage} is not used, its outputs stay empty"
+    )
+    for output in outputs:
+        write_text(output, "")
+    return True

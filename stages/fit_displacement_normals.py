@@ -1,0 +1,49 @@
+"""Fit the Normals that stage s simulates the errors of stage s-1 with."""
+
+import pandas as pd
+from common import Item, run, unused
+
+from deeppose.files import atomic_path
+from deeppose.geometry import diameter, mirror_labels, mirror_poses
+from deeppose.normals import fit_normals, observed_displacements
+
+
+def main(item: Item, stage: int) -> None:
+    if unused(item, stage, item.displacements(stage), item.normals(stage)):
+        return
+    examples = item.read_examples()
+    rows = examples.rows("train")
+    poses, labelled = examples.poses[rows], examples.labelled[rows]
+    diameters = diameter(poses, labelled, item.skeleton)
+    units = item.profile.displacement_units
+    frames = (
+        (False, poses, labelled),
+        (
+            True,
+            mirror_poses(poses, examples.widths[rows], item.skeleton),
+            mirror_labels(labelled, item.skeleton),
+        ),
+    )
+    displacements = pd.concat(
+        [
+            observed_displacements(
+                item.read_train_predictions(stage - 1, examples, mirrored=mirrored)[rows],
+                truth,
+                truth_labelled,
+                diameters,
+                units,
+            )
+            for mirrored, truth, truth_labelled in frames
+        ],
+        ignore_index=True,
+    )
+    for frame, output in (
+        (displacements, item.displacements(stage)),
+        (fit_normals(displacements, item.profile.covariance), item.normals(stage)),
+    ):
+        with atomic_path(output) as temporary:
+            frame.to_parquet(temporary, index=False)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,49 @@
+"""Predict the training images, as they are and mirrored, with the cascade up to one stage."""
+
+import numpy as np
+from common import Item, run, unused
+
+from deeppose.cascade import Predictor, predict_initial, refine
+from deeppose.images import Images
+from deeppose.network import load_network
+from deeppose.predictions import write_predictions
+from deeppose.training import start_fabric
+
+
+def main(item: Item, stage: int) -> None:
+    outputs = [item.train_predictions(stage, mirrored=mirrored) for mirrored in (False, True)]
+    # The next stage is what these are for.
+    if unused(item, stage + 1, *outputs):
+        return
+    fabric = start_fabric(item.profile.device, item.params.threads)
+    examples = item.read_examples()
+    images = Images(item.images, examples.table)
+    rows = np.flatnonzero(examples.table["part"] != "test")
+    network, _ = load_network(item.weights(stage))
+    network = network.to(fabric.device)
+    predictor = Predictor(item.profile.prediction_batch, item.params.workers, fabric.device)
+    for mirrored, output in zip((False, True), outputs, strict=True):
+        if stage == 1:
+            poses = predict_initial(network, predictor, images, examples, rows, mirrored=mirrored)
+        else:
+            poses, clamped = refine(
+                network,
+                predictor,
+                images,
+                examples,
+                rows,
+                item.read_train_predictions(stage - 1, examples, mirrored=mirrored),
+                item.skeleton,
+                sigma=item.sigma,
+                smallest_share=item.profile.smallest_box,
+                mirrored=mirrored,
+                what=f"stage {stage}",
+            )
+            print(
+                f"{clamped} of {len(rows)} predicted poses were so small that their boxes took the smallest side"
+            )
+        write_predictions(output, poses)
+
+
+if __name__ == "__main__":
+    run(main)

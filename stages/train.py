@@ -1,0 +1,139 @@
+"""Train one stage of a cascade."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import torch
+from common import Item, run, unused
+from torch import nn
+
+from deeppose.batches import JointBoxes, Table, WholeBodies
+from deeppose.cascade import Predictor, predict_initial, refine
+from deeppose.errors import AnnotationError
+from deeppose.examples import Examples
+from deeppose.files import write_text
+from deeppose.geometry import diameter
+from deeppose.images import Images
+from deeppose.metrics import joint_errors, mean_pdj
+from deeppose.network import AlexNet, build_network, parameter_count, save_network
+from deeppose.training import fingerprint, mixed_seed, start_fabric, train
+
+
+def main(item: Item, stage: int) -> None:
+    if unused(item, stage, item.weights(stage), item.training_log(stage)):
+        return
+    profile = item.profile
+    fabric = start_fabric(profile.device, item.params.threads)
+    examples = item.read_examples()
+    images = Images(item.images, examples.table)
+    description = describe(item, stage)
+    torch.manual_seed(mixed_seed((item.params.seed, stage)))
+    network = build_network(**description["network"])  # type: ignore[arg-type]
+    fabric.print(f"{parameter_count(network):,} parameters")
+    inputs = [*item.example_tables]
+    if stage > 1:
+        inputs += [item.augmented_set(stage), item.train_predictions(stage - 1, mirrored=False)]
+    settings = [profile.training.model_dump(), profile.steps(stage), item.params.seed, item.params.threads]
+    run_name = fingerprint([description, settings, profile.stage1.model_dump()], inputs)
+    checkpoint = Path(".checkpoints") / run_name / "state.pt"
+    log = train(
+        network,
+        training_table(item, stage, examples, images, network),
+        profile.training,
+        fabric,
+        held_out_judge(item, stage, examples, images, fabric.device),
+        steps=profile.steps(stage),
+        checkpoint=checkpoint,
+        speed_log=Path("logs") / item.profile_name / item.model_name / f"images-per-second-stage{stage}.csv",
+        workers=item.params.workers,
+        name=f"training stage {stage}",
+    )
+    if fabric.is_global_zero:
+        write_text(item.training_log(stage), log.to_csv(index=False, float_format="%.6g"))
+        save_network(network, description, item.weights(stage))
+        checkpoint.unlink()
+        checkpoint.parent.rmdir()
+
+
+def describe(item: Item, stage: int) -> dict[str, object]:
+    """What goes with the weights: all that it takes to run them."""
+    sizes = item.profile.network
+    description: dict[str, object] = {
+        "stage": stage,
+        "skeleton": item.skeleton.name,
+        "network": {
+            "name": sizes.name,
+            "joints": len(item.skeleton.joints),
+            "size": sizes.input,
+            "width": sizes.width,
+            "dropout": item.profile.training.dropout,
+            "initial_weights": sizes.initial_weights,
+            "pixel_scale": sizes.pixel_scale,
+            "mean": json.loads(item.mean_colour.read_text()),
+        },
+    }
+    if stage > 1:
+        description |= {"sigma": item.sigma, "smallest_box": item.profile.smallest_box}
+    return description
+
+
+def training_table(item: Item, stage: int, examples: Examples, images: Images, network: AlexNet) -> Table:
+    """What batches are drawn from: the examples in stage 1, the augmented set later."""
+    seed = (item.params.seed, stage)
+    if stage == 1:
+        first = item.profile.stage1
+        return WholeBodies(
+            images=images,
+            examples=examples,
+            training_rows=examples.rows("train"),
+            skeleton=item.skeleton,
+            size=network.size,
+            padding=network.padding,
+            translation=first.translation,
+            keep_joints=first.keep_joints,
+            seed=seed,
+        )
+    table = pd.read_parquet(item.augmented_set(stage))
+    return JointBoxes(images, table, len(item.skeleton.joints), network.size, network.padding, seed)
+
+
+def held_out_judge(
+    item: Item, stage: int, examples: Examples, images: Images, device: torch.device
+) -> Callable[[nn.Module], float]:
+    """What tells how good a network is: its mean PDJ at 0.2 on the held-out images (§4.1)."""
+    predictor = Predictor(item.profile.prediction_batch, item.params.workers, device)
+    rows = examples.rows("held-out")
+    poses, labelled = examples.poses[rows], examples.labelled[rows]
+    diameters = diameter(poses, labelled, item.skeleton)
+    previous = None if stage == 1 else item.read_train_predictions(stage - 1, examples)[rows]
+
+    def judge(network: nn.Module) -> float:
+        if previous is None:
+            predicted = predict_initial(network, predictor, images, examples, rows)
+        else:
+            predicted, _ = refine(
+                network,
+                predictor,
+                images,
+                examples,
+                rows,
+                previous,
+                item.skeleton,
+                sigma=item.sigma,
+                smallest_share=item.profile.smallest_box,
+            )
+        figure = mean_pdj(joint_errors(predicted, poses, labelled, diameters), 0.2)
+        if figure is None:
+            raise AnnotationError(
+                f"none of the {len(rows)} held-out images has a pose with a diameter: raise "
+                f"model.{item.model_name}.held_out or take another seed"
+            )
+        return figure
+
+    return judge
+
+
+if __name__ == "__main__":
+    run(main)
