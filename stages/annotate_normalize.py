@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 from common import Item, run
-
 from deeppose.annotate import annotate
 from deeppose.datasets.checksums import archive_sha256
 from deeppose.datasets.registry import read_set

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 import pandas as pd
-from common import Item, run, unused
 
+from common import Item, run, unused
 from deeppose.augmented_set import augmented_set_report, predicted_boxes, simulated_boxes, write_augmented_set
 from deeppose.examples import Examples
 from deeppose.files import write_json

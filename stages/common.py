@@ -124,7 +124,7 @@ def run(main: Callable[[Item, int], None]) -> None:
 
 
 def unused(item: Item, stage: int, *outputs: Path) -> bool:
-    """Whether cascade stage `stage` is beyond S; DVC wants its outputs all the same, so they are left empty."""
+    """Whether `stage` is beyond S; DVC wants its outputs all the same, so they are left empty."""
     if stage <= item.params.cascade_stages:
         return False
     print(

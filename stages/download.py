@@ -4,17 +4,13 @@ import json
 from pathlib import Path
 
 from common import Item, run
-
 from deeppose.files import sha256, write_json
 
 GENERATOR = [Path("src/deeppose/datasets") / name for name in ("embedded.py", "drawing.py", "figure.py")]
 
 
 def main(item: Item, _: int) -> None:
-    if item.profile.archives == "embedded":
-        manifest = drawn(item)
-    else:
-        manifest = obtained(item)
+    manifest = drawn(item) if item.profile.archives == "embedded" else obtained(item)
     write_json(item.manifest, manifest)
 
 
@@ -60,9 +56,8 @@ def obtained(item: Item) -> dict[str, object]:
             if entry.labels_of not in names:
                 continue
             if find_archive(entry, folders) is None:
-                print(
-                    f"{where_looked(entry, folders)}: the rule makes the labels; {how_to_get(entry, folders[-1])}"
-                )
+                print(f"{where_looked(entry, folders)}: the rule makes the labels")
+                print(how_to_get(entry, folders[-1]))
             else:
                 wanted.append(entry)
     manifest: dict[str, object] = {}

@@ -1,8 +1,8 @@
 """Measure the predictions of every stage, and of the mean training pose, on every test set."""
 
 import pandas as pd
-from common import Item, run
 
+from common import Item, run
 from deeppose.evaluate import error_tables, figures
 from deeppose.files import atomic_path, write_json
 from deeppose.predictions import read_predictions

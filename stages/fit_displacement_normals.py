@@ -1,8 +1,8 @@
 """Fit the Normals that stage s simulates the errors of stage s-1 with."""
 
 import pandas as pd
-from common import Item, run, unused
 
+from common import Item, run, unused
 from deeppose.files import atomic_path
 from deeppose.geometry import diameter, mirror_labels, mirror_poses
 from deeppose.normals import fit_normals, observed_displacements

@@ -3,8 +3,8 @@
 import json
 
 import pandas as pd
-from common import Item, run
 
+from common import Item, run
 from deeppose.curves import limbs_figure, pdj_curves, stages_figure, training_figure, write_curves
 from deeppose.images import Images
 from deeppose.normals_figure import normals_figure
@@ -63,7 +63,7 @@ def draw_training(item: Item) -> None:
             pd.read_parquet(item.normals(stage)),
             unit,
             item.skeleton,
-            f"Displacements of stage {stage - 1} on its training images, and the Normals that stage {stage} draws from",
+            f"Errors of stage {stage - 1} in training, and the Normals that simulate them in stage {stage}",
         )
         save_plot(figure, figures, f"displacement-normals-stage{stage}")
 

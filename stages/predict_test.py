@@ -1,8 +1,8 @@
 """Predict the test sets and the held-out images with every stage of the cascade."""
 
 import numpy as np
-from common import Item, run
 
+from common import Item, run
 from deeppose.cascade import Predictor, predict_initial, refine
 from deeppose.examples import mean_pose
 from deeppose.files import atomic_path, write_json

@@ -1,8 +1,8 @@
 """Predict the training images, as they are and mirrored, with the cascade up to one stage."""
 
 import numpy as np
-from common import Item, run, unused
 
+from common import Item, run, unused
 from deeppose.cascade import Predictor, predict_initial, refine
 from deeppose.images import Images
 from deeppose.network import load_network
@@ -40,7 +40,7 @@ def main(item: Item, stage: int) -> None:
                 what=f"stage {stage}",
             )
             print(
-                f"{clamped} of {len(rows)} predicted poses were so small that their boxes took the smallest side"
+                f"{clamped} of {len(rows)} predicted poses are so small that their boxes have the smallest side"
             )
         write_predictions(output, poses)
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 import torch
-from common import Item, run, unused
 from torch import nn
 
+from common import Item, run, unused
 from deeppose.batches import JointBoxes, Table, WholeBodies
 from deeppose.cascade import Predictor, predict_initial, refine
 from deeppose.errors import AnnotationError

@@ -138,7 +138,7 @@ CHUNK = 64
 
 
 def _decoded(images: Sequence[tuple[Path, str]]) -> Iterator[tuple[Pixels, str]]:
-    """Images with their digests, in order; decoding takes all cores, a chunk at a time so that few are in memory."""
+    """Images with their digests, in order; all cores decode, a chunk at a time so that few are in memory."""
     archives = {path: open_archive(path) for path in dict.fromkeys(path for path, _ in images)}
 
     def decode(named: tuple[Path, str]) -> tuple[Pixels, str]:

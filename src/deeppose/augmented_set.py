@@ -77,7 +77,7 @@ def simulated_boxes(
             if len(chosen) == 0:
                 continue
             chosen = np.repeat(chosen, boxes_per_joint)
-            delta = sample_displacements(by_joint.loc[joint], len(chosen), generator)
+            delta = sample_displacements(by_joint.loc[[joint]].iloc[0], len(chosen), generator)
             if units == "diameter":
                 delta *= diameters[chosen][:, None]
             centres = poses[chosen, joint] + delta
@@ -140,7 +140,7 @@ def write_augmented_set(path: Path, tables: Iterable[pd.DataFrame]) -> int:
 def augmented_set_report(
     examples: Examples, rows: Indices, skeleton: Skeleton, *, sigma: float, smallest_share: float
 ) -> dict[str, int]:
-    """How many training poses give no boxes, having no diameter, and how many give boxes of the smallest side."""
+    """How many training poses have no diameter, so give no boxes, and how many give the smallest boxes."""
     diameters = diameter(examples.poses[rows], examples.labelled[rows], skeleton)
     _, clamped = joint_box_sides(diameters, examples.boxes[rows], sigma, smallest_share)
     missing = np.isnan(diameters)

@@ -32,8 +32,9 @@ class Batch(NamedTuple):
 class Table(Protocol):
     """What batches are drawn from; rows are visited in an order new each epoch."""
 
-    size: int
-    seed: tuple[int, ...]
+    @property
+    def seed(self) -> tuple[int, ...]:
+        """What the order and all random numbers follow from."""
 
     def __len__(self) -> int:
         """How many rows an epoch has."""
@@ -96,7 +97,8 @@ def _moved(boxes: Floats, shifts: Floats, poses: Floats, labelled: Bools, keep: 
     inside &= labelled[:, None]
     kept = inside.sum(axis=-1)
     enough = kept >= keep * kept[:, -1:]
-    return candidates[np.arange(len(boxes)), enough.argmax(axis=1)]
+    chosen: Floats = candidates[np.arange(len(boxes)), enough.argmax(axis=1)]
+    return chosen
 
 
 class JointBoxes:
@@ -170,7 +172,7 @@ def cut_crops(
     size: int,
     padding: tuple[int, int, int],
 ) -> np.ndarray:
-    """Crops `(n, size, size, 3)` of the examples' images by `boxes` `(n, 4)`, given in the images as they are."""
+    """Crops `(n, size, size, 3)` of the examples' images by `boxes` `(n, 4)`, in the images as they are."""
     crops = np.empty((len(examples), size, size, 3), dtype=np.uint8)
     for number, (example, box, flip) in enumerate(zip(examples, boxes, mirrored, strict=True)):
         crops[number] = crop(images[int(example)], box, size, padding, mirrored=bool(flip))

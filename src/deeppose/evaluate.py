@@ -57,7 +57,7 @@ def _long(
 
 
 def figures(errors: Floats, strict: Floats, loose: Floats, skeleton: Skeleton) -> dict[str, Any]:
-    """PCP at 0.5, strict and loose, and PDJ of one predictor on one set, as fractions of 1; None: nothing counts.
+    """PCP at 0.5, strict and loose, and PDJ of one predictor on one set: shares, None if nothing counts.
 
     Parameters
     ----------

@@ -98,7 +98,7 @@ def square_boxes(centres: Floats, sides: Floats) -> Floats:
 
 
 def mirror_poses(poses: Floats, widths: NDArray[np.integer], skeleton: Skeleton) -> Floats:
-    """Poses `(n, k, 2)` as they stand in the mirrored images of `widths` `(n,)`; left and right joints swap."""
+    """Poses `(n, k, 2)` as they stand in the mirrored images of `widths` `(n,)`; left and right swap."""
     mirrored = poses[:, list(skeleton.mirrored)].copy()
     mirrored[..., 0] = (widths[:, None] - 1) - mirrored[..., 0]
     return mirrored

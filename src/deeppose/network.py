@@ -133,8 +133,9 @@ class AlexNet(nn.Module):
         `(b, k, 2)`, normalised coordinates (Eq. 1).
         """
         inputs = (crops.to(self.mean.dtype) - self.mean) * self.pixel_scale
-        outputs: Tensor = self.regressor(self.features(inputs.permute(0, 3, 1, 2)))
-        return outputs.unflatten(1, (-1, 2))
+        outputs = self.regressor(self.features(inputs.permute(0, 3, 1, 2)))
+        joints: Tensor = outputs.reshape(len(outputs), -1, 2)
+        return joints
 
     @property
     def padding(self) -> tuple[int, int, int]:

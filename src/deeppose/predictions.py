@@ -96,7 +96,7 @@ def _read_npz(path: Path, count: int, skeleton: Skeleton) -> Floats:
 
 
 def _read_mat(path: Path, count: int, skeleton: Skeleton) -> Floats:
-    from scipy.io import loadmat  # type: ignore[import-untyped]
+    from scipy.io import loadmat
 
     try:
         arrays = loadmat(path)

@@ -8,7 +8,7 @@ SIDES = ("left ", "right ")
 
 @dataclass(frozen=True)
 class Limb:
-    """A pair of neighbouring joints; `kind` is what PCP pools left and right under, or None if PCP skips it."""
+    """A pair of neighbouring joints; PCP pools left and right by `kind`, and skips a limb without one."""
 
     name: str
     start: int

@@ -129,7 +129,7 @@ def train(
         total += losses
         since += 1
         if (step + 1) % training.report_every == 0 or step + 1 == steps:
-            loss = float(fabric.all_reduce(torch.tensor(total / since), reduce_op="mean"))
+            loss = _mean_over_processes(fabric, total / since)
             log.append({"step": step + 1, "loss": loss, "held_out_pdj@0.2": held_out_pdj(network)})
             if fabric.is_global_zero:
                 _save_checkpoint(checkpoint, network, optimizer, step + 1, log)
@@ -207,6 +207,12 @@ def _save_checkpoint(
     state = {"network": network.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "log": log}
     with atomic_path(checkpoint) as temporary:
         torch.save(state, temporary)
+
+
+def _mean_over_processes(fabric: Fabric, value: float) -> float:
+    mean = fabric.all_reduce(torch.tensor(value, dtype=torch.float64), reduce_op="mean")
+    assert isinstance(mean, Tensor)
+    return float(mean)
 
 
 def _note_speed(speed_log: Path, step: int, images_per_second: float) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import skimage.data
-from scipy.io import savemat  # type: ignore[import-untyped]
+from scipy.io import savemat
 from tqdm import tqdm
 
 from deeppose.datasets.drawing import Drawing, Image, draw
