@@ -39,9 +39,7 @@ def main(item: Item, stage: int) -> None:
                 mirrored=mirrored,
                 what=f"stage {stage}",
             )
-            print(
-                f"{clamped} of {len(rows)} predicted poses are so small that their boxes have the smallest side"
-            )
+            print(f"{clamped} of {len(rows)} predicted poses are so small that they get the smallest boxes")
         write_predictions(output, poses)
 
 

@@ -40,7 +40,7 @@ def crop(
     y1 = min(image.shape[0], int(np.ceil(top + height + margin_y)) + 1)
     if x0 >= x1 or y0 >= y1:
         return np.full((size, size, 3), padding, dtype=np.uint8)
-    region = np.ascontiguousarray(image[y0:y1, x0:x1])
+    region: Pixels = np.ascontiguousarray(image[y0:y1, x0:x1])
 
     # warpAffine samples single points: shrink by area first, to about the crop's own resolution.
     columns = min(x1 - x0, max(1, round((x1 - x0) * size / width)))
