@@ -46,7 +46,8 @@ def crop(
     columns = min(x1 - x0, max(1, round((x1 - x0) * size / width)))
     rows = min(y1 - y0, max(1, round((y1 - y0) * size / height)))
     if columns < x1 - x0 or rows < y1 - y0:
-        region = np.asarray(cv2.resize(region, (columns, rows), interpolation=cv2.INTER_AREA), np.uint8)
+        shrunk = cv2.resize(region, (columns, rows), interpolation=cv2.INTER_AREA)
+        region = shrunk.astype(np.uint8, copy=False)
     scale_x, scale_y = columns / (x1 - x0), rows / (y1 - y0)
 
     # From the crop's pixel u to the shrunk region's: (left + (u + ½)·width/size − x0)·scale − ½.
@@ -56,7 +57,7 @@ def crop(
     if mirrored:
         first_x, step_x = first_x + (size - 1) * step_x, -step_x
     inverse = np.array([[step_x, 0.0, first_x], [0.0, step_y, first_y]])
-    result: Pixels = cv2.warpAffine(
+    result = cv2.warpAffine(
         region,
         inverse,
         (size, size),
@@ -64,4 +65,4 @@ def crop(
         borderMode=cv2.BORDER_CONSTANT,
         borderValue=padding,
     )
-    return result
+    return result.astype(np.uint8, copy=False)

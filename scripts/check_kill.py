@@ -1,0 +1,49 @@
+"""Kill `dvc repro` at random moments; the run that follows must end with the hashes of an undisturbed one.
+
+    python scripts/check_kill.py [KILLS [SEED]]
+
+SIGKILL goes to DVC and the stage it runs, at moments spread over the length of the undisturbed run. Works
+in a copy of what git tracks.
+"""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from project_copy import hashes, project_copy, repro, repro_command
+
+
+def main(kills: int, seed: int) -> None:
+    moments = random.Random(seed)
+    with tempfile.TemporaryDirectory() as folder:
+        undisturbed = project_copy(Path(folder) / "undisturbed")
+        started = time.monotonic()
+        repro(undisturbed)
+        length = time.monotonic() - started
+        expected = hashes(undisturbed)
+        print(f"undisturbed: {len(expected)} outputs in {length:.0f} s")
+        killed = project_copy(Path(folder) / "killed")
+        for number in range(kills):
+            after = moments.uniform(0, 2 * length / kills)
+            with subprocess.Popen(**repro_command(killed), start_new_session=True) as process:
+                time.sleep(after)
+                os.killpg(process.pid, signal.SIGKILL)
+            print(f"kill {number + 1}: after {after:.1f} s, {process.returncode}")
+        repro(killed)
+        found = hashes(killed)
+    different = [path for path in expected if expected[path] != found.get(path)]
+    for path in different:
+        print(f"differs: {path}")
+    if different:
+        sys.exit("the killed run ended with other outputs")
+    print(f"all {len(expected)} outputs have the hashes of the undisturbed run")
+
+
+if __name__ == "__main__":
+    given = [int(value) for value in sys.argv[1:]]
+    main(*given, *(10, 2014)[len(given) :])

@@ -1,0 +1,51 @@
+"""A copy of the project to run in, for the checks beside this file."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+def project_copy(target: Path) -> Path:
+    """Copy what git tracks here, as it stands, to `target`, with a git and an empty DVC cache of its own."""
+    listed = subprocess.run(["git", "ls-files", "-z"], capture_output=True, check=True).stdout
+    for name in filter(None, listed.decode().split("\0")):
+        if Path(name).is_file() and name != "dvc.lock" and not name.startswith("reports/"):
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(name, target / name)
+    subprocess.run(["git", "init", "--quiet"], cwd=target, check=True)
+    return target
+
+
+def repro_command(project: Path, *options: str) -> dict[str, Any]:
+    """What subprocess needs to call `dvc repro` there with the modules that were copied."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(project / "src")}
+    log = (project / "repro.log").open("a")
+    return {
+        "args": [sys.executable, "-m", "dvc", "repro", *options],
+        "cwd": project,
+        "env": environment,
+        "stdout": log,
+        "stderr": subprocess.STDOUT,
+    }
+
+
+def repro(project: Path, *options: str, workers: int | None = None) -> None:
+    """Run `dvc repro` there to its end; stop with its log if it fails."""
+    if workers is not None:
+        params = (project / "params.yaml").read_text().splitlines()
+        changed = [f"workers: {workers}" if line.startswith("workers:") else line for line in params]
+        (project / "params.yaml").write_text("\n".join(changed) + "\n")
+    if subprocess.run(**repro_command(project, *options), check=False).returncode:
+        sys.exit((project / "repro.log").read_text())
+
+
+def hashes(project: Path) -> dict[str, str]:
+    """The hash of every output in dvc.lock."""
+    lock = yaml.safe_load((project / "dvc.lock").read_text())
+    return {out["path"]: out["md5"] for stage in lock["stages"].values() for out in stage.get("outs", [])}
