@@ -17,7 +17,7 @@ from deeppose.files import write_text
 from deeppose.geometry import diameter
 from deeppose.images import Images
 from deeppose.metrics import joint_errors, mean_pdj
-from deeppose.network import AlexNet, build_network, parameter_count, save_network
+from deeppose.network import AlexNet, build_network, load_network, parameter_count, save_network
 from deeppose.training import fingerprint, mixed_seed, start_fabric, train
 
 
@@ -31,12 +31,21 @@ def main(item: Item, stage: int) -> None:
     description = describe(item, stage)
     torch.manual_seed(mixed_seed((item.params.seed, stage)))
     network = build_network(**description["network"])  # type: ignore[arg-type]
+    if stage > 1 and profile.refinement(stage).start == "previous":
+        previous, _ = load_network(item.weights(stage - 1))
+        network.load_state_dict(previous.state_dict())
     fabric.print(f"{parameter_count(network):,} parameters")
     inputs = [*item.example_tables]
     if stage > 1:
         inputs += [item.augmented_set(stage), item.train_predictions(stage - 1, mirrored=False)]
-    settings = [profile.training.model_dump(), profile.steps(stage), item.params.seed, item.params.threads]
-    run_name = fingerprint([description, settings, profile.stage1.model_dump()], inputs)
+        inputs.append(item.weights(stage - 1))
+    settings = [
+        profile.training.model_dump(),
+        profile.stage(stage).model_dump(),
+        item.params.seed,
+        item.params.threads,
+    ]
+    run_name = fingerprint([description, settings], inputs)
     checkpoint = Path(".checkpoints") / run_name / "state.pt"
     log = train(
         network,
@@ -44,7 +53,7 @@ def main(item: Item, stage: int) -> None:
         profile.training,
         fabric,
         held_out_judge(item, stage, examples, images, fabric.device),
-        steps=profile.steps(stage),
+        steps=profile.stage(stage).steps,
         checkpoint=checkpoint,
         speed_log=Path("logs") / item.profile_name / item.model_name / f"images-per-second-stage{stage}.csv",
         workers=item.params.workers,

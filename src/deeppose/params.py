@@ -70,6 +70,10 @@ class RefinementStage(_Section):
     """A stage s ≥ 2 (§3.2)."""
 
     steps: PositiveInt
+    start: Annotated[
+        Literal["fresh", "previous"],
+        Field(description="from initial weights, or from those of the stage before"),
+    ]
 
 
 class Embedded(_Section):
@@ -100,10 +104,14 @@ class Profile(_Section):
     stage2: RefinementStage
     stage3: RefinementStage
 
-    def steps(self, stage: int) -> int:
-        """How many steps stage `stage` (from 1) is trained."""
-        steps: int = getattr(self, f"stage{stage}").steps
-        return steps
+    def refinement(self, stage: int) -> RefinementStage:
+        """The section of stage `stage` ≥ 2."""
+        section: RefinementStage = getattr(self, f"stage{stage}")
+        return section
+
+    def stage(self, stage: int) -> InitialStage | RefinementStage:
+        """The section of stage `stage`, from 1."""
+        return self.stage1 if stage == 1 else self.refinement(stage)
 
     @model_validator(mode="after")
     def _embedded_is_described(self) -> "Profile":
