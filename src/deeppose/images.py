@@ -56,18 +56,18 @@ class Images:
         Raises
         ------
         ImageError
-            If the file is shorter than the table says.
+            If the file is missing or shorter than the table says.
         """
         self.offsets = examples["offset"].to_numpy(np.int64)
         self.widths = examples["width"].to_numpy(np.int64)
         self.heights = examples["height"].to_numpy(np.int64)
-        self._pixels = np.memmap(path, dtype=np.uint8, mode="r")
         needed = int((self.offsets + self.widths * self.heights * 3).max(initial=0))
-        if needed > self._pixels.size:
+        size = path.stat().st_size if path.is_file() else 0
+        if needed > size:
             raise ImageError(
-                f"{path} has {self._pixels.size} bytes, its table needs {needed}: "
-                f"remove it and run `dvc repro` again"
+                f"{path} has {size} bytes, its table needs {needed}: remove it and run `dvc repro` again"
             )
+        self._pixels = np.memmap(path, dtype=np.uint8, mode="r")
 
     def __len__(self) -> int:
         return len(self.offsets)

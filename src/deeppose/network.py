@@ -176,20 +176,20 @@ def load_network(path: Path) -> tuple[AlexNet, dict[str, Any]]:
     Raises
     ------
     WeightsError
-        If there is no such file or it is cut short.
+        If there is no such file, it is cut short, or it holds other weights.
     """
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             description = json.loads(file.metadata()["description"])
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+        network = build_network(**description["network"])
+        network.load_state_dict(state)
     except FileNotFoundError as error:
         raise WeightsError(f"{path} is not there: `dvc repro` trains it") from error
-    except (safetensors.SafetensorError, TypeError, KeyError) as error:
+    except (safetensors.SafetensorError, TypeError, ValueError, KeyError, RuntimeError) as error:
         raise WeightsError(
             f"{path} is no file of our weights or is cut short ({error}): remove it, `dvc repro`"
         ) from error
-    network = build_network(**description["network"])
-    network.load_state_dict(state)
     return network.eval(), description
 
 

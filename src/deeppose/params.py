@@ -1,10 +1,12 @@
 """params.yaml as typed, frozen objects; an unknown key or a value that is not allowed stops at once."""
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from deeppose.errors import ParamsError
 from deeppose.skeleton import SKELETONS
@@ -18,7 +20,7 @@ CASCADE_STAGES_IN_DVC_YAML = 3
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Device(_Section):
@@ -180,14 +182,57 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
         raise ParamsError(
             f"{path} can't be read ({error.strerror}): run this in the project's folder"
         ) from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ParamsError(f"{path} is not valid YAML: {error}") from error
     try:
         return Params.model_validate(values)
     except ValidationError as error:
-        lines = [f"{path} holds what is not allowed:"]
-        for problem in error.errors(include_url=False):
-            key = ".".join(str(part) for part in problem["loc"]) or "(the whole file)"
-            value = "" if problem["type"] in ("missing", "value_error") else f" = {problem['input']!r}"
-            lines.append(f"  {key}{value}: {problem['msg']}")
-        raise ParamsError("\n".join(lines)) from error
+        problems = _explained(error.errors(include_url=False))
+        lines = (f"  {key}: {' or '.join(wrong)}" for key, wrong in problems.items())
+        raise ParamsError("\n".join([f"{path} holds what is not allowed:", *lines])) from error
+
+
+def _explained(problems: Sequence[ErrorDetails]) -> dict[str, list[str]]:
+    """What is wrong by key and value; a key of several types has a message for each."""
+    explained: dict[str, list[str]] = {}
+    for problem in problems:
+        if problem["type"] == "too_short" and problem["input"]:
+            continue  # its items are at fault, and named already
+        # Pydantic appends the type that it tried, as in sigma.literal['auto'].
+        where = problem["loc"][:1] if problem["loc"][:1] == ("sigma",) else problem["loc"]
+        key = ".".join(str(part) for part in where) or "(the whole file)"
+        if problem["type"] not in ("missing", "value_error"):
+            key += f" = {problem['input']!r}"
+        explained.setdefault(key, []).append(_what_is_allowed(problem))
+    return explained
+
+
+def _what_is_allowed(problem: ErrorDetails) -> str:
+    match problem["type"]:
+        case "extra_forbidden":
+            return f"unknown key, allowed here: {', '.join(_keys_beside(problem['loc']))}"
+        case "missing":
+            return "missing"
+        case "model_type" | "dict_type":
+            return "should be a section, keys and values"
+        case "tuple_type":
+            return "should be a list, as in [a, b]"
+        case "too_short":
+            return "should have an item at least"
+        case "float_type" if str(problem["input"])[:1].isdigit():
+            return "should be a number, without quotes; YAML takes 1e-3 for text, write 1.0e-3"
+        case "value_error":
+            return str(problem["ctx"]["error"])
+        case _:
+            return problem["msg"].removeprefix("Input ")
+
+
+def _keys_beside(location: Sequence[int | str]) -> Iterator[str]:
+    section: Any = Params
+    for part in location[:-1]:
+        if get_args(section):  # the name of a model or of a profile
+            section = get_args(section)[1]
+        else:
+            kind = section.model_fields[part].annotation
+            section = Embedded if kind == Embedded | None else kind
+    yield from section.model_fields
