@@ -30,19 +30,15 @@ def draw_tables_and_curves(item: Item, joints: pd.DataFrame, limbs: pd.DataFrame
     """Table 1, a table of PDJ, Figure 4, and Figure 5's kind of plot."""
     labels = labels_of(item, "lsp")
     tables, figures = item.reports / "tables", item.reports / "figures"
-    notes = [about(item)]
-    write_table(
-        pcp_table(limbs, item.skeleton, "lsp", labels),
-        tables,
-        "table1-pcp-lsp",
-        "Table 1: PCP at 0.5 on LSP",
-        notes,
-    )
-    write_table(pdj_table(joints, item.skeleton, "lsp", labels), tables, "pdj-lsp", "PDJ on LSP", notes)
+    notes, shown = [about(item)], shown_set(item)
+    table = pcp_table(limbs, item.skeleton, "lsp", labels)
+    write_table(table, tables, "table1-pcp-lsp", f"Table 1: PCP at 0.5 on {shown}", notes)
+    table = pdj_table(joints, item.skeleton, "lsp", labels)
+    write_table(table, tables, "pdj-lsp", f"PDJ on {shown}", notes)
     curves = pdj_curves(joints, item.skeleton, "lsp")
     write_curves(curves, figures / "pdj-lsp.csv")
     caption = f"{about(item)} Labels: {labels}."
-    title = "PDJ on LSP"
+    title = f"PDJ on {shown}"
     save_plot(
         limbs_figure(curves, last_stage(item), f"Figure 4: {title}", caption), figures, "figure4-pdj-lsp"
     )
@@ -88,7 +84,7 @@ def draw_photos(item: Item, joints: pd.DataFrame) -> None:
         {stage: poses[chosen] for stage, poses in predicted.items()},
         item.skeleton,
         choice,
-        f"Figure 6: poses on LSP after each stage. {about(item)}",
+        f"Figure 6: poses on {shown_set(item)} after each stage",
     )
     save_photos(figure, photos, "figure6-poses-lsp-by-stage")
     choice = choose_examples(joints, "lsp", last, IMAGES_OF_FIGURE_8)
@@ -98,7 +94,7 @@ def draw_photos(item: Item, joints: pd.DataFrame) -> None:
         predicted[last][chosen],
         item.skeleton,
         choice,
-        f"Figure 8: poses on LSP after {last}. {about(item)}",
+        f"Figure 8: poses on {shown_set(item)} after {last}",
     )
     save_photos(figure, photos, "figure8-poses-lsp")
 
@@ -115,11 +111,18 @@ def labels_of(item: Item, set_name: str) -> str:
     return labels
 
 
+def shown_set(item: Item) -> str:
+    """What stands for LSP in this profile, for titles."""
+    return "drawn people" if item.profile.archives == "embedded" else "LSP"
+
+
 def about(item: Item) -> str:
     """Where figures come from, for captions and notes."""
+    network = item.profile.network
+    size = f"input {network.input} px, {network.width:g} of the paper's width"
     if item.profile.archives == "embedded":
-        return f"Profile {item.profile_name}: drawn people in LSP's layout, not comparable with the paper."
-    return f"Profile {item.profile_name}."
+        return f"Profile {item.profile_name} ({size}): drawn people, not comparable with the paper."
+    return f"Profile {item.profile_name} ({size})."
 
 
 if __name__ == "__main__":
