@@ -35,7 +35,7 @@ class Network(_Section):
     """ψ (§3.1): which regressor, and its size."""
 
     name: Literal["alexnet"]
-    input: Annotated[int, Field(ge=48, description="side of the square crop, pixels")]
+    input: Annotated[int, Field(ge=59, description="side of the square crop, pixels")]
     width: Annotated[PositiveFloat, Field(description="share of the paper's channels")]
     initial_weights: Literal["krizhevsky", "he"]
     pixel_scale: Annotated[PositiveFloat, Field(description="factor on (0..255 less the mean colour)")]
