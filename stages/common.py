@@ -6,14 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from deeppose.errors import DeepPoseError
-from deeppose.examples import Examples, read_examples
 from deeppose.files import write_text
-from deeppose.geometry import Floats
 from deeppose.params import Model, Params, Profile, load_params
-from deeppose.predictions import read_predictions
 from deeppose.skeleton import SKELETONS, Skeleton
+
+if TYPE_CHECKING:
+    from deeppose.examples import Examples
+    from deeppose.geometry import Floats
 
 
 @dataclass(frozen=True)
@@ -102,11 +104,16 @@ class Item:
     def mean_colour(self) -> Path:
         return self.folder / "mean-colour.json"
 
-    def read_examples(self) -> Examples:
+    def read_examples(self) -> "Examples":
+        # Imported here, so that the stage that always runs starts without pandas.
+        from deeppose.examples import read_examples
+
         return read_examples(*self.example_tables, self.skeleton)
 
-    def read_train_predictions(self, stage: int, examples: Examples, *, mirrored: bool = False) -> Floats:
+    def read_train_predictions(self, stage: int, examples: "Examples", *, mirrored: bool = False) -> "Floats":
         """Predictions of a stage on train and held-out images, which are the first rows of the examples."""
+        from deeppose.predictions import read_predictions
+
         count = int((examples.table["part"] != "test").sum())
         return read_predictions(self.train_predictions(stage, mirrored=mirrored), count, self.skeleton)
 

@@ -37,6 +37,9 @@ def draw_tables_and_curves(item: Item, joints: pd.DataFrame, limbs: pd.DataFrame
     write_table(table, tables, "pdj-lsp", f"PDJ on {shown}", notes)
     curves = pdj_curves(joints, item.skeleton, "lsp")
     write_curves(curves, figures / "pdj-lsp.csv")
+    of_last_stage = curves[curves["predictor"] == last_stage(item)]
+    by_joint = of_last_stage.pivot(index="t", columns="joint", values="rate").reset_index()
+    write_curves(by_joint, figures / "pdj-lsp-last-stage.csv")
     caption = f"{about(item)} Labels: {labels}."
     title = f"PDJ on {shown}"
     save_plot(
