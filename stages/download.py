@@ -60,11 +60,14 @@ def obtained(item: Item) -> dict[str, object]:
                 print(how_to_get(entry, folders[-1]))
             else:
                 wanted.append(entry)
+    seen = item.checksums.read_text() if item.checksums.is_file() else ""
     manifest: dict[str, object] = {}
     for entry in wanted:
         found = obtain(entry, folders, folders[-1], item.checksums)
         manifest[entry.archive] = {"sha256": found.sha256, "packing": found.packing}
         print(f"{entry.archive}: {found.packing}, from {found.source}")
+        if found.sha256 not in seen:
+            print(f"  licence: {entry.licence}\n  cite: {entry.citation}")
     return manifest
 
 

@@ -4,7 +4,6 @@ import contextlib
 import errno
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,7 +25,8 @@ def atomic_path(target: Path) -> Iterator[Path]:
         If the block fails because the disk (or the user's quota) is full.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
+    # One name for all: what a killed run left is cleared away by the next.
+    temporary = target.with_name(f".{target.name}.part")
     _remove(temporary)
     try:
         yield temporary

@@ -1,7 +1,9 @@
 """Training of one stage (§3.1, Eq. 4 and 8): Adagrad on the squared distances of the joints that count."""
 
 import hashlib
+import io
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -61,6 +63,8 @@ def start_fabric(device: Device, threads: int) -> Fabric:
             "or say -S profiles.<profile>.device.accelerator=cpu (the paper's network then takes months)"
         )
     torch.set_num_threads(threads)
+    # Without it cuBLAS may sum in another order from run to run; it is read when CUDA starts.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True)
     fabric = Fabric(accelerator=device.accelerator, devices=device.devices, precision=device.precision)
     fabric.launch()
@@ -205,8 +209,11 @@ def _save_checkpoint(
     log: list[dict[str, float]],
 ) -> None:
     state = {"network": network.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "log": log}
+    # By way of memory, since torch.save's own writing hides that a disk is full.
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
     with atomic_path(checkpoint) as temporary:
-        torch.save(state, temporary)
+        temporary.write_bytes(buffer.getbuffer())
 
 
 def _mean_over_processes(fabric: Fabric, value: float) -> float:
