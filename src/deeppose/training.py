@@ -113,6 +113,8 @@ def train(
         lr=training.optimizer.learning_rate,
         initial_accumulator_value=training.optimizer.initial_accumulator,
         eps=training.optimizer.epsilon,
+        # One pass over the weights instead of four: a tenth of a small network's step on a CPU.
+        fused=fabric.device.type == "cpu",
     )
     model, optimizer = fabric.setup(network, optimizer)
     first, log = _resume(checkpoint, network, optimizer)
