@@ -1,0 +1,254 @@
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import dots
+from deeppose.augmented_set import simulated_boxes
+from deeppose.batches import JointBoxes, WholeBodies, batches, rows_of_step
+from deeppose.geometry import image_box, normalise
+from deeppose.skeleton import FULL_BODY
+
+SIZE = 96
+COUNTERPART = list(FULL_BODY.mirrored)
+PIXEL = 1 / SIZE
+
+
+@pytest.fixture(scope="module")
+def poses():
+    return dots.poses(12)
+
+
+@pytest.fixture(scope="module")
+def images(poses):
+    return [dots.dotted_image(pose) for pose in poses]
+
+
+def whole_bodies(images, examples, translation=0.1, keep_joints=0.5, seed=(1, 1)):
+    return WholeBodies(
+        images=images,
+        examples=examples,
+        training_rows=np.arange(len(images)),
+        skeleton=FULL_BODY,
+        size=SIZE,
+        padding=dots.PADDING,
+        translation=translation,
+        keep_joints=keep_joints,
+        seed=seed,
+    )
+
+
+@pytest.fixture(scope="module")
+def joint_boxes(images, poses):
+    """The augmented set of the dotted images, displaced by about a tenth of a pose's diameter."""
+    normals = pd.DataFrame({"joint": range(dots.JOINTS), "mean_x": 0.02, "mean_y": -0.03})
+    normals = normals.assign(var_x=0.01, var_y=0.01, cov_xy=0.0)
+    tables = simulated_boxes(
+        dots.examples_of(poses),
+        np.arange(len(poses)),
+        normals,
+        FULL_BODY,
+        sigma=1.0,
+        smallest_share=0.3,
+        boxes_per_joint=2,
+        units="diameter",
+        seed=(1, 2),
+    )
+    table = pd.concat(tables, ignore_index=True)
+    return table, JointBoxes(images, table, dots.JOINTS, SIZE, dots.PADDING, (1, 2))
+
+
+def all_of(table, step=0):
+    return table.batch(np.arange(len(table)), step, slice(None))
+
+
+def shown_and_wanted(crop, target, mirrored):
+    """Where dots are and where the targets say they are, joint by joint of the target."""
+    places = dots.found(crop.numpy())
+    return (places[COUNTERPART] if mirrored else places), target.numpy()
+
+
+# The order of rows
+
+
+@given(rows=st.integers(1, 40), batch=st.integers(1, 17), seed=st.integers(0, 9), epochs=st.integers(1, 3))
+def test_every_row_is_visited_once_an_epoch(rows, batch, seed, epochs):
+    steps = -(-rows * epochs // batch)
+    visited = np.concatenate([rows_of_step(rows, batch, (seed, 1), step) for step in range(steps)])
+    assert len(visited) == steps * batch
+    for epoch in range(epochs):
+        assert sorted(visited[epoch * rows : (epoch + 1) * rows]) == list(range(rows))
+
+
+def test_each_epoch_and_each_seed_has_an_order_of_its_own():
+    orders = [rows_of_step(50, 50, seed, step).tolist() for seed in [(1, 1), (1, 2)] for step in (0, 1)]
+    assert len({tuple(order) for order in orders}) == 4
+
+
+# The same batches however they are cut
+
+
+def drawn(table, first=0, last=5, rank=0, processes=1, workers=0):
+    return list(
+        batches(table, batch=6, first=first, last=last, rank=rank, processes=processes, workers=workers)
+    )
+
+
+def assert_same(some, others):
+    assert len(some) == len(others)
+    for one, other in zip(some, others, strict=True):
+        for part, other_part in zip(one, other, strict=True):
+            assert part.dtype == other_part.dtype
+            np.testing.assert_array_equal(part, other_part)
+
+
+@pytest.fixture(params=["whole bodies", "joint boxes"])
+def table(request, images, poses, joint_boxes):
+    return (
+        whole_bodies(images, dots.examples_of(poses)) if request.param == "whole bodies" else joint_boxes[1]
+    )
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_workers_change_nothing(table, workers):
+    assert_same(drawn(table, workers=workers), drawn(table))
+
+
+@pytest.mark.parametrize("first", [1, 3, 5])
+def test_a_later_start_gives_the_batches_that_would_have_come(table, first):
+    assert_same(drawn(table, first=first), drawn(table)[first:])
+
+
+def test_shares_of_two_processes_make_up_the_batch(table):
+    shares = [drawn(table, rank=rank, processes=2) for rank in (0, 1)]
+    for whole, even, odd in zip(drawn(table), *shares, strict=True):
+        assert_same([type(whole)(*(part[0::2] for part in whole))], [even])
+        assert_same([type(whole)(*(part[1::2] for part in whole))], [odd])
+
+
+def test_steps_differ(table):
+    some, others = drawn(table)[:2]
+    assert not np.array_equal(some.crops, others.crops)
+
+
+def test_another_seed_gives_other_crops(images, poses):
+    examples = dots.examples_of(poses)
+    tables = [whole_bodies(images, examples, seed=(seed, 1)) for seed in (1, 2)]
+    some, others = (all_of(table) for table in tables)
+    assert not np.array_equal(some.targets, others.targets)
+
+
+# Stage 1
+
+
+def test_joints_are_in_the_crop_where_the_targets_say(images, poses):
+    crops, targets, counted = all_of(whole_bodies(images, dots.examples_of(poses)))
+    assert crops.shape == (12, SIZE, SIZE, 3)
+    assert counted.all()
+    frames = set()
+    for crop, target in zip(crops, targets, strict=True):
+        fits = []
+        for mirrored in (False, True):
+            shown, wanted = shown_and_wanted(crop, target, mirrored)
+            visible = np.abs(wanted).max(axis=-1) < 0.46
+            fits.append(np.allclose(shown[visible], wanted[visible], rtol=0, atol=0.6 * PIXEL))
+        assert sum(fits) == 1
+        frames.add(fits.index(True))
+    assert frames == {0, 1}
+
+
+def test_half_the_crops_are_mirrored(images, poses):
+    table = whole_bodies(images, dots.examples_of(poses), translation=0.0)
+    plain = normalise(poses, image_box(dots.WIDTH, dots.HEIGHT))
+    targets = [all_of(table, step).targets.numpy() for step in range(20)]
+    flips = np.abs(np.stack(targets) - plain).max(axis=(2, 3)) > PIXEL
+    assert 0.4 < flips.mean() < 0.6
+
+
+def test_without_translation_the_box_is_the_initial_one(images, poses):
+    crops, targets, _ = all_of(whole_bodies(images, dots.examples_of(poses), translation=0.0))
+    plain = normalise(poses, image_box(dots.WIDTH, dots.HEIGHT))
+    mirrored = plain[:, COUNTERPART] * [-1, 1]
+    fits = [np.abs(targets.numpy() - frame).max(axis=(1, 2)) < 1e-6 for frame in (plain, mirrored)]
+    assert (fits[0] ^ fits[1]).all()
+    assert not (crops == dots.PADDING[0]).all(dim=-1).any(), "the full image needs no padding"
+
+
+def test_moves_stay_within_the_translation(images, poses):
+    table = whole_bodies(images, dots.examples_of(poses), translation=0.1, keep_joints=0.0)
+    plain = normalise(poses, image_box(dots.WIDTH, dots.HEIGHT))
+    moves = []
+    for step in range(20):
+        targets = all_of(table, step).targets.numpy()
+        frames = np.stack([plain - targets, plain[:, COUNTERPART] * [-1, 1] - targets])
+        rigid = np.ptp(frames, axis=2).max(axis=-1)
+        moves.append(frames[rigid.argmin(axis=0), np.arange(len(poses)), 0])
+    moves = np.concatenate(moves)
+    assert np.abs(moves).max() <= 0.1 + 1e-6
+    assert (np.abs(moves).max(axis=0) > 0.09).all()
+
+
+@pytest.mark.parametrize("keep", [1.0, 0.75])
+def test_a_moved_box_keeps_its_share_of_the_joints(keep):
+    poses = dots.poses(30, seed=3)
+    poses[:, 0] = [2.0, 2.0]
+    poses[:, 1] = [dots.WIDTH - 3.0, dots.HEIGHT - 3.0]
+    poses[:, 2] = [-30.0, 50.0]  # outside the initial box: it can't be lost
+    labelled = np.ones((30, dots.JOINTS), dtype=bool)
+    labelled[:, 3] = False
+    images = [np.zeros((dots.HEIGHT, dots.WIDTH, 3), dtype=np.uint8)] * 30
+    examples = dots.examples_of(poses, labelled)
+    kept, moved = [], []
+    for step in range(5):
+        table = whole_bodies(images, examples, translation=0.3, keep_joints=keep)
+        _, targets, counted = all_of(table, step)
+        inside = (targets.abs() <= 0.5).all(dim=-1) & counted
+        kept.append(inside.sum(dim=1).numpy())
+        moved.append((targets[:, 12].numpy() != normalise(poses[:, 12], image_box(201, 160))).any(axis=1))
+    kept = np.concatenate(kept)
+    assert (kept >= keep * 12).all()
+    assert np.concatenate(moved).any()
+    if keep < 1:
+        assert (kept < 12).any()
+
+
+def test_unlabelled_joints_do_not_count_and_are_finite(images, poses):
+    labelled = np.random.default_rng(5).random((12, dots.JOINTS)) < 0.6
+    _, targets, counted = all_of(whole_bodies(images, dots.examples_of(poses, labelled)))
+    swapped = labelled[:, COUNTERPART]
+    for row, which in enumerate(counted.numpy()):
+        assert (which == labelled[row]).all() or (which == swapped[row]).all()
+    assert targets.isfinite().all()
+    assert (targets[~counted] == 0).all()
+
+
+# Stages s ≥ 2
+
+
+def test_a_joint_box_trains_one_output(joint_boxes):
+    rows, table = joint_boxes
+    crops, targets, counted = all_of(table)
+    assert (counted.sum(dim=1) == 1).all()
+    np.testing.assert_array_equal(counted.int().argmax(dim=1), rows["joint"])
+    np.testing.assert_array_equal(targets[counted], rows[["target_x", "target_y"]])
+    assert (targets[~counted] == 0).all()
+    assert crops.shape == (12 * 14 * 2 * 2, SIZE, SIZE, 3)
+
+
+def test_the_joint_is_in_its_box_where_the_target_says(joint_boxes):
+    rows, table = joint_boxes
+    crops, targets, counted = all_of(table)
+    seen = {False: [], True: []}
+    for row, (crop, target, one) in enumerate(zip(crops, targets[counted].numpy(), counted, strict=True)):
+        side = rows["side"][row]
+        if np.abs(target).max() > 0.5 - 5 / side:
+            continue  # the dot is cut by the crop's edge
+        mirrored = bool(rows["mirrored"][row])
+        joint = int(one.int().argmax())
+        place = dots.found(crop.numpy())[COUNTERPART[joint] if mirrored else joint]
+        seen[mirrored].append(place - target)
+    for offsets in seen.values():
+        assert len(offsets) > 200
+        assert np.abs(offsets).max() < PIXEL  # what counting whole pixels of the dot may be off
+        assert np.abs(np.mean(offsets, axis=0)).max() < 0.1 * PIXEL
