@@ -1,0 +1,239 @@
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import small_training
+from deeppose.batches import Batch
+from deeppose.errors import DeviceError, NotFiniteError
+from deeppose.params import Device
+from deeppose.training import fingerprint, mixed_seed, pose_loss, start_fabric
+
+
+@pytest.fixture(autouse=True)
+def _as_before():
+    """Other tests keep their threads and their choice of algorithms."""
+    threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    yield
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(deterministic)
+
+
+# The loss
+
+
+def test_the_loss_sums_squared_distances_of_joints_that_count():
+    outputs = torch.tensor([[[1.0, 2.0], [0.0, 0.0]], [[0.5, 0.0], [3.0, 4.0]]])
+    targets = torch.tensor([[[0.0, 0.0], [9.0, 9.0]], [[0.0, 0.0], [0.0, 0.0]]])
+    counted = torch.tensor([[True, False], [True, True]])
+    assert pose_loss(outputs, targets, counted).tolist() == [5.0, 25.25]
+
+
+def test_a_joint_that_does_not_count_has_no_gradient_even_if_its_target_is_nan():
+    outputs = torch.tensor([[[1.0, 2.0], [3.0, 1.0]]], requires_grad=True)
+    targets = torch.tensor([[[0.0, 0.0], [0.0, 0.0]]])
+    loss = pose_loss(outputs, targets, torch.tensor([[True, False]]))
+    loss.sum().backward()
+    assert outputs.grad.tolist() == [[[2.0, 4.0], [0.0, 0.0]]]
+
+
+@pytest.mark.parametrize(
+    ("outputs", "targets", "counted"),
+    [((3, 2, 2), (2, 2), (3, 2)), ((3, 2, 2), (3, 2, 2), (3, 1)), ((3, 1, 2), (3, 2, 2), (3, 2))],
+)
+def test_nothing_broadcasts_by_accident(outputs, targets, counted):
+    with pytest.raises(ValueError, match="outputs"):
+        pose_loss(torch.zeros(outputs), torch.zeros(targets), torch.ones(counted, dtype=torch.bool))
+
+
+# The optimiser
+
+
+def changes_of(tmp_path, name, **settings):
+    before = small_training.network().state_dict()
+    trained, _ = small_training.run(tmp_path / name, steps=1, dropout=0.0, **settings)
+    return {key: value - before[key] for key, value in trained.state_dict().items() if key != "mean"}
+
+
+def test_the_first_step_of_adagrad_moves_each_weight_by_the_learning_rate(tmp_path):
+    optimizer = small_training.OPTIMIZER | {"learning_rate": 0.01}
+    moves = torch.cat([c.flatten() for c in changes_of(tmp_path, "a", optimizer=optimizer).values()])
+    moved = moves[moves != 0].abs()
+    assert len(moved) > 0.3 * len(moves)
+    torch.testing.assert_close(moved.median(), torch.tensor(0.01), rtol=0, atol=1e-6)
+    assert (moved < 0.01001).all()
+
+
+def test_a_sum_weighs_a_batch_by_its_size(tmp_path):
+    # With so large an accumulator a step is proportional to its gradient.
+    optimizer = small_training.OPTIMIZER | {"learning_rate": 10.0, "initial_accumulator": 1e8}
+    mean, total = (changes_of(tmp_path, loss, optimizer=optimizer, loss=loss) for loss in ("mean", "sum"))
+    bias = "regressor.7.bias"
+    assert mean[bias].abs().max() > 1e-6
+    torch.testing.assert_close(total[bias], 6 * mean[bias], rtol=1e-3, atol=1e-9)
+
+
+def test_it_learns(tmp_path):
+    optimizer = small_training.OPTIMIZER | {"learning_rate": 0.01, "initial_accumulator": 0.01}
+    _, log = small_training.run(
+        tmp_path / "state.pt", steps=200, dropout=0.0, report_every=50, optimizer=optimizer
+    )
+    assert log["loss"].is_monotonic_decreasing
+    assert log["loss"].iloc[-1] < 0.75 * log["loss"].iloc[0]
+
+
+# Kills and restarts
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    return small_training.run(tmp_path_factory.mktemp("undisturbed") / "state.pt")
+
+
+def assert_same_bits(run, other):
+    for key, value in run[0].state_dict().items():
+        assert torch.equal(value, other[0].state_dict()[key]), key
+    pd.testing.assert_frame_equal(run[1], other[1], check_exact=True)
+
+
+def test_the_log_has_a_row_a_report_and_one_at_the_end(undisturbed):
+    network, log = undisturbed
+    assert log.columns.tolist() == ["step", "loss", "held_out_pdj@0.2"]
+    assert log["step"].tolist() == [3, 6, 9, 10]
+    assert log["held_out_pdj@0.2"].iloc[-1] == small_training.sum_of_weights(network)
+    assert log["loss"].gt(0).all()
+
+
+class StopError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("report", [1, 2, 4])
+def test_a_run_that_broke_off_at_a_report_ends_the_same(tmp_path, undisturbed, report):
+    reports = []
+
+    def breaks_off(network):
+        reports.append(network)
+        if len(reports) == report:
+            raise StopError
+        return small_training.sum_of_weights(network)
+
+    with pytest.raises(StopError):
+        small_training.run(tmp_path / "state.pt", breaks_off)
+    torch.manual_seed(99)  # what happened meanwhile doesn't matter
+    assert_same_bits(small_training.run(tmp_path / "state.pt"), undisturbed)
+
+
+def test_a_run_that_broke_off_between_reports_ends_the_same(tmp_path, undisturbed):
+    class BreaksOff:
+        seed, __len__ = (1, 1), lambda self: 8
+
+        def batch(self, rows, step, share):
+            if step == 7:
+                raise StopError
+            return small_training.table().batch(rows, step, share)
+
+    with pytest.raises(StopError):
+        small_training.run(tmp_path / "state.pt", rows=BreaksOff())
+    assert_same_bits(small_training.run(tmp_path / "state.pt"), undisturbed)
+
+
+def test_a_run_whose_last_checkpoint_stands_takes_no_more_steps(tmp_path, undisturbed):
+    small_training.run(tmp_path / "state.pt")
+
+    def unasked(network):
+        raise AssertionError("nothing is left to report")
+
+    assert_same_bits(small_training.run(tmp_path / "state.pt", unasked), undisturbed)
+
+
+def test_a_run_that_was_killed_ends_the_same(tmp_path, undisturbed, capsys):
+    script = Path(small_training.__file__)
+    command = [sys.executable, script, tmp_path / "state.pt"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert "hanging\n" in iter(process.stdout.readline, "")
+        os.kill(process.pid, signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
+    assert_same_bits(small_training.run(tmp_path / "state.pt"), undisturbed)
+    assert f"going on from step 3, which {tmp_path / 'state.pt'} holds" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_workers_change_no_bit(tmp_path, undisturbed, workers):
+    assert_same_bits(small_training.run(tmp_path / "state.pt", workers=workers), undisturbed)
+
+
+def test_dropout_depends_on_the_step(undisturbed, tmp_path):
+    other = small_training.run(tmp_path / "state.pt", dropout=0.0)
+    assert not torch.equal(other[0].regressor[1].weight, undisturbed[0].regressor[1].weight)
+    assert len({mixed_seed((1, 1, 2, step)) for step in range(1000)}) == 1000
+
+
+def test_speeds_are_noted_apart_from_the_result(tmp_path):
+    small_training.run(tmp_path / "state.pt")
+    lines = (tmp_path / "speed.csv").read_text().splitlines()
+    assert [int(line.split(",")[0]) for line in lines] == [3, 6, 9, 10]
+    assert all(float(line.split(",")[1]) > 0 for line in lines)
+
+
+# What goes wrong
+
+
+def test_a_target_that_is_nan_stops_with_the_batch_named(tmp_path):
+    class Spoilt:
+        seed, __len__ = (1, 1), lambda self: 8
+
+        def batch(self, rows, step, share):
+            crops, targets, counted = small_training.table().batch(rows, step, share)
+            if step == 4:
+                targets[2, 3] = np.nan
+            return Batch(crops, targets, counted)
+
+    with pytest.raises(NotFiniteError, match=r"the loss of batch 4 \(6 crops\) is nan: a smaller learn"):
+        small_training.run(tmp_path / "state.pt", rows=Spoilt())
+
+
+def test_a_huge_learning_rate_stops_with_the_batch_named(tmp_path):
+    optimizer = small_training.OPTIMIZER | {"learning_rate": 1e30}
+    with pytest.raises(NotFiniteError, match=r"the loss of batch 1 \(6 crops\) is (nan|inf)"):
+        small_training.run(tmp_path / "state.pt", optimizer=optimizer)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a CUDA device is here")
+def test_an_accelerator_that_is_not_there_is_named():
+    with pytest.raises(DeviceError, match="accelerator is cuda, but torch sees no CUDA device"):
+        start_fabric(Device(accelerator="cuda", devices=1, precision="32-true"), threads=1)
+
+
+# What a checkpoint belongs to
+
+
+def test_the_fingerprint_follows_from_params_and_files(tmp_path):
+    files = [tmp_path / "a", tmp_path / "b"]
+    for file in files:
+        file.write_text(file.name)
+    values = {"sigma": 2.0, "training": {"batch": 32}}
+    name = fingerprint(values, files)
+    assert name == fingerprint({"training": {"batch": 32}, "sigma": 2.0}, files)
+    assert name != fingerprint(values | {"sigma": 1.7}, files)
+    assert name != fingerprint(values, files[:1])
+    files[1].write_text("changed")
+    assert name != fingerprint(values, files)
+
+
+def test_the_fingerprint_follows_from_the_modules_in_use(tmp_path, monkeypatch):
+    class Module:
+        __file__ = str(tmp_path / "module.py")
+
+    monkeypatch.setitem(sys.modules, "deeppose.of_a_test", Module)
+    names = set()
+    for text in ("loss = 1", "loss = 2"):
+        (tmp_path / "module.py").write_text(text)
+        names.add(fingerprint({}, []))
+    assert len(names) == 2
