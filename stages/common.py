@@ -131,8 +131,12 @@ def run(main: Callable[[Item, int], None]) -> None:
 
 
 def unused(item: Item, stage: int, *outputs: Path) -> bool:
-    """Whether `stage` is beyond S; DVC wants its outputs all the same, so they are left empty."""
-    if stage <= item.params.cascade_stages:
+    """Whether `stage` is beyond S; DVC wants its outputs all the same, so they are left empty.
+
+    Stage 2 is made whatever S is, so that its training need not depend on S and isn't repeated when S
+    changes.
+    """
+    if stage <= max(2, item.params.cascade_stages):
         return False
     print(
         f"cascade_stages is {item.params.cascade_stages}: stage {stage} is not used, its outputs stay empty"

@@ -1,0 +1,257 @@
+"""The DAG, by running a small copy of the project: what runs, what runs again, what a kill leaves."""
+
+import ast
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from project import ROOT, call, dvc, environment, git, hashes, lock, small_copy, small_params, write_params
+
+STAGES = (
+    "download",
+    "annotate-normalize",
+    "train-stage1",
+    "predict-train-stage1",
+    "fit-displacement-normals-stage2",
+    "build-augmented-set-stage2",
+    "train-stage2",
+    "predict-train-stage2",
+    "fit-displacement-normals-stage3",
+    "build-augmented-set-stage3",
+    "train-stage3",
+    "predict-test",
+    "evaluate",
+    "plot",
+    "report",
+)
+PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
+
+# One worker of pytest-xdist runs all of them, so that the copy is made once.
+pytestmark = pytest.mark.xdist_group("pipeline")
+
+
+# What dvc.yaml says
+
+
+def test_the_stages_have_their_names_and_say_what_they_do():
+    assert tuple(PIPELINE["stages"]) == STAGES
+    assert all(stage["desc"] for stage in PIPELINE["stages"].values())
+
+
+def module_file(module: str) -> Path | None:
+    if module == "common":
+        return ROOT / "stages" / "common.py"
+    path = ROOT / "src" / Path(*module.split("."))
+    return next((p for p in (path.with_suffix(".py"), path / "__init__.py") if p.is_file()), None)
+
+
+def imported(file: Path) -> set[Path]:
+    """The project's own modules that a file imports, at its top or inside a function."""
+    names = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+    own = {name for name in names if name == "common" or name.startswith("deeppose.")}
+    return {path for name in own if (path := module_file(name)) and path.name != "__init__.py"}
+
+
+def stands_on(script: Path) -> set[str]:
+    found, todo = set(), [script]
+    while todo:
+        file = todo.pop()
+        if file not in found:
+            found.add(file)
+            todo.extend(imported(file))
+    return {str(path.relative_to(ROOT)) for path in found}
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_the_deps_of_a_stage_are_the_modules_it_stands_on(name):
+    stage = PIPELINE["stages"][name]
+    script = ROOT / stage["cmd"].split()[1]
+    listed = {dep for dep in stage["deps"] if dep.endswith(".py")}
+    assert listed == stands_on(script)
+
+
+def test_a_figure_is_no_reason_to_train():
+    modules = {dep for dep in PIPELINE["stages"]["train-stage1"]["deps"] if dep.endswith(".py")}
+    assert not modules & {f"src/deeppose/{name}.py" for name in ("style", "curves", "pose_figures", "tables")}
+    assert "src/deeppose/training.py" in modules
+
+
+# One run from nothing
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """A copy in which everything has run once and is committed."""
+    copy = small_copy(tmp_path_factory.mktemp("pipeline") / "project")
+    dvc(copy, "repro")
+    git(copy, "add", "--all")
+    git(copy, "commit", "--quiet", "--message", "a run")
+    return copy
+
+
+@pytest.fixture
+def copied(project, tmp_path):
+    """A copy of that copy, to be spoilt."""
+    return Path(shutil.copytree(project, tmp_path / "project", symlinks=True))
+
+
+def ran(output: str) -> set[str]:
+    return {name.split("@")[0] for name in re.findall(r"Running stage '([^']+)'", output)}
+
+
+def test_everything_is_there_after_one_run(project):
+    reports = project / "reports" / "demo"
+    metrics = json.loads((reports / "metrics.json").read_text())["lsp"]
+    assert set(metrics) == {"lsp", "held-out"}
+    stages = {"mean_pose", "stage_1", "stage_2", "stage_3", "gain_of_stage_2", "gain_of_stage_3"}
+    assert set(metrics["lsp"]) == stages
+    gain = metrics["lsp"]["stage_2"]["pdj@0.1"]["mean"] - metrics["lsp"]["stage_1"]["pdj@0.1"]["mean"]
+    assert metrics["lsp"]["gain_of_stage_2"]["pdj@0.1"] == gain
+    for name in (
+        "figure4-pdj-lsp",
+        "figure5-kind-pdj-lsp-by-stage",
+        "training",
+        "displacement-normals-stage3",
+    ):
+        for kind in ("png", "svg"):
+            assert (reports / "lsp" / "figures" / f"{name}.{kind}").stat().st_size > 0
+    for name in ("figure6-poses-lsp-by-stage", "figure8-poses-lsp"):
+        assert (reports / "lsp" / "photos" / f"{name}.png").stat().st_size > 0
+    for kind in ("csv", "md", "tex"):
+        assert "mean pose" in (reports / "lsp" / "tables" / f"table1-pcp-lsp.{kind}").read_text()
+
+
+def test_predictions_have_the_layout_that_is_promised(project):
+    folder = project / "data" / "demo" / "lsp" / "test-predictions"
+    for stage in (1, 2, 3):
+        table = pd.read_parquet(folder / f"lsp-stage{stage}.parquet")
+        assert table.columns.tolist() == ["example", "joint", "x", "y"]
+        assert table["example"].tolist() == [example for example in range(6) for _ in range(14)]
+        assert table["joint"].tolist() == list(range(14)) * 6
+        assert table[["x", "y"]].notna().all(axis=None)
+
+
+def test_held_out_images_are_in_no_training(project):
+    folder = project / "data" / "demo" / "lsp"
+    part = pd.read_parquet(folder / "examples.parquet")["part"]
+    assert part.value_counts().to_dict() == {"train": 22, "test": 6, "held-out": 4}
+    for stage in (2, 3):
+        trained = pd.read_parquet(folder / f"augmented-set-stage{stage}.parquet")["example"].unique()
+        assert set(part[trained]) == {"train"}
+
+
+def test_a_second_run_has_nothing_to_do_but_look_for_archives(copied):
+    before = hashes(copied)
+    assert ran(dvc(copied, "repro")) == {"download"}
+    assert hashes(copied) == before
+
+
+def test_the_same_bits_by_force_with_other_workers(copied):
+    before = hashes(copied)
+    write_params(copied, small_params() | {"workers": 2})
+    assert ran(dvc(copied, "repro", "--force")) == set(STAGES)
+    assert hashes(copied) == before
+
+
+# What runs again
+
+
+def test_sigma_runs_again_only_what_follows_from_it(copied):
+    output = dvc(copied, "exp", "run", "-S", "sigma=1.7")
+    unmoved = {"download", "annotate-normalize", "train-stage1", "predict-train-stage1"}
+    assert ran(output) - {"download"} == set(STAGES) - unmoved - {"fit-displacement-normals-stage2"}
+    difference = dvc(copied, "metrics", "diff")
+    assert "lsp.lsp.stage_2.pdj@0.2" in difference
+    assert "lsp.lsp.stage_1.pdj@0.2" not in difference
+    assert "1.7" in dvc(copied, "params", "diff")
+
+
+def test_two_stages_are_enough_if_asked_for(copied):
+    write_params(copied, small_params() | {"cascade_stages": 2})
+    output = dvc(copied, "repro")
+    assert "cascade_stages is 2: stage 3 is not used" in output
+    of_stage_2 = {"train-stage2", "build-augmented-set-stage2", "fit-displacement-normals-stage2"}
+    assert not ran(output) & {"annotate-normalize", "train-stage1", "predict-train-stage1", *of_stage_2}
+    metrics = json.loads((copied / "reports" / "demo" / "metrics.json").read_text())["lsp"]["lsp"]
+    assert "stage_2" in metrics
+    assert "stage_3" not in metrics
+
+
+# What goes wrong
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"sigma": -1.0}, "sigma"),
+        ({"sigmma": 2.0}, "sigmma"),
+        ({"seed": "2014"}, "seed"),
+    ],
+)
+def test_params_that_are_not_allowed_stop_at_once(copied, changes, said):
+    before = hashes(copied)
+    write_params(copied, small_params() | changes)
+    done = call(copied, sys.executable, "-m", "dvc", "repro")
+    assert done.returncode != 0
+    assert "params.yaml holds what is not allowed" in done.stdout
+    assert said in done.stdout
+    assert "Traceback" not in done.stdout
+    assert hashes(copied) == before
+
+
+def test_a_missing_archive_is_named_with_its_place_and_page(copied):
+    params = small_params()
+    params["profile"] = "small-cpu"
+    params["profiles"]["small-cpu"] = params["profiles"]["demo"] | {"archives": "mirror"}
+    params["mirror"] = "data/nothing-here"
+    write_params(copied, params)
+    # An address that can't be reached, so that the test needs no network.
+    closed = {**environment(copied), "https_proxy": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9"}
+    command = [sys.executable, "-m", "dvc", "repro"]
+    done = subprocess.run(command, cwd=copied, env=closed, capture_output=True, text=True, check=False)
+    said = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert "lsp_dataset.zip" in said
+    assert "data/nothing-here" in said
+    assert "https://sam.johnson.io/research/lsp.html" in said
+    assert "Traceback" not in said
+    assert not any("small-cpu" in name for name in lock(copied)["stages"])
+
+
+# Kills
+
+
+def test_a_run_that_was_killed_ends_with_the_same_hashes(project, tmp_path):
+    killed = small_copy(tmp_path / "project")
+    moments = random.Random(7)
+    for _ in range(3):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "dvc", "repro"],
+            cwd=killed,
+            env=environment(killed),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        time.sleep(moments.uniform(4, 16))
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    dvc(killed, "repro")
+    assert hashes(killed) == hashes(project)
+    assert not list((killed / "data").rglob(".*.part"))
