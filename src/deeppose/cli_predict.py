@@ -47,6 +47,8 @@ def predict(
         raise ImageError(
             f"-o {output} names one picture for {len(images)} photos: leave -o out, or give one photo"
         )
+    if output is not None and output.suffix != ".png":
+        raise ImageError(f"-o {output}: pictures are written as PNG: name it {output.with_suffix('.png')}")
     from deeppose.photo import load_cascade, read_photo
 
     cascade = load_cascade(weights_of(model, profile))

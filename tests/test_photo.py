@@ -1,0 +1,213 @@
+import json
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from deeppose import cli
+from deeppose.errors import ImageError, WeightsError
+from deeppose.geometry import image_box
+from deeppose.network import build_network, save_network
+from deeppose.photo import load_cascade, read_photo
+from deeppose.skeleton import FULL_BODY
+
+K = len(FULL_BODY.joints)
+ROOT = Path(__file__).parents[1]
+
+
+def write_weights(folder, stages=3):
+    """Small networks with random weights that put joints well apart, so that boxes are not clamped."""
+    sizes = {"name": "alexnet", "joints": K, "size": 60, "width": 0.05, "dropout": 0.0}
+    sizes |= {"initial_weights": "he", "pixel_scale": 0.016, "mean": [120.0, 110.0, 100.0]}
+    paths = []
+    for stage in range(1, stages + 1):
+        torch.manual_seed(stage)
+        network = build_network(**sizes)
+        nn.init.normal_(network.regressor[-1].weight, std=0.004)
+        nn.init.uniform_(network.regressor[-1].bias, -0.4, 0.4)
+        description = {"stage": stage, "skeleton": "full-body", "network": sizes}
+        if stage > 1:
+            description |= {"sigma": 1.0, "smallest_box": 0.05}
+        paths.append(folder / f"stage{stage}.safetensors")
+        save_network(network, description, paths[-1])
+    return paths
+
+
+def photo_pixels(width=90, height=120):
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3)).astype(np.uint8)
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A folder with params.yaml, trained weights and two photos."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    write_weights(tmp_path / "data" / "demo" / "lsp")
+    cv2.imwrite("photo.png", photo_pixels())
+    cv2.imwrite("other.png", photo_pixels(60, 50))
+    return tmp_path
+
+
+@pytest.fixture
+def predict(project, monkeypatch, capsys):
+    """Run `deeppose predict`; gives status, output, errors."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["deeppose", "predict", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        out, err = capsys.readouterr()
+        return ended.value.code or 0, out, err
+
+    return run
+
+
+# The library
+
+
+def test_a_cascade_gives_a_pose_a_stage(project):
+    cascade = load_cascade([project / f"data/demo/lsp/stage{stage}.safetensors" for stage in (1, 2, 3)])
+    photo = photo_pixels()
+    poses = cascade.predict(photo, image_box(90, 120))
+    assert list(poses) == ["stage 1", "stage 2", "stage 3"]
+    with torch.inference_mode():
+        crop = torch.from_numpy(cv2.resize(photo, (60, 60), interpolation=cv2.INTER_AREA))
+        said = cascade.stages[0][0](crop[None])[0].numpy()
+    np.testing.assert_allclose(poses["stage 1"], said * [90, 120] + [44.5, 59.5], rtol=0, atol=0.5)
+    side = np.linalg.norm(poses["stage 1"][9] - poses["stage 1"][2])
+    moves = (poses["stage 2"] - poses["stage 1"]) / side
+    assert 0.01 < np.abs(moves).max() < 0.6, "displacements are in units of the joint boxes' side"
+
+
+def test_a_box_moves_the_prediction(project):
+    cascade = load_cascade(write_weights(project, stages=1))
+    black = np.full((200, 200, 3), (120, 110, 100), dtype=np.uint8)
+    some = cascade.predict(black, np.array([50.0, 60.0, 40.0, 80.0]))["stage 1"]
+    other = cascade.predict(black, np.array([90.0, 70.0, 40.0, 80.0]))["stage 1"]
+    np.testing.assert_allclose(other - some, [[40.0, 10.0]] * K, rtol=0, atol=1e-4)
+
+
+def test_a_photo_is_rgb_and_the_right_way_up(tmp_path):
+    pixels = np.zeros((8, 6, 3), dtype=np.uint8)
+    pixels[0] = (255, 0, 0)  # blue, as OpenCV writes
+    cv2.imwrite(str(tmp_path / "p.png"), pixels)
+    photo = read_photo(tmp_path / "p.png")
+    assert photo.shape == (8, 6, 3)
+    assert photo[0, 0].tolist() == [0, 0, 255]
+    assert photo.flags["C_CONTIGUOUS"]
+    jpeg = cv2.imencode(".jpg", pixels)[1].tobytes()
+    # An APP1 block that says "turned by a quarter" (orientation 6).
+    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
+    app1 = b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif
+    (tmp_path / "turned.jpg").write_bytes(jpeg[:2] + app1 + jpeg[2:])
+    assert read_photo(tmp_path / "turned.jpg").shape == (6, 8, 3)
+
+
+@pytest.mark.parametrize("data", [b"", b"no image"])
+def test_what_is_no_photo_is_named(tmp_path, data):
+    (tmp_path / "p.jpg").write_bytes(data)
+    with pytest.raises(ImageError, match=rf"p\.jpg is no image that can be decoded \({len(data)} bytes\)"):
+        read_photo(tmp_path / "p.jpg")
+
+
+def test_weights_cut_short_are_named(project):
+    path = project / "data/demo/lsp/stage2.safetensors"
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(WeightsError, match=r"stage2\.safetensors"):
+        load_cascade([project / f"data/demo/lsp/stage{stage}.safetensors" for stage in (1, 2, 3)])
+
+
+# The command line
+
+
+def test_a_picture_is_drawn_for_each_photo(predict, project):
+    status, out, err = predict("photo.png", "other.png")
+    assert (status, err) == (0, "")
+    assert out == "photo.png: photo-pose.png\nother.png: other-pose.png\n"
+    for name in ("photo-pose.png", "other-pose.png"):
+        assert min(cv2.imread(str(project / name)).shape[:2]) > 200
+    assert not list(project.glob("*.part"))
+
+
+def test_the_picture_goes_where_it_is_asked_for(predict, project):
+    assert predict("photo.png", "-o", "pictures/a.b.png")[0] == 0
+    assert cv2.imread(str(project / "pictures" / "a.b.png")) is not None
+
+
+def test_the_same_picture_every_time(predict, project):
+    pictures = []
+    for _ in range(2):
+        predict("photo.png")
+        pictures.append((project / "photo-pose.png").read_bytes())
+    assert pictures[0] == pictures[1]
+
+
+def test_json_has_every_joint_of_every_stage(predict, project):
+    status, out, _ = predict("photo.png", "other.png", "--json")
+    assert status == 0
+    found = json.loads(out)
+    assert [one["image"] for one in found] == ["photo.png", "other.png"]
+    assert set(found[0]) == {"image", "box", "joints", "stages"}
+    assert found[0]["joints"] == list(FULL_BODY.joints)
+    assert list(found[0]["stages"]) == ["stage 1", "stage 2", "stage 3"]
+    assert np.isfinite(np.array(list(found[0]["stages"].values()))).all()
+    assert np.array(found[0]["stages"]["stage 3"]).shape == (K, 2)
+    assert found[0]["box"] == [0, 0, 90, 120]
+    assert not list(project.glob("*-pose.png"))
+    assert predict("photo.png", "--json", "-o", "drawn.png")[0] == 0
+    assert (project / "drawn.png").is_file()
+
+
+def test_a_box_is_where_the_person_is(predict):
+    whole, given, other = (
+        json.loads(predict("photo.png", "--json", *box)[1])[0]
+        for box in ([], ["--box", "0,0,90,120"], ["--box", "10.5, 20, 40, 60"])
+    )
+    assert given == whole
+    assert other["box"] == [10.5, 20, 40, 60]
+    assert other["stages"] != whole["stages"]
+
+
+def test_as_many_stages_as_the_params_say(predict, project):
+    params = (project / "params.yaml").read_text().replace("cascade_stages: 3", "cascade_stages: 2")
+    (project / "params.yaml").write_text(params)
+    found = json.loads(predict("photo.png", "--json")[1])
+    assert list(found[0]["stages"]) == ["stage 1", "stage 2"]
+
+
+ERRORS = {
+    "no weights": (["photo.png", "--profile", "cpu"], r"data/cpu/lsp/stage1\.safetensors is not there: `dvc"),
+    "no profile": (["photo.png", "--profile", "fast"], r"no 'fast', only demo, cpu, paper"),
+    "no model": (["photo.png", "--model", "cat"], r"no 'cat', only lsp"),
+    "no photo": (["nothing.jpg"], r"nothing\.jpg can't be read: No such file"),
+    "not an image": (["params.yaml"], r"params\.yaml is no image that can be decoded"),
+    "three numbers": (["photo.png", "--box", "1,2,3"], r"--box '1,2,3' is not X,Y,W,H"),
+    "words": (["photo.png", "--box", "a,b,c,d"], r"--box 'a,b,c,d' is not X,Y,W,H"),
+    "no width": (["photo.png", "--box", "1,2,0,4"], r"--box 1,2,0,4: width 0 and height 4 must be positive"),
+    "endless": (["photo.png", "--box", "1,2,inf,4"], r"--box 1,2,inf,4"),
+    "two photos": (["photo.png", "other.png", "-o", "a.png"], r"-o a\.png names one picture for 2 photos"),
+    "no PNG": (["photo.png", "-o", "a.jpg"], r"-o a\.jpg: pictures are written as PNG"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "message"), ERRORS.values(), ids=ERRORS)
+def test_what_is_wrong_is_said_in_one_message(predict, project, arguments, message):
+    status, out, err = predict(*arguments)
+    assert (status, out) == (1, "")
+    assert err.startswith("deeppose: ")
+    assert re.search(message, err), err
+    assert not list(project.glob("*-pose.png"))
+
+
+def test_without_params_the_folder_is_wrong(predict, project):
+    (project / "params.yaml").unlink()
+    status, _, err = predict("photo.png")
+    assert status == 1
+    assert "params.yaml can't be read" in err
+    assert "run this in the project's folder" in err
