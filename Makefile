@@ -26,6 +26,7 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	touch $@
 
 repro: env
+	@python scripts/mend_lock.py
 	dvc repro
 
 test: env

@@ -34,6 +34,7 @@ def main(kills: int, seed: int) -> None:
                 time.sleep(after)
                 os.killpg(process.pid, signal.SIGKILL)
             print(f"kill {number + 1}: after {after:.1f} s, {process.returncode}")
+        subprocess.run([sys.executable, "scripts/mend_lock.py"], cwd=killed, check=True)
         repro(killed)
         found = hashes(killed)
     different = [path for path in expected if expected[path] != found.get(path)]

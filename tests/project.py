@@ -11,7 +11,16 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).parents[1]
-COPIED = (".dvc/config", ".dvc/.gitignore", ".dvcignore", ".gitignore", "dvc.yaml", "src", "stages")
+COPIED = (
+    "scripts",
+    ".dvc/config",
+    ".dvc/.gitignore",
+    ".dvcignore",
+    ".gitignore",
+    "dvc.yaml",
+    "src",
+    "stages",
+)
 
 
 def small_params() -> dict[str, Any]:

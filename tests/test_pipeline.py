@@ -193,6 +193,81 @@ def test_two_stages_are_enough_if_asked_for(copied):
     assert "stage_3" not in metrics
 
 
+@pytest.mark.realdata
+def test_labels_that_are_put_into_the_mirror_folder_later_are_noticed(mirror, tmp_path):
+    copy = small_copy(tmp_path / "project")
+    params = small_params()
+    params["profiles"]["demo"]["archives"] = "mirror"
+    params["mirror"] = str(tmp_path / "mirror")
+    write_params(copy, params)
+    (tmp_path / "mirror").mkdir()
+    published = ["lsp_dataset.zip", "lspet_dataset.zip", "lsp-joints-OC.mat"]
+    found = []
+    for names in (published[:2], published[2:]):
+        for name in names:
+            (tmp_path / "mirror" / name).symlink_to(mirror / name)
+        dvc(copy, "repro", "download@demo-lsp")
+        found.append(json.loads((copy / "data" / "demo" / "lsp" / "archives.json").read_text()))
+    assert set(found[0]) == set(published[:2])
+    assert set(found[1]) == set(published)
+    assert found[0].items() <= found[1].items()
+
+
+# What a stage reads, beside its files
+
+
+def is_within(path: str, listed: str) -> bool:
+    return path == listed or path.startswith(f"{listed}.")
+
+
+def test_the_params_of_a_stage_are_those_it_reads(copied):
+    done = call(copied, sys.executable, str(ROOT / "tests" / "read_params.py"))
+    assert done.returncode == 0, done.stdout
+    read = json.loads(done.stdout.splitlines()[-1])
+    # Neither decides a result: how many cut crops, and where archives lie.
+    free = {"workers", "mirror"}
+    assert set(read) == set(STAGES) - {"download"}
+    for name, paths in read.items():
+        listed = PIPELINE["stages"][name]["params"]
+        listed = [text.replace("${item.profile}", "demo").replace("${item.model}", "lsp") for text in listed]
+        unlisted = [path for path in set(paths) - free if not any(is_within(path, one) for one in listed)]
+        assert not unlisted, f"{name} reads {unlisted}"
+        unread = [one for one in listed if not any(is_within(path, one) for path in paths)]
+        assert not unread, f"{name} lists {unread}"
+
+
+# Several processes
+
+
+def training_log(project: Path) -> pd.DataFrame:
+    return pd.read_csv(project / "reports" / "demo" / "lsp" / "training-stage1.csv")
+
+
+def stage(project: Path, script: str, *arguments: str) -> str:
+    done = call(project, sys.executable, f"stages/{script}.py", "demo", "lsp", *arguments)
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def test_two_processes_train_as_one_and_predict_the_same(copied):
+    predictions = copied / "data" / "demo" / "lsp" / "test-predictions"
+    before = {path.name: path.read_bytes() for path in predictions.iterdir()}
+    params = small_params()
+    training = params["profiles"]["demo"]["training"]
+    training["dropout"] = 0.0  # each process drops units of its own
+    logs = []
+    for devices in (1, 2):
+        params["profiles"]["demo"]["device"]["devices"] = devices
+        write_params(copied, params)
+        if devices == 2:
+            stage(copied, "predict_test")
+            assert {path.name: path.read_bytes() for path in predictions.iterdir()} == before
+        stage(copied, "train", "1")
+        logs.append(training_log(copied))
+    pd.testing.assert_frame_equal(*logs, rtol=1e-3)
+    assert not list((copied / ".checkpoints").iterdir())
+
+
 # What goes wrong
 
 
@@ -237,6 +312,26 @@ def test_a_missing_archive_is_named_with_its_place_and_page(copied):
 # Kills
 
 
+@pytest.mark.parametrize(
+    "text", ["", "schema: '2.0'\nstages:\n  download@demo-lsp:\n    cmd: python stag\n    de"]
+)
+def test_a_lock_that_a_kill_cut_short_is_put_back(copied, text):
+    before = hashes(copied)
+    (copied / "dvc.lock").write_text(text)
+    done = call(copied, sys.executable, "scripts/mend_lock.py")
+    assert done.returncode == 0, done.stdout
+    assert "the committed one is back" in done.stdout
+    assert hashes(copied) == before
+
+
+def test_a_whole_lock_is_left_alone(copied):
+    before = (copied / "dvc.lock").read_bytes()
+    with (copied / "dvc.lock").open("a") as file:
+        file.write("# not committed\n")
+    assert call(copied, sys.executable, "scripts/mend_lock.py").stdout == ""
+    assert (copied / "dvc.lock").read_bytes() == before + b"# not committed\n"
+
+
 def test_a_run_that_was_killed_ends_with_the_same_hashes(project, tmp_path):
     killed = small_copy(tmp_path / "project")
     moments = random.Random(7)
@@ -252,6 +347,8 @@ def test_a_run_that_was_killed_ends_with_the_same_hashes(project, tmp_path):
         time.sleep(moments.uniform(4, 16))
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+    done = call(killed, sys.executable, "scripts/mend_lock.py")
+    assert done.returncode == 0, done.stdout
     dvc(killed, "repro")
     assert hashes(killed) == hashes(project)
     assert not list((killed / "data").rglob(".*.part"))
