@@ -9,6 +9,7 @@ from deeppose.augmented_set import (
     simulated_boxes,
     write_augmented_set,
 )
+from deeppose.crops import crop
 from deeppose.errors import AnnotationError
 from deeppose.examples import BOX_COLUMNS, Examples
 from deeppose.geometry import diameter, image_box, mirror_labels, mirror_poses
@@ -219,3 +220,21 @@ def test_nothing_to_learn_from_is_an_error_and_leaves_no_file(tmp_path):
     with pytest.raises(AnnotationError, match="no training image has a pose with a diameter"):
         write_augmented_set(tmp_path / "a.parquet", tables)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_crop_of_a_row_shows_the_joint_at_the_target():
+    examples = examples_of(np.full((1, JOINTS, 2), 50.0), np.zeros((1, JOINTS), dtype=bool))
+    for joint, point in ((LEFT_SHOULDER, (60, 40)), (RIGHT_HIP, (30, 80)), (11, (75, 62))):
+        examples.poses[0, joint], examples.labelled[0, joint] = point, True
+    table = simulated(examples, np.arange(1), normals(deviation=0.1))
+    assert set(table["mirrored"]) == {False, True}
+    y, x = np.mgrid[: HEIGHTS[0], : WIDTHS[0]]
+    places = (np.arange(64) + 0.5) / 64 - 0.5
+    for row in table.itertuples():
+        spot_x, spot_y = examples.poses[0, FULL_BODY.mirrored[row.joint] if row.mirrored else row.joint]
+        spot = 255 * np.exp(-((x - spot_x) ** 2 + (y - spot_y) ** 2) / 18)
+        image = np.repeat(spot.round().astype(np.uint8)[..., None], 3, axis=2)
+        box = np.array([row.box_x, row.box_y, row.side, row.side])
+        found = crop(image, box, 64, (0, 0, 0), mirrored=row.mirrored)[..., 0].astype(float)
+        centre = [(found.sum(axis=0) @ places) / found.sum(), (found.sum(axis=1) @ places) / found.sum()]
+        assert centre == pytest.approx([row.target_x, row.target_y], abs=5e-3)
