@@ -1,8 +1,8 @@
 """Kill `dvc repro` at random moments; the run that follows must end with the hashes of an undisturbed one.
 
-    python scripts/check_kill.py [KILLS [SEED]]
+    python scripts/check_kill.py [--short] [KILLS [SEED]]
 
-SIGKILL goes to DVC and the stage it runs, at moments spread over the length of the undisturbed run. Works
+With --short on a twentieth of the demo. SIGKILL goes to DVC and the stage it runs, at moments spread over the length of the undisturbed run. Works
 in a copy of what git tracks.
 """
 
@@ -15,19 +15,21 @@ import tempfile
 import time
 from pathlib import Path
 
-from project_copy import hashes, project_copy, repro, repro_command
+from project_copy import hashes, project_copy, repro, repro_command, shorten
 
 
-def main(kills: int, seed: int) -> None:
+def main(kills: int, seed: int, *, short: bool) -> None:
     moments = random.Random(seed)
     with tempfile.TemporaryDirectory() as folder:
-        undisturbed = project_copy(Path(folder) / "undisturbed")
+        undisturbed, killed = (project_copy(Path(folder) / name) for name in ("undisturbed", "killed"))
+        if short:
+            shorten(undisturbed)
+            shorten(killed)
         started = time.monotonic()
         repro(undisturbed)
         length = time.monotonic() - started
         expected = hashes(undisturbed)
         print(f"undisturbed: {len(expected)} outputs in {length:.0f} s")
-        killed = project_copy(Path(folder) / "killed")
         for number in range(kills):
             after = moments.uniform(0, 2 * length / kills)
             with subprocess.Popen(**repro_command(killed), start_new_session=True) as process:
@@ -46,5 +48,5 @@ def main(kills: int, seed: int) -> None:
 
 
 if __name__ == "__main__":
-    given = [int(value) for value in sys.argv[1:]]
-    main(*given, *(10, 2014)[len(given) :])
+    given = [int(value) for value in sys.argv[1:] if value != "--short"]
+    main(*given, *(10, 2014)[len(given) :], short="--short" in sys.argv)

@@ -21,6 +21,19 @@ def project_copy(target: Path) -> Path:
     return target
 
 
+def shorten(project: Path) -> None:
+    """Make the demo there a matter of a minute: a twentieth of the images and steps."""
+    path = project / "params.yaml"
+    params = yaml.safe_load(path.read_text())
+    demo = params["profiles"]["demo"]
+    for images in ("lsp_images", "extended_images"):
+        demo["embedded"][images] //= 20
+    for stage in ("stage1", "stage2", "stage3"):
+        demo[stage]["steps"] //= 20
+    demo["training"]["report_every"] //= 20
+    path.write_text(yaml.safe_dump(params, sort_keys=False))
+
+
 def repro_command(project: Path, *options: str) -> dict[str, Any]:
     """What subprocess needs to call `dvc repro` there with the modules that were copied."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
