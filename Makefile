@@ -11,6 +11,8 @@ BIN := $(VENV)/bin
 UV := $(BIN)/python -m uv
 UV_VERSION := 0.13.9
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Threads that wait must not spin: beside other work on the machine that costs most of the speed.
+export OMP_WAIT_POLICY ?= PASSIVE
 
 .PHONY: env repro test lint bench check-determinism check-kill lock clean
 

@@ -2,7 +2,8 @@
 
     python scripts/check_determinism.py [--short]
 
-With --short on a twentieth of the demo. Works in a copy of what git tracks, so the folder it is called in stays as it is.
+With --short on a twentieth of the demo. Works in a copy of what git tracks, so the folder it is called in
+stays as it is.
 """
 
 import sys

@@ -2,8 +2,8 @@
 
     python scripts/check_kill.py [--short] [KILLS [SEED]]
 
-With --short on a twentieth of the demo. SIGKILL goes to DVC and the stage it runs, at moments spread over the length of the undisturbed run. Works
-in a copy of what git tracks.
+With --short on a twentieth of the demo. SIGKILL goes to DVC and the stage it runs, at moments spread over the
+length of the undisturbed run. Works in a copy of what git tracks.
 """
 
 import os

@@ -14,7 +14,9 @@ from deeppose.training import start_fabric
 
 
 def main(item: Item, _: int) -> None:
-    fabric = start_fabric(item.profile.device, item.params.threads)
+    # One process, however many train: two would write the same files.
+    device = item.profile.device.model_copy(update={"devices": 1})
+    fabric = start_fabric(device, item.params.threads)
     examples = item.read_examples()
     images = Images(item.images, examples.table)
     predictor = Predictor(item.profile.prediction_batch, item.params.workers, fabric.device)

@@ -15,7 +15,9 @@ def main(item: Item, stage: int) -> None:
     # The next stage is what these are for.
     if unused(item, stage + 1, *outputs):
         return
-    fabric = start_fabric(item.profile.device, item.params.threads)
+    # One process, however many train: two would write the same files.
+    device = item.profile.device.model_copy(update={"devices": 1})
+    fabric = start_fabric(device, item.params.threads)
     examples = item.read_examples()
     images = Images(item.images, examples.table)
     rows = np.flatnonzero(examples.table["part"] != "test")

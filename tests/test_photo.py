@@ -13,7 +13,7 @@ from torch import nn
 from deeppose import cli
 from deeppose.errors import ImageError, WeightsError
 from deeppose.geometry import image_box
-from deeppose.network import build_network, save_network
+from deeppose.network import build_network, load_network, save_network
 from deeppose.photo import load_cascade, read_photo
 from deeppose.skeleton import FULL_BODY
 
@@ -123,7 +123,98 @@ def test_weights_cut_short_are_named(project):
         load_cascade([project / f"data/demo/lsp/stage{stage}.safetensors" for stage in (1, 2, 3)])
 
 
+# Of networks whose outputs are known, the poses can be worked out by hand.
+
+SIGMA, SMALLEST = 1.5, 0.1
+
+
+def outputs(stage):
+    """What the network of a stage says of any image, `(k, 2)` in shares of the box."""
+    pose = np.random.default_rng(stage).uniform(-0.4, 0.4, (K, 2))
+    if stage == 1:
+        pose[[9, 2]] = (-0.15, -0.2), (0.15, 0.2)  # left shoulder, right hip
+    return pose
+
+
+@pytest.fixture
+def known(project):
+    """The project with weights of known outputs."""
+    folder = project / "data" / "demo" / "lsp"
+    paths = write_weights(folder)
+    for stage, path in enumerate(paths, start=1):
+        network, description = load_network(path)
+        with torch.no_grad():
+            network.regressor[-1].weight.zero_()
+            network.regressor[-1].bias.copy_(torch.from_numpy(outputs(stage).ravel()))
+        if stage > 1:
+            description |= {"sigma": SIGMA, "smallest_box": SMALLEST}
+        save_network(network, description, path)
+    return paths
+
+
+def by_hand(x, y, width, height):
+    """The poses after each stage for a box from its first column and row (Eq. 5, 6, 7)."""
+    pose = np.array([x + (width - 1) / 2, y + (height - 1) / 2]) + outputs(1) * (width, height)
+    poses = {"stage 1": pose}
+    for stage in (2, 3):
+        side = max(SIGMA * np.linalg.norm(pose[9] - pose[2]), SMALLEST * min(width, height))
+        pose = pose + outputs(stage) * side
+        poses[f"stage {stage}"] = pose
+    return poses
+
+
+def assert_poses(found, wanted):
+    assert list(found) == list(wanted)
+    for stage, pose in wanted.items():
+        np.testing.assert_allclose(found[stage], pose, rtol=0, atol=1e-3, err_msg=stage)
+
+
+def test_every_stage_by_hand(known):
+    poses = load_cascade(known).predict(photo_pixels(), image_box(90, 120))
+    assert_poses(poses, by_hand(0, 0, 90, 120))
+
+
+def test_a_missing_stage_is_an_error(known, tmp_path):
+    with pytest.raises(WeightsError, match=r"stage4\.safetensors is not there"):
+        load_cascade([*known, tmp_path / "stage4.safetensors"])
+
+
 # The command line
+
+
+def test_a_box_counts_its_first_column_from_0(predict, known):
+    found = json.loads(predict("photo.png", "--json", "--box", "20,10,31,40")[1])[0]
+    assert found["box"] == [20, 10, 31, 40]
+    assert_poses(found["stages"], by_hand(20, 10, 31, 40))
+
+
+def test_each_photo_has_its_own_full_image(predict, known):
+    photo, other = json.loads(predict("photo.png", "other.png", "--json")[1])
+    assert_poses(photo["stages"], by_hand(0, 0, 90, 120))
+    assert_poses(other["stages"], by_hand(0, 0, 60, 50))
+
+
+def test_the_picture_shows_what_was_predicted(predict, project):
+    predict("photo.png")
+    predict("photo.png", "-o", "boxed.png", "--box", "40,10,30,40")
+    assert (project / "boxed.png").read_bytes() != (project / "photo-pose.png").read_bytes()
+
+
+def test_weights_of_all_stages_are_needed(predict, project):
+    (project / "data/demo/lsp/stage3.safetensors").unlink()
+    status, out, err = predict("photo.png")
+    assert (status, out) == (1, "")
+    assert "data/demo/lsp/stage3.safetensors is not there: `dvc repro` with profile demo trains it" in err
+
+
+def test_a_profile_names_other_weights(predict, project):
+    (project / "data/demo").rename(project / "data/paper")
+    assert predict("photo.png", "--json")[0] == 1
+    assert predict("photo.png", "--json", "--profile", "paper")[0] == 0
+
+
+def test_photos_whose_pictures_would_be_one_file_may_be_printed(predict):
+    assert len(json.loads(predict("photo.png", "./photo.png", "--json")[1])) == 2
 
 
 def test_a_picture_is_drawn_for_each_photo(predict, project):
@@ -183,8 +274,8 @@ def test_as_many_stages_as_the_params_say(predict, project):
 
 ERRORS = {
     "no weights": (["photo.png", "--profile", "cpu"], r"data/cpu/lsp/stage1\.safetensors is not there: `dvc"),
-    "no profile": (["photo.png", "--profile", "fast"], r"no 'fast', only demo, cpu, paper"),
-    "no model": (["photo.png", "--model", "cat"], r"no 'cat', only lsp"),
+    "no profile": (["photo.png", "--profile", "fast"], r"no profile 'fast', only demo, cpu, paper"),
+    "no model": (["photo.png", "--model", "cat"], r"no model 'cat', only lsp"),
     "no photo": (["nothing.jpg"], r"nothing\.jpg can't be read: No such file"),
     "not an image": (["params.yaml"], r"params\.yaml is no image that can be decoded"),
     "three numbers": (["photo.png", "--box", "1,2,3"], r"--box '1,2,3' is not X,Y,W,H"),
@@ -192,6 +283,7 @@ ERRORS = {
     "no width": (["photo.png", "--box", "1,2,0,4"], r"--box 1,2,0,4: width 0 and height 4 must be positive"),
     "endless": (["photo.png", "--box", "1,2,inf,4"], r"--box 1,2,inf,4"),
     "two photos": (["photo.png", "other.png", "-o", "a.png"], r"-o a\.png names one picture for 2 photos"),
+    "one name": (["photo.png", "a/photo.png"], r"of two photos would both be photo-pose\.png: give one"),
     "no PNG": (["photo.png", "-o", "a.jpg"], r"-o a\.jpg: pictures are written as PNG"),
 }
 

@@ -49,17 +49,20 @@ def predict(
         )
     if output is not None and output.suffix != ".png":
         raise ImageError(f"-o {output}: pictures are written as PNG: name it {output.with_suffix('.png')}")
+    targets = [output or Path(f"{path.stem}-pose.png") for path in images]
+    if not as_json and len(set(targets)) < len(targets):
+        twice = next(target for target in targets if targets.count(target) > 1)
+        raise ImageError(f"the pictures of two photos would both be {twice}: give one at a time, with -o")
     from deeppose.photo import load_cascade, read_photo
 
     cascade = load_cascade(weights_of(model, profile))
     found = []
-    for path in images:
+    for path, target in zip(images, targets, strict=True):
         photo = read_photo(path)
         corners = parse_box(box, photo.shape[1], photo.shape[0])
         poses = cascade.predict(photo, corners)
         found.append(as_values(path, corners, cascade, poses))
         if not as_json or output is not None:
-            target = output or Path(f"{path.stem}-pose.png")
             draw(photo, poses, cascade, target)
             if not as_json:
                 typer.echo(f"{path}: {target}")
@@ -81,9 +84,9 @@ def weights_of(model: str, profile: str | None) -> list[Path]:
 
     params = load_params()
     profile = profile or params.profile
-    for name, known in ((model, params.model), (profile, params.profiles)):
+    for kind, name, known in (("model", model, params.model), ("profile", profile, params.profiles)):
         if name not in known:
-            raise ParamsError(f"params.yaml has no {name!r}, only {', '.join(known)}")
+            raise ParamsError(f"params.yaml has no {kind} {name!r}, only {', '.join(known)}")
     folder = Path("data") / profile / model
     paths = [folder / f"stage{stage}.safetensors" for stage in range(1, params.cascade_stages + 1)]
     for path in paths:
