@@ -32,7 +32,7 @@ repro: env
 	dvc repro
 
 test: env
-	pytest
+	pytest -n 2 --dist loadgroup
 
 lint: env
 	ruff check .
