@@ -238,3 +238,10 @@ def test_the_crop_of_a_row_shows_the_joint_at_the_target():
         found = crop(image, box, 64, (0, 0, 0), mirrored=row.mirrored)[..., 0].astype(float)
         centre = [(found.sum(axis=0) @ places) / found.sum(), (found.sum(axis=1) @ places) / found.sum()]
         assert centre == pytest.approx([row.target_x, row.target_y], abs=5e-3)
+
+
+def test_no_two_joints_and_no_two_frames_share_their_displacements():
+    alike = normals(scale=20.0).assign(mean_x=0.0)
+    table = simulated(random_examples(), np.arange(5), alike, "pixels")
+    displacements = table[["target_x", "target_y"]].mul(table["side"], axis=0)
+    assert not displacements.round(2).duplicated().any()

@@ -103,3 +103,10 @@ def test_a_set_without_examples_has_empty_tables():
     )
     assert (len(joints), len(limbs)) == (0, 0)
     assert list(joints.columns) == ["set", "predictor", "example", "joint", "error"]
+
+
+def test_the_diameter_is_that_of_the_true_pose():
+    labelled = np.ones((1, JOINTS), dtype=bool)
+    joints, _ = error_tables("lsp", "stage 1", 3 * POSE[None], POSE[None], labelled, FULL_BODY)
+    errors = joints.set_index("joint")["error"]
+    assert errors["right wrist"] == pytest.approx(2 * np.hypot(5, 70) / 100)

@@ -109,3 +109,11 @@ def test_a_joint_labelled_nowhere_has_no_mean():
         mean = mean_pose(examples, np.arange(2))
     assert np.isnan(mean[3]).all()
     assert np.delete(mean, 3, axis=0).tolist() == [[0.5, 0.5]] * (JOINTS - 1)
+
+
+def test_a_point_at_an_unlabelled_joint_is_no_part_of_the_mean():
+    labelled = np.ones((2, JOINTS), dtype=bool)
+    labelled[1, 0] = False
+    examples = examples_of([(0, 0, 2, 2)] * 2, np.ones((2, JOINTS, 2)), labelled)
+    examples.poses[1, 0] = 1e6
+    assert mean_pose(examples, np.arange(2)).tolist() == [[0.5, 0.5]] * JOINTS

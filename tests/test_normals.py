@@ -1,6 +1,8 @@
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from deeppose.normals import fit_normals, observed_displacements, sample_displacements
 
@@ -93,3 +95,10 @@ def test_the_generator_decides_the_sample():
     first, again, other = (sample_displacements(wanted, 9, np.random.default_rng(s)) for s in (4, 4, 5))
     np.testing.assert_array_equal(first, again)
     assert not np.isclose(first, other).any()
+
+
+@given(x=st.floats(0.01, 100), y=st.floats(0.01, 100), slope=st.sampled_from([-1, 1]))
+def test_a_singular_covariance_never_gives_a_nan(x, y, slope):
+    # Rounding makes the smaller eigenvalue negative as often as not.
+    wanted = normal((0.0, 0.0), [[x * x, slope * x * y], [slope * x * y, y * y]])
+    assert np.isfinite(sample_displacements(wanted, 9, np.random.default_rng(6))).all()

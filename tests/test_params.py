@@ -127,6 +127,8 @@ class TestValues:
             ("sigma", float("inf"), "should be a finite number or should be 'auto'"),
             ("sigma", float("nan"), "should be a finite number or should be 'auto'"),
             ("models", [], "should have an item at least"),
+            ("model.lsp.train", [], "should have an item at least"),
+            ("model.lsp.test", [], "should have an item at least"),
             ("models", "lsp", "should be a list, as in [a, b]"),
             ("model.lsp.labels", "po", "should be 'oc' or 'pc'"),
             ("model.lsp.sigma", -2.0, "should be greater than 0"),
