@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -252,3 +255,17 @@ def test_the_joint_is_in_its_box_where_the_target_says(joint_boxes):
         assert len(offsets) > 200
         assert np.abs(offsets).max() < PIXEL  # what counting whole pixels of the dot may be off
         assert np.abs(np.mean(offsets, axis=0)).max() < 0.1 * PIXEL
+
+
+def test_workers_outlive_the_threads_of_opencv():
+    # In a process of its own, since what is tested for is that it hangs.
+    script = """
+import cv2, numpy as np
+from deeppose.batches import crop_loader
+cv2.setNumThreads(2)
+cv2.warpAffine(np.zeros((2000, 2000, 3), np.uint8), np.eye(2, 3), (2000, 2000))
+print(len(list(crop_loader([np.zeros(2), np.zeros(2)], 1))))
+"""
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "2\n"

@@ -134,7 +134,7 @@ def test_check_of_published_contents(deeppose, name):
     assert (found["examples"], found["train"], found["test"]) == (2000, 1000, 1000)
     status, out, _ = deeppose("datasets", "check", name, "--mirror", MIRROR)
     assert status == 0
-    assert "labels: those published, by checksum" in out
+    assert "labels: observer-centric as published" in out
 
 
 def test_help_imports_nothing_heavy():

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 import cv2
 import numpy as np
@@ -19,6 +19,8 @@ from deeppose.images import ImageSource
 from deeppose.skeleton import Skeleton
 
 SHIFTS_TRIED = 4
+
+Crops = TypeVar("Crops")
 
 
 class Batch(NamedTuple):
@@ -216,10 +218,11 @@ def batches(
     With several training processes each gets its share of every batch, without overlap.
     """
     steps = _Steps(table, batch, first, last, rank, processes)
-    return iter(DataLoader(steps, batch_size=None, num_workers=workers, worker_init_fn=quiet_worker))
+    return iter(crop_loader(steps, workers))
 
 
-def quiet_worker(_: int) -> None:
-    """Keep a worker process to one thread, the others being the network's."""
+def crop_loader(dataset: Dataset[Crops], workers: int) -> DataLoader[Crops]:
+    """Go through a data set of ready batches of crops, cut by `workers` processes (0: by this one)."""
+    # A worker that inherits OpenCV's threads hangs: they must have ended before it is forked.
     cv2.setNumThreads(1)
-    torch.set_num_threads(1)
+    return DataLoader(dataset, batch_size=None, num_workers=workers)

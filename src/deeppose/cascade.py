@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 from tqdm import tqdm
 
-from deeppose.batches import cut_crops, quiet_worker
+from deeppose.batches import crop_loader, cut_crops
 from deeppose.examples import Examples, Indices
 from deeppose.geometry import (
     Bools,
@@ -43,7 +43,7 @@ class Predictor:
         """ψ of the crops by `boxes` `(n, 4)`: `(n, k, 2)`; `what` labels the progress bar."""
         crops = _Crops(images, examples, boxes, mirrored, network.size, network.padding, self.batch)  # type: ignore[arg-type]
         workers = self.workers if len(crops) > 4 else 0
-        loader = DataLoader(crops, batch_size=None, num_workers=workers, worker_init_fn=quiet_worker)
+        loader = crop_loader(crops, workers)
         network.eval()
         with torch.inference_mode():
             parts = [
