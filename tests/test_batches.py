@@ -260,10 +260,11 @@ def test_the_joint_is_in_its_box_where_the_target_says(joint_boxes):
 def test_workers_outlive_the_threads_of_opencv():
     # In a process of its own, since what is tested for is that it hangs.
     script = """
-import cv2, numpy as np
+import cv2, numpy as np, time
 from deeppose.batches import crop_loader
 cv2.setNumThreads(2)
 cv2.warpAffine(np.zeros((2000, 2000, 3), np.uint8), np.eye(2, 3), (2000, 2000))
+time.sleep(1)  # until its threads wait for more
 print(len(list(crop_loader([np.zeros(2), np.zeros(2)], 1))))
 """
     command = [sys.executable, "-c", script]
