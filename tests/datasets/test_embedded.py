@@ -111,7 +111,7 @@ def test_unlabelled_joints_are_as_many_as_asked_and_hold_garbage(archives):
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.9])
 def test_shares_of_unlabelled_joints_at_the_ends(tmp_path, share):
-    settings = SETTINGS.model_copy(update={"lsp_images": 4, "extended_images": 30, "unlabelled": share})
+    settings = SETTINGS.model_copy(update={"lsp_images": 4, "extended_images": 200, "unlabelled": share})
     extended, _ = read(write_embedded(tmp_path, settings, seed=3)[1])
     assert (extended[:, 2] == 0).mean() == pytest.approx(share, abs=0.06)
 
