@@ -122,17 +122,13 @@ def test_check_of_an_unknown_set(deeppose):
 
 @pytest.mark.realdata
 @pytest.mark.parametrize("name", ["lsp", "lsp-oc"])
-def test_check_of_published_contents(deeppose, name):
-    from test_score import MIRROR
-
-    if not (MIRROR / "lsp_dataset.zip").is_file():
-        pytest.skip(f"{MIRROR} has no lsp_dataset.zip: set DEEPPOSE_MIRROR to the folder of archives")
-    status, out, err = deeppose("datasets", "check", name, "--mirror", MIRROR, "--json")
+def test_check_of_published_contents(deeppose, mirror, name):
+    status, out, err = deeppose("datasets", "check", name, "--mirror", mirror, "--json")
     assert (status, err) == (0, "")
     found = json.loads(out)
     assert found["packing"].startswith(("published archive", "known other packing", "unknown packing"))
     assert (found["examples"], found["train"], found["test"]) == (2000, 1000, 1000)
-    status, out, _ = deeppose("datasets", "check", name, "--mirror", MIRROR)
+    status, out, _ = deeppose("datasets", "check", name, "--mirror", mirror)
     assert status == 0
     assert "labels: observer-centric as published" in out
 
