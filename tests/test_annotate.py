@@ -303,6 +303,14 @@ def test_joints_of_another_shape(folder, joints):
         annotated(folder)
 
 
+def test_a_joint_that_no_training_example_labels(folder, extended_joints):
+    extended_joints[3, 2] = 0
+    archives.write_lsp_extended(folder, extended_joints)
+    with pytest.raises(AnnotationError, match="no training example labels left hip: the model can't learn"):
+        annotated(folder, train=("lsp-extended",))
+    annotated(folder)
+
+
 def test_coordinates_that_are_nan(folder, joints):
     joints[0, 11, 4] = np.nan
     archives.write_lsp(folder, joints)

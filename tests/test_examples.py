@@ -1,4 +1,3 @@
-import warnings
 
 import numpy as np
 import pandas as pd
@@ -98,17 +97,6 @@ def test_mean_pose_by_hand():
     assert mean.shape == (JOINTS, 2)
     np.testing.assert_allclose(mean[:2], [(0.125, 0.125), (0.25, 0.25)])
     np.testing.assert_allclose(mean[2:], -0.5)
-
-
-def test_a_joint_labelled_nowhere_has_no_mean():
-    labelled = np.ones((2, JOINTS), dtype=bool)
-    labelled[:, 3] = False
-    examples = examples_of([(0, 0, 2, 2)] * 2, np.ones((2, JOINTS, 2)), labelled)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        mean = mean_pose(examples, np.arange(2))
-    assert np.isnan(mean[3]).all()
-    assert np.delete(mean, 3, axis=0).tolist() == [[0.5, 0.5]] * (JOINTS - 1)
 
 
 def test_a_point_at_an_unlabelled_joint_is_no_part_of_the_mean():

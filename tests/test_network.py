@@ -237,6 +237,10 @@ class TestFiles:
         with pytest.raises(WeightsError, match="none is not there: `dvc repro` trains it"):
             load_network(tmp_path / "none")
 
+    def test_a_folder(self, tmp_path):
+        with pytest.raises(WeightsError, match="is no file of our weights"):
+            load_network(tmp_path)
+
     @pytest.mark.parametrize("kept", [0, 4, 100, 0.5, -1])
     def test_cut_short(self, tmp_path, kept):
         path = tmp_path / "weights"

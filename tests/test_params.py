@@ -185,6 +185,9 @@ class TestNames:
     def test_models(self, complaint):
         assert complaint({"models": ["lsp", "leeds"]}).endswith("models names 'leeds', which is none of lsp")
 
+    def test_a_model_named_twice(self, complaint):
+        assert complaint({"models": ["lsp", "lsp"]}).endswith("models names one twice: lsp, lsp")
+
     def test_skeleton(self, complaint):
         expected = "model.lsp: skeleton 'half' is none of full-body, flic-labelled"
         assert complaint({"model.lsp.skeleton": "half"}) == expected

@@ -57,7 +57,8 @@ def annotate(
     Raises
     ------
     AnnotationError
-        If there are too few training examples, or a set has no part of the kind it is named for.
+        If there are too few training examples, a joint is labelled in none of them, or a set has no part of
+        the kind it is named for.
     ImageError
         Naming the image that can't be decoded.
     """
@@ -77,6 +78,13 @@ def annotate(
     table.insert(1, "part", part)
     poses = np.concatenate([s.poses[chosen] for s, chosen in parts])
     labelled = np.concatenate([s.labelled[chosen] for s, chosen in parts])
+    never = ~labelled[part == "train"].any(axis=0)
+    if never.any():
+        names = [name for name, absent in zip(train_sets[0].skeleton.joints, never, strict=True) if absent]
+        raise AnnotationError(
+            f"no training example labels {', '.join(names)}: the model can't learn such a joint; "
+            f"train on a set that has it, or take a skeleton without it"
+        )
     examples = Examples(table, np.where(labelled[..., None], poses, np.nan), labelled)
     return Annotated(examples, mean_colour, _report(parts, tables, digests, examples))
 

@@ -95,7 +95,10 @@ def read_examples(table_path: Path, joints_path: Path, skeleton: Skeleton) -> Ex
 
 
 def mean_pose(examples: Examples, rows: Indices) -> Floats:
-    """The mean normalised pose `(k, 2)` over labelled joints: the baseline that looks at no image."""
+    """The mean normalised pose `(k, 2)` over labelled joints: the baseline that looks at no image.
+
+    Each joint must be labelled in one of the rows at least, as it is among those that are trained on.
+    """
     boxes = examples.boxes[rows][:, None]
     normalised = (examples.poses[rows] - boxes[..., :2]) / boxes[..., 2:]
     mean: Floats = np.nanmean(np.where(examples.labelled[rows][..., None], normalised, np.nan), axis=0)

@@ -54,11 +54,11 @@ def diameter(poses: Floats, labelled: Bools, skeleton: Skeleton) -> Floats:
     poses
         `(n, k, 2)`, pixels.
     labelled
-        `(n, k)`; the first of the skeleton's pairs of which both joints are labelled is used.
+        `(n, k)`; the first of the skeleton's pairs is used whose joints are both labelled and apart.
 
     Returns
     -------
-    `(n,)` pixels; NaN where no pair is labelled or the distance is 0.
+    `(n,)` pixels; NaN where there is no such pair.
     """
     result = np.full(len(poses), np.nan)
     for start, end in reversed(skeleton.diameter):

@@ -186,7 +186,7 @@ def load_network(path: Path) -> tuple[AlexNet, dict[str, Any]]:
         network.load_state_dict(state)
     except FileNotFoundError as error:
         raise WeightsError(f"{path} is not there: `dvc repro` trains it") from error
-    except (safetensors.SafetensorError, TypeError, ValueError, KeyError, RuntimeError) as error:
+    except (safetensors.SafetensorError, OSError, TypeError, ValueError, KeyError, RuntimeError) as error:
         raise WeightsError(
             f"{path} is no file of our weights or is cut short ({error}): remove it, `dvc repro`"
         ) from error

@@ -158,6 +158,8 @@ class Params(_Section):
     def _names_exist(self) -> "Params":
         if self.profile not in self.profiles:
             raise ValueError(f"profile {self.profile!r} is none of {', '.join(self.profiles)}")
+        if len(set(self.models)) < len(self.models):
+            raise ValueError(f"models names one twice: {', '.join(self.models)}")
         for name in self.models:
             if name not in self.model:
                 raise ValueError(f"models names {name!r}, which is none of {', '.join(self.model)}")
