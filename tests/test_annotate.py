@@ -304,6 +304,7 @@ def test_joints_of_another_shape(folder, joints):
 
 
 def test_a_joint_that_no_training_example_labels(folder, extended_joints):
+    extended_joints[:, 2] = 1
     extended_joints[3, 2] = 0
     archives.write_lsp_extended(folder, extended_joints)
     with pytest.raises(AnnotationError, match="no training example labels left hip: the model can't learn"):
