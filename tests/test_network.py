@@ -131,6 +131,13 @@ class TestLocalResponseNorm:
         for ours, expected in zip(*results, strict=True):
             torch.testing.assert_close(ours, expected, rtol=1e-12, atol=1e-12)
 
+    @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+    def test_half_precision_holds_large_features(self, dtype):
+        features = torch.full((1, 5, 1, 1), 30_000.0, dtype=dtype)
+        expected = LocalResponseNorm()(features.double())
+        assert LocalResponseNorm()(features).dtype == dtype
+        torch.testing.assert_close(LocalResponseNorm()(features).double(), expected, rtol=1e-2, atol=0)
+
     def test_by_hand(self):
         features = torch.tensor([100.0, 200.0, 0.0, 300.0], dtype=torch.float64).reshape(1, 4, 1, 1)
         sums = torch.tensor([50_000.0, 140_000.0, 140_000.0, 130_000.0], dtype=torch.float64)
