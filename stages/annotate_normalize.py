@@ -1,6 +1,5 @@
-"""Read the sets of a model, pack their images, box and table their examples, and report what was found."""
+"""Read the sets of a model, pack their images, table their examples, and report what was found."""
 
-import json
 from pathlib import Path
 
 from common import Item, run
@@ -16,10 +15,12 @@ def main(item: Item, _: int) -> None:
     model = item.model
     folders = item.archive_folders()
     check_archives(item, folders)
-    sets = {name: read_set(name, folders, model.labels) for name in dict.fromkeys(model.train + model.test)}
+    test = [name for name in model.test if name not in item.left_out]
+    sets = {name: read_set(name, folders, model.labels) for name in dict.fromkeys((*model.train, *test))}
     annotated = annotate(
         [sets[name] for name in model.train],
-        [sets[name] for name in model.test],
+        [sets[name] for name in test],
+        item.skeleton,
         item.images,
         held_out=model.held_out,
         seed=item.params.seed,
@@ -31,8 +32,8 @@ def main(item: Item, _: int) -> None:
 
 def check_archives(item: Item, folders: list[Path]) -> None:
     """That the archives are still those which the download stage noted."""
-    for name, noted in json.loads(item.manifest.read_text()).items():
-        path = next((folder / name for folder in folders if (folder / name).is_file()), None)
+    for name, noted in item.read_manifest()["archives"].items():
+        path = next((folder / name for folder in folders if (folder / name).exists()), None)
         if path is None:
             raise MissingArchiveError(f"{name} is no longer in {' or '.join(map(str, folders))}: put it back")
         if archive_sha256(path, item.checksums) != noted["sha256"]:

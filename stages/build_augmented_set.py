@@ -20,7 +20,6 @@ def main(item: Item, stage: int) -> None:
     findings = augmented_set_report(
         examples,
         examples.rows("train"),
-        item.skeleton,
         sigma=item.sigma,
         smallest_share=item.profile.smallest_box,
     )

@@ -1,15 +1,17 @@
 """What every stage script shares: its item of the matrix, the params, the paths, and how it fails."""
 
+import json
 import os
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from deeppose.errors import DeepPoseError
-from deeppose.files import write_text
+from deeppose.files import write_json, write_text
 from deeppose.params import Model, Params, Profile, load_params
 from deeppose.skeleton import SKELETONS, Skeleton
 
@@ -68,6 +70,22 @@ class Item:
         mirror = os.environ.get("DEEPPOSE_MIRROR")
         return [Path(folder) for folder in (mirror, self.params.mirror) if folder]
 
+    def read_manifest(self) -> dict[str, Any]:
+        """What `download` noted: `archives`, `left_out` (sets, with what would bring them), `peers`."""
+        manifest: dict[str, Any] = json.loads(self.manifest.read_text(encoding="utf-8"))
+        return manifest
+
+    @cached_property
+    def left_out(self) -> dict[str, str]:
+        """The sets whose archive is missing, each with what would bring it."""
+        sets: dict[str, str] = self.read_manifest()["left_out"]
+        return sets
+
+    @property
+    def is_left_out(self) -> bool:
+        """Whether a set is missing that the model would be trained on, so that nothing is made of it."""
+        return self.manifest.is_file() and any(name in self.left_out for name in self.model.train)
+
     @property
     def images(self) -> Path:
         return self.folder / "images.rgb"
@@ -75,6 +93,22 @@ class Item:
     @property
     def example_tables(self) -> tuple[Path, Path]:
         return self.folder / "examples.parquet", self.folder / "joints.parquet"
+
+    @property
+    def faces(self) -> Path:
+        return self.folder / "faces.parquet"
+
+    @property
+    def initial_boxes(self) -> Path:
+        return self.folder / "initial-boxes.parquet"
+
+    @property
+    def initial_boxes_report(self) -> Path:
+        return self.reports / "initial-boxes.json"
+
+    @property
+    def containment(self) -> Path:
+        return self.folder / "containment.csv"
 
     def train_predictions(self, stage: int, *, mirrored: bool) -> Path:
         frame = "mirrored" if mirrored else "images"
@@ -104,11 +138,18 @@ class Item:
     def mean_colour(self) -> Path:
         return self.folder / "mean-colour.json"
 
-    def read_examples(self) -> "Examples":
+    def read_annotations(self) -> "Examples":
+        """The examples, whose initial boxes are not known yet."""
         # Imported here, so that the stage that always runs starts without pandas.
         from deeppose.examples import read_examples
 
         return read_examples(*self.example_tables, self.skeleton)
+
+    def read_examples(self) -> "Examples":
+        """The examples with their initial boxes."""
+        import pandas as pd
+
+        return self.read_annotations().with_boxes(pd.read_parquet(self.initial_boxes))
 
     def read_train_predictions(self, stage: int, examples: "Examples", *, mirrored: bool = False) -> "Floats":
         """Predictions of a stage on train and held-out images, which are the first rows of the examples."""
@@ -119,15 +160,62 @@ class Item:
 
 
 def run(main: Callable[[Item, int], None]) -> None:
-    """Call `main` with the item and the cascade stage named on the command line.
+    """Call `main` with the item and the cascade stage named on the command line, and note how long it took.
 
     The command line is `PROFILE MODEL [STAGE]`, as dvc.yaml's matrix gives it.
     """
     profile, model, *rest = sys.argv[1:]
+    started = time.monotonic()
     try:
-        main(Item(load_params(), profile, model), int(rest[0]) if rest else 0)
+        item = Item(load_params(), profile, model)
+        if item.is_left_out and Path(sys.argv[0]).stem != "download":
+            leave_empty(item)
+        else:
+            main(item, int(rest[0]) if rest else 0)
     except DeepPoseError as error:
         sys.exit(f"error: {error}")
+    note_seconds(profile, time.monotonic() - started)
+
+
+def leave_empty(item: Item) -> None:
+    """Give the running stage's outputs no content, since a set that its model is trained on is missing."""
+    for name in item.model.train:
+        if name in item.left_out:
+            print(f"model {item.model_name} is left out: {item.left_out[name]}")
+    for output in outputs_of_running_stage(item):
+        if output.suffix == ".json":
+            write_json(output, {})
+        elif not output.suffix:
+            write_text(output / "left-out.txt", "a set that the model is trained on is missing\n")
+        else:
+            write_text(output, "")
+
+
+def outputs_of_running_stage(item: Item) -> list[Path]:
+    """The paths that dvc.yaml names as outputs of the stage that DVC runs just now."""
+    import yaml
+
+    stage = os.environ["DVC_STAGE"].rpartition("@")[0]
+    block = yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))["stages"][stage]
+    values = {"profile": item.profile_name, "model": item.model_name}
+    paths = []
+    for kind in ("outs", "metrics", "plots"):
+        for entry in block.get(kind, []):
+            path = entry if isinstance(entry, str) else next(iter(entry))
+            for name, value in values.items():
+                path = path.replace(f"${{item.{name}}}", value)
+            paths.append(Path(path))
+    return paths
+
+
+def note_seconds(profile: str, seconds: float) -> None:
+    """Keep how long the running stage took, for the report; no part of any result."""
+    name = os.environ.get("DVC_STAGE")
+    if name is None:
+        return
+    path = Path("logs") / profile / "times.json"
+    times = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    write_json(path, {**times, name: round(seconds, 1)})
 
 
 def unused(item: Item, stage: int, *outputs: Path) -> bool:

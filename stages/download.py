@@ -1,12 +1,16 @@
 """Find, draw or download the archives of a model, and note which they are; runs on every `dvc repro`."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from common import Item, run
+from deeppose.errors import MissingArchiveError
 from deeppose.files import sha256, write_json
 
-GENERATOR = [Path("src/deeppose/datasets") / name for name in ("embedded.py", "drawing.py", "figure.py")]
+GENERATOR = [
+    Path("src/deeppose/datasets") / name for name in ("embedded.py", "drawing.py", "figure.py", "scenes.py")
+]
 
 
 def main(item: Item, _: int) -> None:
@@ -39,12 +43,16 @@ def drawn(item: Item) -> dict[str, object]:
             "archives": {path.name: {"sha256": sha256(path), "packing": "drawn"} for path in paths},
         }
         write_json(stamp_path, stamp)
-    archives_found: dict[str, object] = stamp["archives"]
-    return archives_found
+    return {"archives": stamp["archives"], "left_out": {}, "peers": {}}
 
 
 def obtained(item: Item) -> dict[str, object]:
-    """The archives of the published sets, from the mirror folder or their published address."""
+    """The archives of the published sets, from the mirror folder or their published address.
+
+    A set that only tests may be missing; so may one that trains, as long as another model can be trained.
+    """
+    from deeppose.datasets.peers import find_peers
+
     from deeppose.datasets.download import obtain
     from deeppose.datasets.registry import ENTRIES, entry_named, find_archive, how_to_get, where_looked
 
@@ -61,14 +69,38 @@ def obtained(item: Item) -> dict[str, object]:
             else:
                 wanted.append(entry)
     seen = item.checksums.read_text() if item.checksums.is_file() else ""
-    manifest: dict[str, object] = {}
+    archives: dict[str, object] = {}
+    left_out: dict[str, str] = {}
     for entry in wanted:
-        found = obtain(entry, folders, folders[-1], item.checksums)
-        manifest[entry.archive] = {"sha256": found.sha256, "packing": found.packing}
-        print(f"{entry.archive}: {found.packing}, from {found.source}")
+        try:
+            found = obtain(entry, folders, folders[-1], item.checksums)
+        except MissingArchiveError as error:
+            if entry.name in item.model.train and not another_model_can_train(item, folders):
+                raise
+            left_out[entry.name] = str(error)
+            print(f"{entry.name} is left out, and with it its tables and figures: {error}")
+            continue
+        archives[found.path.name] = {"sha256": found.sha256, "packing": found.packing}
+        print(f"{found.path.name}: {found.packing}, from {found.source}")
         if found.sha256 not in seen:
             print(f"  licence: {entry.licence}\n  cite: {entry.citation}")
-    return manifest
+    peers = {
+        peer.path.name: {"sha256": peer.sha256, "method": peer.peer.method, "set": peer.peer.set}
+        for peer in find_peers(folders)
+        if peer.peer.set in item.model.test
+    }
+    return {"archives": archives, "left_out": left_out, "peers": peers}
+
+
+def another_model_can_train(item: Item, folders: Sequence[Path]) -> bool:
+    """Whether a model that is run beside this one has all the archives that it is trained on."""
+    from deeppose.datasets.registry import entry_named, find_archive
+
+    return any(
+        all(find_archive(entry_named(name), folders) for name in item.params.model[other].train)
+        for other in item.params.models
+        if other != item.model_name
+    )
 
 
 if __name__ == "__main__":

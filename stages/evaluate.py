@@ -1,34 +1,69 @@
-"""Measure the predictions of every stage, and of the mean training pose, on every test set."""
+"""Measure the predictions of every stage, of the mean training pose and of peers, on every test set."""
 
+from collections.abc import Iterator
+
+import numpy as np
 import pandas as pd
 
 from common import Item, run
+from deeppose.datasets.registry import subsets_of
 from deeppose.evaluate import error_tables, figures
+from deeppose.examples import Examples, Indices
 from deeppose.files import atomic_path, write_json
+from deeppose.geometry import Bools, Floats
 from deeppose.predictions import read_predictions
 from deeppose.tables import matrix, of_set, predictors
 
 
 def main(item: Item, _: int) -> None:
-    examples = item.read_examples()
-    parts = {name: examples.rows("test", name) for name in examples.sets("test")}
-    parts["held-out"] = examples.rows("held-out")
-    names = {"mean": "mean pose"} | {
-        f"stage{stage}": f"stage {stage}" for stage in range(1, item.params.cascade_stages + 1)
-    }
+    examples = item.read_annotations()
+    sets = {name: examples.rows("test", name) for name in examples.sets("test")}
+    sets["held-out"] = examples.rows("held-out")
     tables = []
-    for set_name, rows in parts.items():
-        truth, labelled = examples.poses[rows], examples.labelled[rows]
-        for file, predictor in names.items():
-            path = item.test_predictions / f"{set_name}-{file}.parquet"
-            predicted = read_predictions(path, len(rows), item.skeleton)
-            tables.append(error_tables(set_name, predictor, predicted, truth, labelled, item.skeleton))
+    for set_name, rows in sets.items():
+        for predictor, poses, predicts in predicted(item, set_name, rows):
+            for shown, chosen in with_subsets(set_name, examples, rows).items():
+                part = rows[chosen]
+                tables.append(
+                    error_tables(
+                        shown,
+                        predictor,
+                        poses[chosen],
+                        examples.poses[part],
+                        examples.labelled[part] & predicts,
+                        examples.diameters[part],
+                        item.skeleton,
+                    )
+                )
     joints, limbs = (pd.concat(kind, ignore_index=True) for kind in zip(*tables, strict=True))
     with atomic_path(item.evaluation) as folder:
         folder.mkdir()
         joints.to_parquet(folder / "joint-errors.parquet", index=False)
         limbs.to_parquet(folder / "limb-errors.parquet", index=False)
         write_json(folder / "metrics.json", metrics(item, joints, limbs))
+
+
+def predicted(item: Item, set_name: str, rows: Indices) -> Iterator[tuple[str, Floats, Bools]]:
+    """Who predicts a set, the poses `(n, k, 2)`, and which joints are predicted at all, `(k,)`."""
+    files = {"mean pose": "mean"} | {
+        f"stage {stage}": f"stage{stage}" for stage in range(1, item.params.cascade_stages + 1)
+    }
+    for predictor, file in files.items():
+        path = item.test_predictions / f"{set_name}-{file}.parquet"
+        yield (
+            predictor,
+            read_predictions(path, len(rows), item.skeleton),
+            np.ones(len(item.skeleton.joints), bool),
+        )
+
+
+def with_subsets(set_name: str, examples: Examples, rows: Indices) -> dict[str, Bools]:
+    """The set, and its customary parts: which of its rows each takes."""
+    files = examples.table["file"].iloc[rows]
+    chosen: dict[str, Bools] = {set_name: np.ones(len(rows), dtype=bool)}
+    for subset, pattern in subsets_of(set_name).items():
+        chosen[subset] = files.str.contains(pattern).to_numpy(bool)
+    return chosen
 
 
 def metrics(item: Item, joints: pd.DataFrame, limbs: pd.DataFrame) -> dict[str, object]:

@@ -4,17 +4,17 @@ import pandas as pd
 
 from common import Item, run, unused
 from deeppose.files import atomic_path
-from deeppose.geometry import diameter, mirror_labels, mirror_poses
+from deeppose.geometry import mirror_labels, mirror_poses
 from deeppose.normals import fit_normals, observed_displacements
 
 
 def main(item: Item, stage: int) -> None:
     if unused(item, stage, item.displacements(stage), item.normals(stage)):
         return
-    examples = item.read_examples()
+    examples = item.read_annotations()
     rows = examples.rows("train")
     poses, labelled = examples.poses[rows], examples.labelled[rows]
-    diameters = diameter(poses, labelled, item.skeleton)
+    diameters = examples.diameters[rows]
     units = item.profile.displacement_units
     frames = (
         (False, poses, labelled),

@@ -14,7 +14,6 @@ from deeppose.cascade import Predictor, predict_initial, refine
 from deeppose.errors import AnnotationError
 from deeppose.examples import Examples
 from deeppose.files import write_text
-from deeppose.geometry import diameter
 from deeppose.images import Images
 from deeppose.metrics import joint_errors, mean_pdj
 from deeppose.network import AlexNet, build_network, load_network, parameter_count, save_network
@@ -75,6 +74,7 @@ def describe(item: Item, stage: int) -> dict[str, object]:
     description: dict[str, object] = {
         "stage": stage,
         "skeleton": item.skeleton.name,
+        "initial_box": describe_initial_box(item),
         "network": {
             "name": sizes.name,
             "joints": len(item.skeleton.joints),
@@ -89,6 +89,13 @@ def describe(item: Item, stage: int) -> dict[str, object]:
     if stage > 1:
         description |= {"sigma": item.sigma, "smallest_box": item.profile.smallest_box}
     return description
+
+
+def describe_initial_box(item: Item) -> dict[str, object]:
+    """How b⁰ is made of an image: the whole of it, or the face's rectangle times a scale."""
+    if item.model.initial_box == "image":
+        return {"kind": "image"}
+    return {"kind": "face", "scale": json.loads(item.initial_boxes_report.read_text())["scale"]}
 
 
 def training_table(item: Item, stage: int, examples: Examples, images: Images, network: AlexNet) -> Table:
@@ -118,7 +125,7 @@ def held_out_judge(
     predictor = Predictor(item.profile.prediction_batch, item.params.workers, device)
     rows = examples.rows("held-out")
     poses, labelled = examples.poses[rows], examples.labelled[rows]
-    diameters = diameter(poses, labelled, item.skeleton)
+    diameters = examples.diameters[rows]
     previous = None if stage == 1 else item.read_train_predictions(stage - 1, examples)[rows]
 
     def judge(network: nn.Module) -> float:

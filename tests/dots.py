@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from deeppose.examples import BOX_COLUMNS, Examples
-from deeppose.geometry import image_box
+from deeppose.geometry import diameter, image_box
 from deeppose.skeleton import FULL_BODY
 
 JOINTS = len(FULL_BODY.joints)
@@ -36,6 +36,7 @@ def examples_of(of_poses, labelled=None, width=WIDTH, height=HEIGHT):
     labelled = np.ones((count, JOINTS), dtype=bool) if labelled is None else labelled
     table = pd.DataFrame({"set": "dots", "part": "train", "width": [width] * count, "height": height})
     table[BOX_COLUMNS] = image_box(width, height)
+    table["diameter"] = diameter(of_poses, labelled, FULL_BODY)
     return Examples(table, np.where(labelled[..., None], of_poses, np.nan), labelled)
 
 

@@ -8,10 +8,10 @@ import pytest
 from deeppose.annotate import annotate
 from deeppose.datasets.registry import read_set
 from deeppose.errors import AnnotationError, ArchiveError, GeometryError, ImageError, MissingArchiveError
-from deeppose.examples import choose_held_out, read_examples, write_examples
-from deeppose.geometry import image_box, joint_box_sides, normalise
+from deeppose.examples import TORSO_COLUMNS, choose_held_out, read_examples, write_examples
+from deeppose.geometry import diameter, image_box, joint_box_sides, normalise
 from deeppose.images import Images
-from deeppose.skeleton import FULL_BODY
+from deeppose.skeleton import FLIC_LABELLED, FULL_BODY, Skeleton
 
 WIDTH, HEIGHT = 12, 16  # of the archives' images
 
@@ -34,11 +34,14 @@ def folder(tmp_path, joints, extended_joints):
     return tmp_path
 
 
-def annotated(folder, labels="pc", held_out=2, seed=7, train=("lsp", "lsp-extended"), test=("lsp",)):
+def annotated(
+    folder, labels="pc", held_out=2, seed=7, train=("lsp", "lsp-extended"), test=("lsp",), skeleton=FULL_BODY
+):
     sets = {name: read_set(name, [folder], labels) for name in {*train, *test}}
     return annotate(
         [sets[name] for name in train],
         [sets[name] for name in test],
+        skeleton,
         folder / "images.rgb",
         held_out=held_out,
         seed=seed,
@@ -76,7 +79,7 @@ def test_held_out_images_are_of_the_training_part_and_follow_from_the_seed(folde
         assert part[:7].count("held-out") == 2
         assert part[:7].count("train") == 5
         assert part[7:] == ["test"] * 3
-    np.testing.assert_array_equal(np.array(parts[0][:7]) == "held-out", choose_held_out(7, 2, 7))
+    np.testing.assert_array_equal(np.array(parts[0][:7]) == "held-out", choose_held_out(np.arange(7), 2, 7))
 
 
 def test_poses_and_labels_are_those_of_the_archives(folder, joints, extended_joints):
@@ -89,9 +92,27 @@ def test_poses_and_labels_are_those_of_the_archives(folder, joints, extended_joi
     assert examples.labelled[:3].all()
 
 
-def test_the_initial_box_is_the_full_image(folder):
-    boxes = annotated(folder).examples.boxes
-    np.testing.assert_array_equal(boxes, [[5.5, 7.5, WIDTH, HEIGHT]] * 10)
+def test_diameters_are_those_of_the_true_poses(folder):
+    examples = annotated(folder).examples
+    expected = diameter(examples.poses, examples.labelled, FULL_BODY)
+    np.testing.assert_array_equal(examples.diameters, expected)
+    assert np.isfinite(expected).any()
+
+
+def test_poses_get_the_joints_of_the_model_but_keep_the_diameter_of_their_set(folder):
+    arms = Skeleton("arms", ("left wrist", "third eye", "right wrist"), (), ((0, 2),))
+    with pytest.raises(AnnotationError, match="no training example labels third eye"):
+        annotated(folder, skeleton=arms)
+    arms = Skeleton("arms", ("left wrist", "right wrist"), (), ((0, 1),))
+    found, whole = annotated(folder, skeleton=arms).examples, annotated(folder).examples
+    wrists = [FULL_BODY.joints.index(name) for name in arms.joints]
+    np.testing.assert_array_equal(found.poses, whole.poses[:, wrists])
+    np.testing.assert_array_equal(found.labelled, whole.labelled[:, wrists])
+    np.testing.assert_array_equal(found.diameters, whole.diameters)
+
+
+def test_only_a_set_that_names_the_person_has_torso_boxes(folder):
+    assert annotated(folder).examples.table[TORSO_COLUMNS].isna().all(axis=None)
 
 
 def test_images_are_packed_once_pixel_by_pixel(folder):
@@ -105,10 +126,10 @@ def test_images_are_packed_once_pixel_by_pixel(folder):
     assert (folder / "images.rgb").stat().st_size == 10 * WIDTH * HEIGHT * 3
 
 
-def test_images_of_several_sizes_have_boxes_of_their_own(folder):
+def test_images_may_differ_in_size(folder):
     repack(folder / "lsp_dataset.zip", **{"images/im0002.jpg": archives.jpeg(9, 40, 30)})
     result = annotated(folder)
-    np.testing.assert_array_equal(result.examples.boxes[1], image_box(40, 30))
+    assert result.examples.table.loc[1, ["width", "height"]].tolist() == [40, 30]
     assert packed(folder, result)[1].shape == (30, 40, 3)
     assert packed(folder, result)[2].shape == (HEIGHT, WIDTH, 3)
 
@@ -141,7 +162,8 @@ def test_the_mean_colour_by_hand(folder):
 def test_an_image_of_two_people_is_packed_once(tmp_path):
     examples = [archives.flic_example(n, n < 3, "shared.jpg" if n in (0, 1) else None) for n in range(5)]
     archives.write_flic(tmp_path, examples)
-    result = annotated(tmp_path, "oc", held_out=1, train=("flic",), test=("flic",))
+    flic = {"train": ("flic",), "test": ("flic",), "skeleton": FLIC_LABELLED}
+    result = annotated(tmp_path, "oc", held_out=1, **flic)
     offsets = result.examples.table["offset"]
     assert offsets[0] == offsets[1]
     assert offsets.nunique() == 4
@@ -203,7 +225,7 @@ def test_examples_survive_being_written(folder):
     read = read_examples(*paths, FULL_BODY)
     np.testing.assert_array_equal(read.poses, examples.poses)
     np.testing.assert_array_equal(read.labelled, examples.labelled)
-    np.testing.assert_array_equal(read.boxes, examples.boxes)
+    np.testing.assert_array_equal(read.diameters, examples.diameters)
     assert read.table["part"].tolist() == examples.table["part"].tolist()
 
 
@@ -282,7 +304,7 @@ def test_an_image_that_goes_missing_once_the_labels_are_read(folder):
     lsp = read_set("lsp", [folder], "pc")
     repack(folder / "lsp_dataset.zip", **{"images/im0002.jpg": None})
     with pytest.raises(ArchiveError, match=r"lsp_dataset\.zip has no member images/im0002\.jpg"):
-        annotate([lsp], [lsp], folder / "images.rgb", held_out=1, seed=7)
+        annotate([lsp], [lsp], FULL_BODY, folder / "images.rgb", held_out=1, seed=7)
     assert nothing_written(folder)
 
 

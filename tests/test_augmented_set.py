@@ -36,6 +36,7 @@ def examples_of(poses, labelled):
     count = len(poses)
     table = pd.DataFrame({"part": "train", "width": WIDTHS[:count], "height": HEIGHTS[:count]})
     table[BOX_COLUMNS] = [image_box(w, h) for w, h in zip(WIDTHS[:count], HEIGHTS[:count], strict=True)]
+    table["diameter"] = diameter(poses, labelled, FULL_BODY)
     return Examples(table, np.where(labelled[..., None], poses, np.nan), labelled)
 
 
@@ -115,16 +116,18 @@ def test_every_labelled_joint_of_a_pose_with_a_diameter_gives_its_boxes(seed):
 
 def test_sides_are_sigma_diameters_and_never_under_the_smallest():
     examples = random_examples(1)
-    examples.poses[4, RIGHT_HIP] = examples.poses[4, LEFT_SHOULDER] + (3, 4)
+    poses = examples.poses.copy()
+    poses[4, RIGHT_HIP] = poses[4, LEFT_SHOULDER] + (3, 4)
+    examples = examples_of(poses, examples.labelled)
     table = simulated(examples, np.arange(5))
     diameters = diameter(examples.poses, examples.labelled, FULL_BODY)
     assert diameters[4] == pytest.approx(5)
     wanted = sides_by_hand(diameters, np.arange(5))
     np.testing.assert_allclose(table["side"], wanted[table["example"]], rtol=1e-6)
     assert wanted[4] == pytest.approx(0.2 * 111)
-    report = augmented_set_report(examples, np.arange(5), FULL_BODY, sigma=SIGMA, smallest_share=SMALLEST)
+    report = augmented_set_report(examples, np.arange(5), sigma=SIGMA, smallest_share=SMALLEST)
     assert report == {"poses_without_diameter": 1, "poses_with_smallest_boxes": 1}
-    without = augmented_set_report(examples, np.arange(2), FULL_BODY, sigma=SIGMA, smallest_share=SMALLEST)
+    without = augmented_set_report(examples, np.arange(2), sigma=SIGMA, smallest_share=SMALLEST)
     assert without == {"poses_without_diameter": 0, "poses_with_smallest_boxes": 0}
 
 
@@ -223,9 +226,10 @@ def test_nothing_to_learn_from_is_an_error_and_leaves_no_file(tmp_path):
 
 
 def test_the_crop_of_a_row_shows_the_joint_at_the_target():
-    examples = examples_of(np.full((1, JOINTS, 2), 50.0), np.zeros((1, JOINTS), dtype=bool))
+    poses, labelled = np.full((1, JOINTS, 2), 50.0), np.zeros((1, JOINTS), dtype=bool)
     for joint, point in ((LEFT_SHOULDER, (60, 40)), (RIGHT_HIP, (30, 80)), (11, (75, 62))):
-        examples.poses[0, joint], examples.labelled[0, joint] = point, True
+        poses[0, joint], labelled[0, joint] = point, True
+    examples = examples_of(poses, labelled)
     table = simulated(examples, np.arange(1), normals(deviation=0.1))
     assert set(table["mirrored"]) == {False, True}
     y, x = np.mgrid[: HEIGHTS[0], : WIDTHS[0]]

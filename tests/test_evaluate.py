@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from deeppose.evaluate import error_tables, figures
+from deeppose.geometry import diameter
 from deeppose.skeleton import FULL_BODY
 
 JOINTS = len(FULL_BODY.joints)
@@ -29,7 +30,9 @@ def tables():
     predicted = np.stack([POSE, POSE + 7, POSE + np.array([0, 4])])
     predicted[0, WRIST] += (9, 12)
     predicted[1, WRIST] = np.nan
-    return error_tables("lsp", "stage 1", predicted, truth, labelled, FULL_BODY)
+    return error_tables(
+        "lsp", "stage 1", predicted, truth, labelled, diameter(truth, labelled, FULL_BODY), FULL_BODY
+    )
 
 
 def test_one_row_a_joint_and_a_limb_in_order(tables):
@@ -99,14 +102,20 @@ def test_what_nothing_counts_for_is_none():
 
 def test_a_set_without_examples_has_empty_tables():
     joints, limbs = error_tables(
-        "lsp", "stage 1", *np.zeros((2, 0, JOINTS, 2)), np.zeros((0, JOINTS), dtype=bool), FULL_BODY
+        "lsp",
+        "stage 1",
+        *np.zeros((2, 0, JOINTS, 2)),
+        np.zeros((0, JOINTS), dtype=bool),
+        np.zeros(0),
+        FULL_BODY,
     )
     assert (len(joints), len(limbs)) == (0, 0)
     assert list(joints.columns) == ["set", "predictor", "example", "joint", "error"]
 
 
-def test_the_diameter_is_that_of_the_true_pose():
+def test_errors_are_in_diameters():
     labelled = np.ones((1, JOINTS), dtype=bool)
-    joints, _ = error_tables("lsp", "stage 1", 3 * POSE[None], POSE[None], labelled, FULL_BODY)
+    diameters = np.array([100.0])
+    joints, _ = error_tables("lsp", "stage 1", 3 * POSE[None], POSE[None], labelled, diameters, FULL_BODY)
     errors = joints.set_index("joint")["error"]
     assert errors["right wrist"] == pytest.approx(2 * np.hypot(5, 70) / 100)

@@ -32,16 +32,28 @@ def examples():
 
 @pytest.mark.parametrize(("candidates", "count"), [(1000, 50), (60, 59), (7, 1)])
 def test_as_many_are_held_out_as_asked_for(candidates, count):
-    chosen = choose_held_out(candidates, count, 2014)
+    chosen = choose_held_out(np.arange(candidates), count, 2014)
     assert chosen.shape == (candidates,)
     assert chosen.sum() == count
 
 
+def test_people_of_one_image_are_held_out_together():
+    images = np.array([70, 70, 10, 30, 30, 30, 20])
+    for seed in range(20):
+        chosen = choose_held_out(images, 2, seed)
+        assert len(set(images[chosen])) == 2
+        assert not set(images[chosen]) & set(images[~chosen])
+
+
 def test_the_seed_alone_decides_which_are_held_out():
-    np.testing.assert_array_equal(choose_held_out(1000, 50, 1), choose_held_out(1000, 50, 1))
-    assert not np.array_equal(choose_held_out(1000, 50, 1), choose_held_out(1000, 50, 2))
+    np.testing.assert_array_equal(
+        choose_held_out(np.arange(1000), 50, 1), choose_held_out(np.arange(1000), 50, 1)
+    )
+    assert not np.array_equal(
+        choose_held_out(np.arange(1000), 50, 1), choose_held_out(np.arange(1000), 50, 2)
+    )
     # They come from everywhere, and every example may be one of them.
-    times = np.sum([choose_held_out(20, 5, seed) for seed in range(200)], axis=0)
+    times = np.sum([choose_held_out(np.arange(20), 5, seed) for seed in range(200)], axis=0)
     assert times.min() > 20
     assert times.max() < 90
 
@@ -56,6 +68,11 @@ def test_what_is_written_is_read_back_exactly(examples, tmp_path):
     assert np.isnan(read.poses).any()
     assert read.labelled.dtype == bool
     np.testing.assert_array_equal(read.boxes, examples.boxes)
+
+
+def test_boxes_are_added_in_the_order_of_the_examples(examples):
+    boxes = pd.DataFrame(np.arange(16.0).reshape(4, 4), columns=BOX_COLUMNS)
+    np.testing.assert_array_equal(examples.with_boxes(boxes).boxes, boxes)
 
 
 def test_joints_are_written_one_row_each(examples, tmp_path):

@@ -183,13 +183,15 @@ class TestNames:
         assert complaint({"profile": "gpu"}).endswith("profile 'gpu' is none of cpu, demo, paper")
 
     def test_models(self, complaint):
-        assert complaint({"models": ["lsp", "leeds"]}).endswith("models names 'leeds', which is none of lsp")
+        assert complaint({"models": ["lsp", "leeds"]}).endswith(
+            "models names 'leeds', which is none of lsp, flic"
+        )
 
     def test_a_model_named_twice(self, complaint):
         assert complaint({"models": ["lsp", "lsp"]}).endswith("models names one twice: lsp, lsp")
 
     def test_skeleton(self, complaint):
-        expected = "model.lsp: skeleton 'half' is none of full-body, flic-labelled"
+        expected = "model.lsp: skeleton 'half' is none of full-body, flic-labelled, upper-body, buffy-sticks"
         assert complaint({"model.lsp.skeleton": "half"}) == expected
 
     def test_embedded_archives_need_their_section(self, complaint):

@@ -1,4 +1,4 @@
-"""From data sets to the examples of a model: images in one file, initial boxes, parts, and what was found."""
+"""From data sets to the examples of a model: images in one file, poses, parts, and what was found."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,9 +21,10 @@ from deeppose.datasets.findings import (
 from deeppose.datasets.poseset import PoseSet
 from deeppose.datasets.zips import open_archive, read_image
 from deeppose.errors import AnnotationError
-from deeppose.examples import BOX_COLUMNS, Examples, choose_held_out
-from deeppose.geometry import image_box
+from deeppose.examples import TORSO_COLUMNS, Examples, choose_held_out
+from deeppose.geometry import diameter
 from deeppose.images import Pixels, write_images
+from deeppose.skeleton import Skeleton
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Annotated:
 def annotate(
     train_sets: Sequence[PoseSet],
     test_sets: Sequence[PoseSet],
+    skeleton: Skeleton,
     images_path: Path,
     *,
     held_out: int,
@@ -45,14 +47,14 @@ def annotate(
 ) -> Annotated:
     """Decode each image once into `images_path`, and table the examples: training rows first, then test rows.
 
-    The initial box b⁰ is the full image (§4.1).
-
     Parameters
     ----------
     train_sets, test_sets
         The training parts of the ones and the test parts of the others are taken.
+    skeleton
+        The model's: poses get its joints, by name. Diameters stay those of each set's own skeleton.
     held_out
-        How many training examples judge the hyper-parameters; fixed by the seed.
+        How many training images judge the hyper-parameters; fixed by the seed.
 
     Raises
     ------
@@ -71,16 +73,18 @@ def annotate(
     tables, digests, mean_colour = _pack(parts, images_path)
     table = pd.concat(tables, ignore_index=True)
     trained = int(sum(s.train.sum() for s in train_sets))
-    if held_out >= trained:
-        raise AnnotationError(f"{held_out} held-out images leave nothing of {trained} training examples")
     part = np.full(len(table), "test", dtype=object)
-    part[:trained] = np.where(choose_held_out(trained, held_out, seed), "held-out", "train")
+    chosen_out = choose_held_out(table["offset"].to_numpy()[:trained], held_out, seed)
+    part[:trained] = np.where(chosen_out, "held-out", "train")
+    if chosen_out.all():
+        raise AnnotationError(f"{held_out} held-out images leave nothing of {trained} training examples")
     table.insert(1, "part", part)
-    poses = np.concatenate([s.poses[chosen] for s, chosen in parts])
-    labelled = np.concatenate([s.labelled[chosen] for s, chosen in parts])
+    ours = [(s.on(skeleton), chosen) for s, chosen in parts]
+    poses = np.concatenate([s.poses[chosen] for s, chosen in ours])
+    labelled = np.concatenate([s.labelled[chosen] for s, chosen in ours])
     never = ~labelled[part == "train"].any(axis=0)
     if never.any():
-        names = [name for name, absent in zip(train_sets[0].skeleton.joints, never, strict=True) if absent]
+        names = [name for name, absent in zip(skeleton.joints, never, strict=True) if absent]
         raise AnnotationError(
             f"no training example labels {', '.join(names)}: the model can't learn such a joint; "
             f"train on a set that has it, or take a skeleton without it"
@@ -134,8 +138,9 @@ def _pack(
                 "height": np.array([places[i].height for i in images], dtype=np.int32),
             }
         )
-        boxes = np.stack([image_box(places[i].width, places[i].height) for i in images])
-        table[BOX_COLUMNS] = boxes
+        table["diameter"] = diameter(pose_set.poses[rows], pose_set.labelled[rows], pose_set.skeleton)
+        torsos = pose_set.torso_boxes
+        table[TORSO_COLUMNS] = np.full((len(rows), 4), np.nan) if torsos is None else torsos[rows]
         tables.append(table)
         part_digests.append([digests[i] for i in images])
     red, green, blue = (round(float(value), 3) for value in colour / max(pixels, 1))

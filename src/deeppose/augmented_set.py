@@ -56,7 +56,7 @@ def simulated_boxes(
     `side` in pixels of the image as it is, and `target_x`, `target_y` = N(y_i; b) = −δ / side in the
     crop, which is mirrored where `mirrored`.
     """
-    diameters = diameter(examples.poses[rows], examples.labelled[rows], skeleton)
+    diameters = examples.diameters[rows]
     usable = rows[np.isfinite(diameters)]
     diameters = diameters[np.isfinite(diameters)]
     sides, _ = joint_box_sides(diameters, examples.boxes[usable], sigma, smallest_share)
@@ -138,10 +138,10 @@ def write_augmented_set(path: Path, tables: Iterable[pd.DataFrame]) -> int:
 
 
 def augmented_set_report(
-    examples: Examples, rows: Indices, skeleton: Skeleton, *, sigma: float, smallest_share: float
+    examples: Examples, rows: Indices, *, sigma: float, smallest_share: float
 ) -> dict[str, int]:
     """How many training poses have no diameter, so give no boxes, and how many give the smallest boxes."""
-    diameters = diameter(examples.poses[rows], examples.labelled[rows], skeleton)
+    diameters = examples.diameters[rows]
     _, clamped = joint_box_sides(diameters, examples.boxes[rows], sigma, smallest_share)
     missing = np.isnan(diameters)
     return {

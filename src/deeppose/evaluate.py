@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from deeppose.geometry import Bools, Floats, diameter
+from deeppose.geometry import Bools, Floats
 from deeppose.metrics import joint_errors, limb_errors, mean_pdj, pcp, pdj
 from deeppose.skeleton import Skeleton
 
@@ -14,7 +14,13 @@ PDJ_THRESHOLDS = (0.1, 0.2, 0.5)
 
 
 def error_tables(
-    set_name: str, predictor: str, predicted: Floats, truth: Floats, labelled: Bools, skeleton: Skeleton
+    set_name: str,
+    predictor: str,
+    predicted: Floats,
+    truth: Floats,
+    labelled: Bools,
+    diameters: Floats,
+    skeleton: Skeleton,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Errors of one predictor on one set.
 
@@ -24,6 +30,8 @@ def error_tables(
         `(n, k, 2)`, pixels.
     labelled
         `(n, k)`.
+    diameters
+        Of the true poses, `(n,)` pixels; NaN where a pose has none.
 
     Returns
     -------
@@ -34,7 +42,6 @@ def error_tables(
         One row a limb that PCP counts: `set`, `predictor`, `example`, `limb`, `strict`, `loose` in limb
         lengths.
     """
-    diameters = diameter(truth, labelled, skeleton)
     errors = joint_errors(predicted, truth, labelled, diameters)
     strict, loose = limb_errors(predicted, truth, labelled, skeleton)
     limbs = [limb.name for limb in skeleton.limbs if limb.kind is not None]

@@ -1,6 +1,6 @@
 """The examples of one model as two tables, images apart: one row an example, one row a joint."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ Indices = NDArray[np.int64]
 
 PARTS = ("train", "held-out", "test")
 BOX_COLUMNS = ["box_x", "box_y", "box_width", "box_height"]
+TORSO_COLUMNS = ["torso_x", "torso_y", "torso_width", "torso_height"]
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,8 @@ class Examples:
     ----------
     table
         One row an example: `set`, `part` (of PARTS), `index` (0-based, in the order of the set's part),
-        `file`, `offset`, `width`, `height` (pixels), and the initial box b⁰.
+        `file`, `offset`, `width`, `height` (pixels), `diameter` (of the true pose, pixels, NaN where it has
+        none), the box of the torso where the set has one, and the initial box b⁰ once it is known.
     poses
         `(n, k, 2)`, pixels; NaN where unlabelled.
     labelled
@@ -42,9 +44,18 @@ class Examples:
         return self.table[BOX_COLUMNS].to_numpy(np.float64)
 
     @property
+    def diameters(self) -> Floats:
+        """diam(y) of the true poses, `(n,)` pixels; NaN where a pose has none."""
+        return self.table["diameter"].to_numpy(np.float64)
+
+    @property
     def widths(self) -> Indices:
         """Image widths, `(n,)`, pixels."""
         return self.table["width"].to_numpy(np.int64)
+
+    def with_boxes(self, boxes: pd.DataFrame) -> "Examples":
+        """The examples with initial boxes: a table with BOX_COLUMNS, one row an example."""
+        return replace(self, table=self.table.assign(**{name: boxes[name] for name in BOX_COLUMNS}))
 
     def rows(self, part: str, set_name: str | None = None) -> Indices:
         """Row numbers of a part, of one set or of all, in the table's order."""
@@ -58,11 +69,18 @@ class Examples:
         return list(dict.fromkeys(self.table.loc[self.table["part"] == part, "set"]))
 
 
-def choose_held_out(candidates: int, count: int, seed: int) -> Bools:
-    """Which training examples judge the hyper-parameters (§4.1): `(candidates,)`, `count` of them true."""
-    chosen = np.zeros(candidates, dtype=bool)
-    chosen[np.random.default_rng([seed, 50]).permutation(candidates)[:count]] = True
-    return chosen
+def choose_held_out(images: Indices, count: int, seed: int) -> Bools:
+    """Which training examples judge the hyper-parameters (§4.1): all that show one of `count` images.
+
+    Parameters
+    ----------
+    images
+        `(n,)`, which image each training example is of, by any number that names it.
+    """
+    names, first, image = np.unique(images, return_index=True, return_inverse=True)
+    in_order = np.argsort(first)
+    drawn = in_order[np.random.default_rng([seed, 50]).permutation(len(names))[:count]]
+    return np.isin(image, drawn)
 
 
 def write_examples(examples: Examples, table_path: Path, joints_path: Path) -> None:

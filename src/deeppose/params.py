@@ -99,6 +99,9 @@ class Profile(_Section):
     covariance: Literal["diagonal", "full"]
     boxes_per_joint: PositiveInt
     real_predictions: bool
+    joints_in_box: Annotated[
+        Share, Field(description="of the training joints, those that boxes from faces must contain")
+    ]
     smallest_box: Annotated[float, Field(gt=0, le=1, description="share of b0's shorter side")]
     prediction_batch: PositiveInt
     training: Training
@@ -129,14 +132,20 @@ class Model(_Section):
     train: Annotated[tuple[str, ...], Field(min_length=1, strict=False)]
     test: Annotated[tuple[str, ...], Field(min_length=1, strict=False)]
     labels: Labels
-    initial_box: Literal["image"]
+    initial_box: Literal["image", "face"]
+    face: Annotated[
+        Literal["torso", "confidence"] | None,
+        Field(description="of several faces: the one at the labelled torso, or the surest"),
+    ] = None
     sigma: PositiveFloat
     held_out: PositiveInt
 
     @model_validator(mode="after")
-    def _skeleton_is_known(self) -> "Model":
+    def _is_whole(self) -> "Model":
         if self.skeleton not in SKELETONS:
             raise ValueError(f"skeleton {self.skeleton!r} is none of {', '.join(SKELETONS)}")
+        if self.initial_box == "face" and self.face is None:
+            raise ValueError("initial_box: face needs `face`, torso or confidence")
         return self
 
 

@@ -131,4 +131,21 @@ FLIC_LABELLED = Skeleton(
     diameter=((0, 7), (3, 6)),
 )
 
-SKELETONS = {skeleton.name: skeleton for skeleton in (FULL_BODY, FLIC_LABELLED)}
+# The paper names ten joints on FLIC, not which: of the head's three labels both eyes are taken, which mirror
+# each other as all the other joints do, and not the nose between them.
+UPPER_BODY = Skeleton(
+    name="upper-body",
+    joints=FLIC_LABELLED.joints[:10],
+    limbs=FLIC_LABELLED.limbs,
+    diameter=FLIC_LABELLED.diameter,
+)
+
+BUFFY_STICKS = Skeleton(
+    name="buffy-sticks",
+    joints=(*FLIC_LABELLED.joints[:6], "torso top", "torso bottom", "head top", "head bottom"),
+    limbs=(*FLIC_LABELLED.limbs[:4], Limb("torso", 6, 7), Limb("head", 8, 9)),
+    # No hips are labelled: the torso's stick stands in for the distance from shoulder to hip.
+    diameter=((6, 7),),
+)
+
+SKELETONS = {skeleton.name: skeleton for skeleton in (FULL_BODY, FLIC_LABELLED, UPPER_BODY, BUFFY_STICKS)}

@@ -36,6 +36,9 @@ class PoseSet:
         Which labels these are, in words for tables.
     exchanged
         What the observer-centric rule did, counts by group and fallback; empty where it was not used.
+    torso_boxes
+        `(n, 4)`, centre x, centre y, width, height in pixels: which person of the image is meant. None
+        where a set doesn't say.
     """
 
     name: str
@@ -47,6 +50,7 @@ class PoseSet:
     skeleton: Skeleton
     labels: str
     exchanged: dict[str, int]
+    torso_boxes: Floats | None = None
 
     def taking(self, rows: NDArray[np.integer]) -> "PoseSet":
         """The set of these examples alone, `(m,)` row numbers, in this order."""
@@ -56,4 +60,16 @@ class PoseSet:
             poses=self.poses[rows],
             labelled=self.labelled[rows],
             train=self.train[rows],
+            torso_boxes=None if self.torso_boxes is None else self.torso_boxes[rows],
         )
+
+    def on(self, skeleton: Skeleton) -> "PoseSet":
+        """The set with the joints of `skeleton`, found by name; those that this set lacks are unlabelled."""
+        poses = np.full((len(self.poses), len(skeleton.joints), 2), np.nan)
+        labelled = np.zeros(poses.shape[:2], dtype=bool)
+        for joint, name in enumerate(skeleton.joints):
+            if name in self.skeleton.joints:
+                column = self.skeleton.joints.index(name)
+                poses[:, joint] = self.poses[:, column]
+                labelled[:, joint] = self.labelled[:, column]
+        return replace(self, poses=poses, labelled=labelled, skeleton=skeleton)
