@@ -1,7 +1,9 @@
 import hashlib
 import json
 import os
+import shutil
 
+import archives
 import pytest
 
 from deeppose.datasets import checksums
@@ -68,3 +70,33 @@ def test_without_a_cache_it_is_hashed_anew(tmp_path, hashed):
     assert archive_sha256(archive) == archive_sha256(archive)
     assert len(hashed) == 2
     assert list(tmp_path.iterdir()) == [archive]
+
+
+def test_a_folder_has_a_checksum_of_its_names_and_bytes(tmp_path):
+    members = {"data/a.txt": b"A", "images/b.jpg": b"B"}
+    folder = archives.write_folder(tmp_path / "one", members)
+    first = archive_sha256(folder)
+    other = archives.write_folder(tmp_path / "two", dict(reversed(members.items())))
+    assert archive_sha256(other) == first
+    different = [
+        {"data/a.txt": b"A", "images/b.jpg": b"b"},
+        {"data/a.txt": b"A", "images/c.jpg": b"B"},
+        {"data/a.txt": b"A"},
+        members | {"c": b""},
+        {"data/a.txt": b"AB", "images/b.jpg": b""},
+    ]
+    sums = []
+    for changed in different:
+        shutil.rmtree(other)
+        sums.append(archive_sha256(archives.write_folder(other, changed)))
+    assert len({first, *sums}) == 6
+
+
+def test_a_folder_is_hashed_anew_each_time(tmp_path):
+    cache = tmp_path / "cache.json"
+    folder = archives.write_folder(tmp_path / "buffy", {"data/a.txt": b"A"})
+    first = archive_sha256(folder, cache)
+    stamp = (folder / "data" / "a.txt").stat()
+    (folder / "data" / "a.txt").write_bytes(b"B")
+    os.utime(folder / "data" / "a.txt", ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    assert archive_sha256(folder, cache) != first

@@ -1,3 +1,5 @@
+import re
+
 import archives
 import cv2
 import numpy as np
@@ -61,3 +63,39 @@ def test_a_damaged_member_is_named(tmp_path):
     path.write_bytes(path.read_bytes().replace(b"bytes", b"bites"))
     with pytest.raises(ArchiveError, match=r"some.zip: member images/im0001.jpg is damaged"):
         verify_archive(path)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with two members; beside it lies what is none."""
+    (tmp_path / "secret.txt").write_bytes(b"not a member")
+    return archives.write_folder(tmp_path / "set", {"b.txt": b"B", "a/im0001.jpg": archives.jpeg(1)})
+
+
+def test_a_folder_is_read_like_an_archive(folder):
+    with open_archive(folder) as archive:
+        assert archive.namelist() == ["a/im0001.jpg", "b.txt"]
+        assert archive.filename == str(folder)
+        assert read_member(archive, "b.txt") == b"B"
+        assert read_image(archive, "a/im0001.jpg").shape == (16, 12, 3)
+        with pytest.raises(ArchiveError, match=re.escape(f"{folder} has no member c.txt")):
+            read_member(archive, "c.txt")
+
+
+def test_no_member_lies_outside_of_its_folder(folder, tmp_path):
+    (folder / "link.txt").symlink_to(tmp_path / "secret.txt")
+    (folder / "up").symlink_to(tmp_path)
+    (folder / "inside.txt").symlink_to(folder / "b.txt")
+    with open_archive(folder) as archive:
+        assert archive.namelist() == ["a/im0001.jpg", "b.txt", "inside.txt"]
+        for name in ("link.txt", "up/secret.txt", "../secret.txt", str(tmp_path / "secret.txt"), "a", ""):
+            with pytest.raises(ArchiveError, match="has no member"):
+                read_member(archive, name)
+        assert read_member(archive, "inside.txt") == b"B"
+
+
+def test_a_link_to_a_folder_stands_for_it(folder, tmp_path):
+    (tmp_path / "buffy").symlink_to(folder)
+    with open_archive(tmp_path / "buffy") as archive:
+        assert archive.namelist() == ["a/im0001.jpg", "b.txt"]
+        assert archive.filename == str(tmp_path / "buffy")

@@ -1,4 +1,7 @@
-"""What is read from published archives: members, MATLAB files and images, with errors that name them."""
+"""What is read from published archives: members, MATLAB files and images, with errors that name them.
+
+An archive is a zip file, or a folder that holds what was in one.
+"""
 
 import io
 import zipfile
@@ -13,8 +16,53 @@ from numpy.typing import NDArray
 from deeppose.errors import AnnotationError, ArchiveError, ImageError
 
 
-def open_archive(path: Path) -> zipfile.ZipFile:
-    """Open a zip archive for reading.
+class Folder:
+    """A folder read like a zip archive: members by their path below it, written with slashes.
+
+    A link or a `..` that leads out of the folder is no member.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.filename = str(path)
+        self._root = path.resolve(strict=True)
+
+    def __enter__(self) -> "Folder":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def namelist(self) -> list[str]:
+        """Names of all members, sorted."""
+        files = (path.relative_to(self._root).as_posix() for path in self._root.rglob("*"))
+        return sorted(name for name in files if self._member(name) is not None)
+
+    def read(self, name: str) -> bytes:
+        """The bytes of one member.
+
+        Raises
+        ------
+        KeyError
+            If there is none of that name.
+        """
+        path = self._member(name)
+        if path is None:
+            raise KeyError(name)
+        return path.read_bytes()
+
+    def close(self) -> None:
+        """Do nothing: no file is held open."""
+
+    def _member(self, name: str) -> Path | None:
+        path = (self._root / name).resolve()
+        return path if path.is_relative_to(self._root) and path.is_file() else None
+
+
+Archive = zipfile.ZipFile | Folder
+
+
+def open_archive(path: Path) -> Archive:
+    """Open a zip archive, or a folder that stands for one, for reading.
 
     Raises
     ------
@@ -22,7 +70,7 @@ def open_archive(path: Path) -> zipfile.ZipFile:
         If it can't be read, is cut short or is no zip archive at all.
     """
     try:
-        return zipfile.ZipFile(path)
+        return Folder(path) if path.is_dir() else zipfile.ZipFile(path)
     except zipfile.BadZipFile as error:
         raise ArchiveError(
             f"{path} is cut short or no zip archive ({error}): remove it and put the whole file there"
@@ -31,7 +79,7 @@ def open_archive(path: Path) -> zipfile.ZipFile:
         raise ArchiveError(f"{path} can't be read: {error.strerror}") from error
 
 
-def read_member(archive: zipfile.ZipFile, member: str) -> bytes:
+def read_member(archive: Archive, member: str) -> bytes:
     """The bytes of one member.
 
     Raises
@@ -65,7 +113,7 @@ def verify_archive(path: Path) -> None:
             read_member(archive, member)
 
 
-def read_image(archive: zipfile.ZipFile, member: str) -> NDArray[np.uint8]:
+def read_image(archive: Archive, member: str) -> NDArray[np.uint8]:
     """Decode one image: `(height, width, 3)`, RGB, rows and columns as stored.
 
     An orientation that a camera noted in the file is not applied, since the labels were made without it.
