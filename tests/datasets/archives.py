@@ -104,5 +104,62 @@ def flic_members(examples: Sequence[Mapping[str, Any]]) -> dict[str, bytes]:
     return {"FLIC/examples.mat": mat(examples=struct), **images}
 
 
+def parse_points(count: int, seed: int = 0) -> NDArray[np.float64]:
+    """`ptsAll` of Image Parse, 14×2×n, 1-based."""
+    return np.random.default_rng(seed).uniform(1, 12, (14, 2, count))
+
+
+def parse_members(points: NDArray[Any]) -> dict[str, bytes]:
+    images = {f"people_all/im{n + 1:04d}.jpg": jpeg(n) for n in range(points.shape[2])}
+    return {
+        "people_all/README.txt": b"drawn by a test",
+        **images,
+        "people_all/labels.mat": mat(ptsAll=points),
+    }
+
+
+def write_parse(folder: Path, points: NDArray[Any]) -> Path:
+    return write_zip(folder / "people.zip", parse_members(points))
+
+
+# Arms that hang, palms out; 1-based. "left" is the image's left. Each stick is written from its lower end.
+BUFFY_STICKS = (
+    (60, 100, 60, 50),  # torso
+    (40, 80, 45, 55),  # left upper arm
+    (80, 80, 75, 55),  # right upper arm
+    (30, 95, 40, 80),  # left lower arm
+    (90, 95, 80, 80),  # right lower arm
+    (60, 45, 61, 20),  # head
+)
+
+
+def buffy_text(frames: Mapping[int, Sequence[Sequence[float]]]) -> str:
+    """A file of sticks: for each frame its number and six sticks, with the blanks of the published files."""
+    blocks = []
+    for number, sticks in frames.items():
+        lines = [" ".join(f"{value:.3f}" for value in stick) for stick in sticks]
+        blocks.append("\n".join([f"{number:06d} ", *(f" {line} " for line in lines)]))
+    return "\n".join(blocks) + "\n"
+
+
+def buffy_members(
+    episodes: Mapping[int, Mapping[int, Sequence[Sequence[float]]]], top: str = "", suffix: str = ""
+) -> dict[str, bytes]:
+    """Frames of each episode with their sticks; `top` goes around all, `suffix` behind the image folders."""
+    members = {}
+    for episode, frames in episodes.items():
+        members[f"{top}data/buffy_s5e{episode}_sticks.txt"] = buffy_text(frames).encode()
+        for number in frames:
+            members[f"{top}images/buffy_s5e{episode}{suffix}/{number:06d}.jpg"] = jpeg(number, 120, 110)
+    return members
+
+
+def write_folder(path: Path, members: Mapping[str, bytes]) -> Path:
+    for name, data in members.items():
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_bytes(data)
+    return path
+
+
 def write_flic(folder: Path, examples: Sequence[Mapping[str, Any]]) -> Path:
     return write_zip(folder / "FLIC.zip", flic_members(examples))

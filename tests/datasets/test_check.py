@@ -2,6 +2,7 @@ import dataclasses
 import json
 
 import archives
+import numpy as np
 import pytest
 
 from deeppose.datasets import check
@@ -16,6 +17,8 @@ def small_flic(tmp_path, monkeypatch):
     examples = [archives.flic_example(n, train=n < 2) for n in range(4)]
     examples[3]["filepath"] = examples[0]["filepath"]
     examples[1]["coords"][:, [0, 9]] = [[400, 5], [5, 5]]
+    examples[1]["torsobox"] = np.array([3, 4, 9, 17])
+    examples[2]["coords"][:] = np.nan
     archives.write_flic(tmp_path, examples)
     entry = dataclasses.replace(entry_named("flic"), counts=Counts(examples=4, train=2, test=2, images=3))
     monkeypatch.setattr(check, "entry_named", lambda name: entry)
@@ -38,12 +41,40 @@ def test_findings_are_reported(small_flic):
         "images": 3,
         "smallest_width": 12,
         "largest_width": 12,
-        "unlabelled_joints": 0,
+        "images_without_example": 0,
+        "unexpected_counts": [],
+        "examples_without_labels": 1,
+        "unlabelled_joints": 11,
         "joints_outside_image": 1,
-        "poses_without_diameter": 0,
+        "torso_boxes_outside_image": 1,
+        "poses_without_diameter": 1,
         "exchanged": {},
     }
     assert {key: report[key] for key in wanted} == wanted
+
+
+def test_findings_in_buffy_are_reported(tmp_path):
+    exchanged = [archives.BUFFY_STICKS[row] for row in (0, 2, 1, 4, 3, 5)]
+    members = archives.buffy_members({2: {1: archives.BUFFY_STICKS, 2: exchanged}, 3: {1: exchanged}})
+    members |= {f"images/buffy_s5e2/{n:06d}.jpg": archives.jpeg(n) for n in (7, 8)}
+    members["overlays/buffy_s5e2_withoverlays/000001.jpg"] = archives.jpeg(1)
+    report = check_set("buffy", [archives.write_folder(tmp_path / "buffy", members).parent])
+    wanted = {
+        "packing": "unknown packing",
+        "labels": "observer-centric as published",
+        "examples": 3,
+        "train": 0,
+        "test": 3,
+        "images": 3,
+        "images_without_example": 2,
+        "unexpected_counts": ["3 examples for 748", "3 test examples for 748", "3 images for 748"],
+        "joints_outside_image": 0,
+        "torso_boxes_outside_image": None,
+        "poses_without_diameter": 0,
+        "arms_against_the_naming": 2,
+    }
+    assert {key: report[key] for key in wanted} == wanted
+    assert report == json.loads(json.dumps(report))
 
 
 def test_wrong_contents_stop(tmp_path):
@@ -85,4 +116,19 @@ def test_the_published_flic(mirror, tmp_path):
     report = check_set("flic", [mirror], tmp_path / "sums.json")
     assert (report["examples"], report["images"]) == (5003, 4552)
     assert report["joints_outside_image"] == 13
+    assert (report["train"], report["test"]) == (3987, 1016)
+    assert report["torso_boxes_outside_image"] == 0
+    assert report["examples_without_labels"] == report["unlabelled_joints"] == 0
+    assert report["arms_against_the_naming"] == 247
     assert len(report["equal_images_in_train_and_test"]) == 2
+
+
+@pytest.mark.realdata
+def test_the_published_parse(mirror, tmp_path):
+    report = check_set("parse", [mirror], tmp_path / "sums.json")
+    assert (report["examples"], report["train"], report["test"]) == (305, 100, 205)
+    assert report["packing"] == "known other packing: the published files, packed again"
+    assert report["joints_outside_image"] == 2
+    assert report["unlabelled_joints"] == report["poses_without_diameter"] == 0
+    assert report["arms_against_the_naming"] == 14
+    assert report["equal_images_in_train_and_test"] == []

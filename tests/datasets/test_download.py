@@ -11,6 +11,7 @@ import pytest
 import requests
 
 from deeppose.datasets import download as module
+from deeppose.datasets.checksums import archive_sha256
 from deeppose.datasets.download import ATTEMPTS, download, obtain
 from deeppose.datasets.lsp import read_lsp
 from deeppose.datasets.registry import Counts, entry_named
@@ -104,6 +105,25 @@ def test_a_folder_goes_before_the_address(tmp_path, server, archive, entry):
     assert obtained.sha256 == sha256(archive)
     assert server.asked == []
     assert not (tmp_path / "target").exists()
+
+
+def test_a_folder_may_stand_for_an_archive(tmp_path):
+    folder = archives.write_folder(
+        tmp_path / "Buffy V3", archives.buffy_members({2: {1: archives.BUFFY_STICKS}})
+    )
+    obtained = obtain(entry_named("buffy"), [tmp_path], tmp_path / "target", tmp_path / "sums.json")
+    assert obtained.path == folder
+    assert obtained.sha256 == archive_sha256(folder)
+    assert obtained.packing == "unknown packing"
+    assert obtained.source == str(tmp_path)
+
+
+def test_a_missing_buffy_names_what_to_put_there(tmp_path):
+    with pytest.raises(
+        MissingArchiveError,
+        match=r"buffy\*.zip or a folder buffy\* .*no address .*get it from https://www.robots",
+    ):
+        obtain(entry_named("buffy"), [tmp_path], tmp_path / "target")
 
 
 def test_it_is_downloaded_once(tmp_path, server, archive, entry):

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -5,14 +6,19 @@ import pytest
 
 from deeppose.datasets.findings import (
     EqualImages,
+    arms_against_the_naming,
     equal_images_in_train_and_test,
+    examples_without_labels,
     image_digest,
     joints_outside_image,
     poses_without_diameter,
+    torso_boxes_outside_image,
     unlabelled_joints,
 )
 from deeppose.datasets.poseset import PoseSet
 from deeppose.skeleton import FULL_BODY
+
+SIDES = ("left", "right")
 
 
 def pose_set(name="a", train=(True, False), labelled=None):
@@ -48,6 +54,38 @@ def test_unlabelled_joints_are_nowhere():
     some = pose_set(labelled=labelled)
     assert unlabelled_joints(some) == 5
     assert joints_outside_image(some, np.array([[50, 50], [50, 50]])) == 0
+
+
+def test_examples_without_any_label_are_counted():
+    labelled = np.ones((3, 14), dtype=bool)
+    labelled[1] = False
+    labelled[2, 1:] = False
+    assert examples_without_labels(pose_set(train=(True,) * 3, labelled=labelled)) == 1
+
+
+def test_arms_are_compared_by_where_their_labelled_joints_are():
+    left, right = (
+        [FULL_BODY.joints.index(f"{side} {j}") for j in ("shoulder", "elbow", "wrist")] for side in SIDES
+    )
+    labelled = np.ones((5, 14), dtype=bool)
+    labelled[3, left] = False
+    labelled[4, left[2]] = False
+    some = pose_set(train=(True,) * 5, labelled=labelled)
+    some.poses[:, left, 0], some.poses[:, right, 0] = 20, 10
+    some.poses[1, left, 0] = 5  # against the naming
+    some.poses[2, left[0], 0] = 5  # only its shoulder
+    some.poses[4, left, 0] = 9, 9, 100  # all that is labelled
+    assert arms_against_the_naming(some) == 2
+
+
+def test_torso_boxes_outside_the_image_are_counted_up_to_half_a_pixel():
+    some = pose_set(train=(True,) * 4)
+    sizes = np.tile([50, 100], (4, 1))
+    assert torso_boxes_outside_image(some, sizes) is None
+    boxes = np.array(
+        [[24.5, 49.5, 50, 100], [24.5, 49.5, 50.1, 100], [24.6, 49.5, 50, 100], [24.5, 49.4, 50, 100]]
+    )
+    assert torso_boxes_outside_image(replace(some, torso_boxes=boxes), sizes) == 3
 
 
 def test_poses_without_a_diameter_are_counted():

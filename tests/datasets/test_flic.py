@@ -5,6 +5,8 @@ import pytest
 from deeppose.datasets.flic import read_flic
 from deeppose.errors import AnnotationError, ArchiveError
 
+SIDES = ("left", "right")
+
 
 @pytest.fixture
 def examples():
@@ -30,7 +32,21 @@ def test_it_is_read(tmp_path, examples):
     assert np.isnan(pose_set.poses[1, 5]).all()
 
 
-@pytest.mark.parametrize("field", ["coords", "filepath", "istrain", "istest"])
+def test_torso_boxes_are_centre_and_size(tmp_path, examples):
+    examples[1]["torsobox"] = np.array([[-4, 4, 9.5, 30]], dtype=np.float32)  # beyond the frame: kept
+    pose_set = read_flic(archives.write_flic(tmp_path, examples))
+    assert pose_set.torso_boxes.tolist() == [[5, 7, 6, 8], [1.75, 16, 13.5, 26], [5, 7, 6, 8]]
+    assert pose_set.taking(np.array([1])).torso_boxes.tolist() == [[1.75, 16, 13.5, 26]]
+
+
+def test_an_example_may_have_no_label_at_all(tmp_path, examples):
+    examples[2]["coords"][:] = np.nan
+    pose_set = read_flic(archives.write_flic(tmp_path, examples))
+    assert pose_set.labelled.any(axis=1).tolist() == [True, True, False]
+    assert np.isnan(pose_set.poses[2]).all()
+
+
+@pytest.mark.parametrize("field", ["coords", "filepath", "torsobox", "istrain", "istest"])
 def test_a_missing_field_is_named(tmp_path, examples, field):
     fewer = [{name: value for name, value in example.items() if name != field} for example in examples]
     with pytest.raises(AnnotationError, match=rf"FLIC/examples.mat: examples has no field '{field}'"):
@@ -45,6 +61,17 @@ BAD_FIELDS = {
     "both parts": ({"istrain": 1, "istest": 1}, "example 1 is both in the training and in the test part"),
     "no part": ({"istrain": 0, "istest": 0}, "example 1 is in no part"),
     "no flag": ({"istest": 2}, "example 1: istest is .*expected 0 or 1"),
+    "torso of three numbers": ({"torsobox": [3, 4, 9]}, "example 1: torsobox is .*expected four finite"),
+    "torso that is no numbers": (
+        {"torsobox": "none"},
+        "example 1: torsobox is .*'none'.*expected four finite",
+    ),
+    "torso with NaN": ({"torsobox": [3, 4, np.nan, 9]}, "example 1: torsobox is .*nan.*expected four finite"),
+    "torso without width": (
+        {"torsobox": [3, 4, 3, 9]},
+        r"example 1: torsobox is \[\[3, 4, 3, 9\]\].*x1 < x2",
+    ),
+    "torso upside down": ({"torsobox": [3, 9, 5, 4]}, r"example 1: torsobox is \[\[3, 9, 5, 4\]\].*y1 < y2"),
     "file name as a number": ({"filepath": 5}, "example 1: filepath is .*expected one text"),
 }
 
@@ -81,3 +108,6 @@ def test_the_published_set(mirror):
     train = {member for member, part in zip(pose_set.members, pose_set.train, strict=True) if part}
     test = {member for member, part in zip(pose_set.members, pose_set.train, strict=True) if not part}
     assert len(train & test) == 2
+    np.testing.assert_allclose(pose_set.torso_boxes[0], [132.63992, 143.67098, 48.02574, 72.0386], atol=1e-4)
+    left, right = (pose_set.poses[:, pose_set.skeleton.joints.index(f"{side} shoulder"), 0] for side in SIDES)
+    assert (left > right).mean() == pytest.approx(0.951, abs=0.001)

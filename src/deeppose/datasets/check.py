@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -10,12 +10,15 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from deeppose.datasets.checksums import archive_sha256
-from deeppose.datasets.contents import check_contents, classify
+from deeppose.datasets.contents import check_contents, classify, unexpected_counts
 from deeppose.datasets.findings import (
+    arms_against_the_naming,
     equal_images_in_train_and_test,
+    examples_without_labels,
     image_digest,
     joints_outside_image,
     poses_without_diameter,
+    torso_boxes_outside_image,
     unlabelled_joints,
 )
 from deeppose.datasets.poseset import PoseSet
@@ -57,14 +60,28 @@ def check_set(name: str, folders: Sequence[Path], checksums: Path | None = None)
         "train": int(pose_set.train.sum()),
         "test": int((~pose_set.train).sum()),
         "images": len(set(pose_set.members)),
+        "images_without_example": images_without_example(pose_set),
+        "unexpected_counts": unexpected_counts(entry, pose_set),
         "smallest_width": int(sizes[:, 0].min()),
         "largest_width": int(sizes[:, 0].max()),
+        "examples_without_labels": examples_without_labels(pose_set),
         "unlabelled_joints": unlabelled_joints(pose_set),
         "joints_outside_image": joints_outside_image(pose_set, sizes),
+        "torso_boxes_outside_image": torso_boxes_outside_image(pose_set, sizes),
         "poses_without_diameter": poses_without_diameter(pose_set),
+        "arms_against_the_naming": arms_against_the_naming(pose_set),
         "exchanged": pose_set.exchanged,
         "equal_images_in_train_and_test": [asdict(images) for images in equal],
     }
+
+
+def images_without_example(pose_set: PoseSet) -> int:
+    """How many JPEG files lie in the archive beside those of the set's examples, in the same folders."""
+    folders = {PurePosixPath(member).parent for member in pose_set.members}
+    with open_archive(pose_set.archive) as archive:
+        names = set(archive.namelist()).difference(pose_set.members)
+    images = [path for path in map(PurePosixPath, names) if path.suffix.lower() == ".jpg"]
+    return sum(path.parent in folders for path in images)
 
 
 def read_all_images(pose_set: PoseSet) -> tuple[NDArray[np.int64], list[str]]:

@@ -1,4 +1,4 @@
-"""What is odd in the sets: labels outside their image, poses without a diameter, images in both parts.
+"""What is odd in the sets: labels outside their image, poses without a diameter, images in both parts, ….
 
 The functions take image sizes and digests from the caller, who reads every image once anyway.
 """
@@ -32,6 +32,44 @@ def image_digest(image: NDArray[np.uint8]) -> str:
 def unlabelled_joints(pose_set: PoseSet) -> int:
     """How many joints, over all examples, have no label."""
     return int((~pose_set.labelled).sum())
+
+
+def examples_without_labels(pose_set: PoseSet) -> int:
+    """How many examples have no labelled joint at all."""
+    return int((~pose_set.labelled.any(axis=1)).sum())
+
+
+def arms_against_the_naming(pose_set: PoseSet) -> int:
+    """How many examples have their left arm on the image's left of their right arm.
+
+    Observer-centric names put it on the image's right. An arm is where its labelled joints are on average;
+    examples with an arm that has none don't count.
+    """
+    joints = pose_set.skeleton.joints
+    arms = []
+    for side in ("left", "right"):
+        columns = [joints.index(f"{side} {joint}") for joint in ("shoulder", "elbow", "wrist")]
+        labelled = pose_set.labelled[:, columns]
+        total = np.where(labelled, pose_set.poses[:, columns, 0], 0).sum(axis=1)
+        count = labelled.sum(axis=1)
+        arms.append(np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0))
+    left, right = arms
+    return int((left < right).sum())
+
+
+def torso_boxes_outside_image(pose_set: PoseSet, sizes: NDArray[np.integer]) -> int | None:
+    """How many torso boxes reach beyond their image; None where the set has none.
+
+    Parameters
+    ----------
+    sizes
+        As for :func:`joints_outside_image`.
+    """
+    if pose_set.torso_boxes is None:
+        return None
+    centres, half = pose_set.torso_boxes[:, :2], pose_set.torso_boxes[:, 2:] / 2
+    inside = (centres - half >= -0.5) & (centres + half <= sizes - 0.5)
+    return int((~inside.all(axis=1)).sum())
 
 
 def joints_outside_image(pose_set: PoseSet, sizes: NDArray[np.integer]) -> int:

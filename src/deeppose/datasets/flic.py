@@ -1,4 +1,9 @@
-"""Reader of FLIC, Frames Labeled In Cinema: people in film frames, upper bodies, observer-centric."""
+"""Reader of FLIC, Frames Labeled In Cinema: people in film frames, upper bodies, observer-centric.
+
+"Left" is the side that is a person's own left when they face the camera, so it mostly lies on the image's
+right: in 95.1 % of the examples for shoulders, elbows and hips alike, 93.5 % for wrists. In the packing
+with 360×240 pixels a frame, left shoulders lie at x = 205 on average, right ones at 159.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -21,13 +26,16 @@ COLUMNS_LABELLED = [0, 1, 2, 3, 4, 5, 6, 9, 12, 13, 16]
 def read_flic(archive: Path) -> PoseSet:
     """FLIC: `examples` is a 1×n struct, one element a person; several people may share a frame.
 
+    `coords` has NaN for a joint without a label, even for all joints of an example. `torsobox`, x1 y1 x2 y2
+    as MATLAB counts, says which person is meant; it may reach beyond the frame.
+
     Raises
     ------
     ArchiveError
         If the archive is cut short or lacks a frame that an example names.
     AnnotationError
-        If `examples` lacks a field, or one of them is not laid out as published, or an example is in
-        both parts or in none.
+        If `examples` lacks a field, or one of them is not laid out as published, or a torso's box has no
+        area, or an example is in both parts or in none.
     """
     where = f"{archive}: {ANNOTATIONS}"
     with open_archive(archive) as opened:
@@ -50,6 +58,7 @@ def read_flic(archive: Path) -> PoseSet:
         skeleton=FLIC_LABELLED,
         labels=OBSERVER_CENTRIC,
         exchanged={},
+        torso_boxes=_torso_boxes(examples, where),
     )
 
 
@@ -90,6 +99,19 @@ def _poses(examples: NDArray[Any], where: str) -> Floats:
             f"{points[example, joint].tolist()}, expected two numbers, or NaN twice for no label"
         )
     return points - 1
+
+
+def _torso_boxes(examples: NDArray[Any], where: str) -> Floats:
+    values = [np.asarray(value) for value in _field(examples, "torsobox", where)]
+    for example, value in enumerate(values):
+        numbers = value.size == 4 and value.dtype.kind in "fiu" and bool(np.isfinite(value).all())
+        if not numbers or not (np.diff(value.reshape(2, 2), axis=0) > 0).all():
+            raise AnnotationError(
+                f"{where}: example {example}: torsobox is {value.tolist()}, expected four finite numbers, x1 "
+                f"y1 x2 y2, with x1 < x2 and y1 < y2"
+            )
+    corners = np.reshape([value.ravel() for value in values], (-1, 2, 2)).astype(np.float64) - 1
+    return np.concatenate([corners.mean(axis=1), np.diff(corners, axis=1)[:, 0]], axis=1)
 
 
 def _train(examples: NDArray[Any], where: str) -> Bools:

@@ -4,14 +4,13 @@ Both sets label the fourteen joints of :data:`deeppose.skeleton.FULL_BODY`, in i
 beside x and y means "occluded" in LSP and "labelled" in LSP extended.
 """
 
-import re
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from deeppose.datasets.full_body import numbered_images, zero_based
 from deeppose.datasets.poseset import PERSON_CENTRIC, PoseSet
 from deeppose.datasets.zips import open_archive, read_mat, read_member
 from deeppose.errors import AnnotationError, ArchiveError
@@ -39,7 +38,7 @@ def read_lsp(archive: Path) -> PoseSet:
         where = f"{archive}: joints.mat"
         joints = _joints(read_member(opened, "joints.mat"), where, (3, JOINTS, None))
         poses, labelled = _lsp_poses(joints, where)
-        members = _image_members(opened, len(poses), digits=4)
+        members = numbered_images(opened, len(poses), "images", "joints.mat", digits=4)
     train = np.arange(len(poses)) < len(poses) // 2
     return _pose_set("lsp", archive, members, poses, labelled, train)
 
@@ -60,8 +59,8 @@ def read_lsp_extended(archive: Path) -> PoseSet:
         where = f"{archive}: joints.mat"
         joints = _joints(read_member(opened, "joints.mat"), where, (JOINTS, 3, None)).transpose(2, 0, 1)
         labelled = joints[..., 2] == 1
-        poses = _zero_based(joints[..., :2], labelled, where)
-        members = _image_members(opened, len(poses), digits=5)
+        poses = zero_based(joints[..., :2], labelled, where)
+        members = numbered_images(opened, len(poses), "images", "joints.mat", digits=5)
     return _pose_set("lsp-extended", archive, members, poses, labelled, np.ones(len(poses), dtype=np.bool_))
 
 
@@ -88,7 +87,7 @@ def read_lsp_observer_centric(path: Path) -> Floats:
 
 def _lsp_poses(joints: Floats, where: str) -> tuple[Floats, Bools]:
     labelled = np.ones((joints.shape[2], JOINTS), dtype=np.bool_)
-    return _zero_based(joints.transpose(2, 1, 0)[..., :2], labelled, where), labelled
+    return zero_based(joints.transpose(2, 1, 0)[..., :2], labelled, where), labelled
 
 
 def _joints(data: bytes, where: str, shape: tuple[int | None, ...]) -> Floats:
@@ -112,31 +111,6 @@ def _joints(data: bytes, where: str, shape: tuple[int | None, ...]) -> Floats:
             f"{flags[joint, example]}, expected 0 or 1"
         )
     return joints.astype(np.float64)
-
-
-def _zero_based(points: Floats, labelled: Bools, where: str) -> Floats:
-    """Published points, 1-based, as 0-based ones; NaN where unlabelled, whatever was written there."""
-    bad = labelled & ~np.isfinite(points).all(axis=-1)
-    if bad.any():
-        example, joint = map(int, np.argwhere(bad)[0])
-        raise AnnotationError(
-            f"{where}: example {example}, {FULL_BODY.joints[joint]} is labelled but its coordinates are "
-            f"{points[example, joint].tolist()}"
-        )
-    return np.where(labelled[..., None], points - 1, np.nan)
-
-
-def _image_members(archive: zipfile.ZipFile, count: int, digits: int) -> tuple[str, ...]:
-    members = tuple(f"images/im{number:0{digits}d}.jpg" for number in range(1, count + 1))
-    present = {name for name in archive.namelist() if re.fullmatch(r"images/im\d+\.jpg", name)}
-    missing = [member for member in members if member not in present]
-    if missing or len(present) != count:
-        first = f"; the first one missing is {missing[0]}" if missing else ""
-        raise ArchiveError(
-            f"{archive.filename} holds {len(present)} images for the {count} poses of its joints.mat{first}: "
-            f"get the whole archive"
-        )
-    return members
 
 
 def _pose_set(

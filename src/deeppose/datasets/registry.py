@@ -4,14 +4,19 @@ One block of ENTRIES is one set; nothing else has to change when a block is adde
 """
 
 import dataclasses
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from deeppose.datasets.flic import ANNOTATIONS, read_flic
+from deeppose.datasets.buffy import read_buffy
+from deeppose.datasets.flic import ANNOTATIONS as FLIC_ANNOTATIONS
+from deeppose.datasets.flic import read_flic
 from deeppose.datasets.lsp import read_lsp, read_lsp_extended, read_lsp_observer_centric
 from deeppose.datasets.observer_centric import observer_centric
+from deeppose.datasets.parse import ANNOTATIONS as PARSE_ANNOTATIONS
+from deeppose.datasets.parse import read_parse
 from deeppose.datasets.poseset import (
     OBSERVER_CENTRIC,
     OBSERVER_CENTRIC_BY_RULE,
@@ -47,7 +52,8 @@ class Entry:
     Attributes
     ----------
     archive
-        Name of the file.
+        Name of the file. With a * at its end: what the name of a .zip file, or of a folder with the same
+        contents, begins with, in capitals or not.
     urls
         Published addresses, tried in this order; none where none could be established.
     published_sha256
@@ -60,6 +66,11 @@ class Entry:
         Of that member in every right archive; None where it is not known or differs between packings.
     read
         The reader; None for labels published apart, which `labels_of` says the set of.
+    counts_vary
+        Whether versions of the set with other counts are in use, `counts` being those of one.
+    subsets
+        Customary parts of the test part, by name: a regular expression that the members of their images
+        match.
     """
 
     name: str
@@ -76,6 +87,14 @@ class Entry:
     citation: str
     read: Callable[[Path], PoseSet] | None
     labels_of: str | None = None
+    counts_vary: bool = False
+    subsets: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    @property
+    def wanted(self) -> str:
+        """What a user has to put into a folder, in words."""
+        beginning = self.archive.removesuffix("*")
+        return self.archive if beginning == self.archive else f"{beginning}*.zip or a folder {beginning}*"
 
 
 ENTRIES = (
@@ -154,7 +173,7 @@ ENTRIES = (
                 "images at half size, labels scaled to match",
             ),
         ),
-        annotations=ANNOTATIONS,
+        annotations=FLIC_ANNOTATIONS,
         annotations_sha256=None,
         counts=Counts(examples=5003, train=3987, test=1016, images=4552),
         licence="none stated; frames of films that others own",
@@ -163,6 +182,47 @@ ENTRIES = (
             "CVPR 2013"
         ),
         read=read_flic,
+    ),
+    Entry(
+        name="parse",
+        title="Image Parse",
+        page="https://www.cs.cmu.edu/~deva/papers/parse/index.html",
+        archive="people.zip",
+        urls=("http://www.ics.uci.edu/~dramanan/papers/parse/people.zip",),
+        published_sha256=None,
+        repacked=(
+            Packing(
+                "b0448fabc9d9d522b88b6adb06b397f12605daf89a8cd34c562828dfe8ca80b7",
+                "the published files, packed again",
+            ),
+        ),
+        annotations=PARSE_ANNOTATIONS,
+        annotations_sha256="81ee345fe70fee1a0ce1ce0e7bdaaba9ae2024e6e981a7c182fc6e1e8b1f4bfe",
+        counts=Counts(examples=305, train=100, test=205, images=305),
+        licence="none stated; photographs gathered from earlier sets and the web",
+        citation="D. Ramanan, Learning to Parse Images of Articulated Bodies, NIPS 2006",
+        read=read_parse,
+    ),
+    Entry(
+        name="buffy",
+        title="Buffy stickmen",
+        page="https://www.robots.ox.ac.uk/~vgg/data/stickmen/",
+        archive="buffy*",
+        urls=(),
+        published_sha256=None,
+        repacked=(),
+        annotations=None,
+        annotations_sha256=None,
+        counts=Counts(examples=748, train=0, test=748, images=748),
+        licence="none stated; frames of a TV series that others own",
+        citation=(
+            "V. Ferrari, M. Marin-Jimenez and A. Zisserman, Progressive Search Space Reduction for Human "
+            "Pose Estimation, CVPR 2008"
+        ),
+        read=read_buffy,
+        counts_vary=True,
+        # Episodes 2, 5 and 6 are the 276 frames on which most methods were measured.
+        subsets={"buffy-276": r"(?:[^/]+/)?images/buffy_s5e[256](?:_original)?/\d{6}\.jpg"},
     ),
 )
 
@@ -182,21 +242,38 @@ def entry_named(name: str) -> Entry:
     raise MissingArchiveError(f"no data set is called {name!r}; there are {known}")
 
 
+def subsets_of(set_name: str) -> dict[str, re.Pattern[str]]:
+    """The customary parts of a set's test part, by name: what the members of their images match."""
+    return {
+        name: re.compile(pattern)
+        for entry in ENTRIES
+        if entry.name == set_name
+        for name, pattern in entry.subsets.items()
+    }
+
+
 def find_archive(entry: Entry, folders: Sequence[Path]) -> Path | None:
-    """The entry's file in the first folder that has one."""
+    """The entry's file, or folder, in the first of the folders that has one; of several the first by name."""
     for folder in folders:
-        if (folder / entry.archive).is_file():
-            return folder / entry.archive
+        if not entry.archive.endswith("*"):
+            if (folder / entry.archive).is_file():
+                return folder / entry.archive
+            continue
+        beginning = entry.archive.removesuffix("*").lower()
+        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+            is_archive = path.is_dir() or (path.suffix.lower() == ".zip" and path.is_file())
+            if is_archive and path.name.lower().startswith(beginning):
+                return path
     return None
 
 
 def require_archive(entry: Entry, folders: Sequence[Path]) -> Path:
-    """The entry's file in the first folder that has one.
+    """As :func:`find_archive`.
 
     Raises
     ------
     MissingArchiveError
-        If none has; it says which file to put where, and which page to get it from.
+        If no folder has it; it says which file to put where, and which page to get it from.
     """
     archive = find_archive(entry, folders)
     if archive is None:
@@ -206,12 +283,12 @@ def require_archive(entry: Entry, folders: Sequence[Path]) -> Path:
 
 def where_looked(entry: Entry, folders: Sequence[Path]) -> str:
     """That an entry's file is in none of the folders, in words."""
-    return f"{entry.archive} ({entry.title}) is not in {' or '.join(map(str, folders))}"
+    return f"{entry.wanted} ({entry.title}) is not in {' or '.join(map(str, folders))}"
 
 
 def how_to_get(entry: Entry, folder: Path) -> str:
     """Which file a user must put into `folder`, and which page to ask for it, in words."""
-    return f"get it from {entry.page} and put it there as {folder / entry.archive}"
+    return f"get it from {entry.page} and put it there as {folder / entry.wanted}"
 
 
 def read_set(name: str, folders: Sequence[Path], labels: Labels) -> PoseSet:
