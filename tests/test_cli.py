@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import archives
 import numpy as np
 import pytest
 
@@ -99,10 +100,26 @@ def test_datasets_lists_what_is_there_and_what_is_missing(deeppose, predictions)
     status, out, _ = deeppose("datasets", "--mirror", "mirror")
     assert status == 0
     blocks = {block.split(":")[0]: block for block in out.split("\n\n")}
-    assert {"lsp", "lsp-extended", "lsp-oc", "flic"} <= set(blocks)
+    assert {"lsp", "lsp-extended", "lsp-oc", "flic", "parse", "buffy"} <= set(blocks)
     assert f"there: {Path('mirror/lsp_dataset.zip')}" in blocks["lsp"]
     assert "missing: mirror/FLIC.zip, to be downloaded from http" in blocks["flic"]
     assert "to be put there by hand" in blocks["lsp-oc"]
+    assert "missing: mirror/buffy*.zip or a folder buffy*, to be put there by hand" in blocks["buffy"]
+    assert "missing; to draw MODEC (Sapp and Taskar 2013) beside ours" in blocks["flic_oc_Sapp_CVPR13.mat"]
+
+
+def test_datasets_lists_a_folder_and_a_peer(deeppose, tmp_path):
+    mirror = tmp_path / "mirror"
+    members = archives.buffy_members({2: {1: archives.BUFFY_STICKS}}) | {"raw": bytes(2_000_000)}
+    archives.write_folder(mirror / "Buffy", members)
+    archives.write_folder(mirror / "predictions", {"flic_oc_Sapp_CVPR13.mat": b""})
+    out = deeppose("datasets", "--mirror", "mirror")[1]
+    assert f"there: {Path('mirror/Buffy')}, 2.0 MB" in out
+    assert f"there: {Path('mirror/predictions/flic_oc_Sapp_CVPR13.mat')}, unknown file" in out
+    status, out, _ = deeppose("datasets", "check", "buffy", "--mirror", "mirror")
+    assert status == 0
+    assert 'unexpected counts: ["1 examples for 748"' in out
+    assert "torso boxes outside image: null" in out
 
 
 @pytest.mark.parametrize("before", [True, False])

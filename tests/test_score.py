@@ -2,15 +2,17 @@ import csv
 import os
 from pathlib import Path
 
+import archives
 import numpy as np
 import pytest
 from scipy.io import savemat
 
 from deeppose.datasets.poseset import PoseSet
+from deeppose.datasets.registry import read_set
 from deeppose.errors import AnnotationError, MissingArchiveError, PredictionsError
 from deeppose.predictions import write_predictions
 from deeppose.score import measure, score, score_file
-from deeppose.skeleton import FLIC_LABELLED, FULL_BODY
+from deeppose.skeleton import BUFFY_STICKS, FLIC_LABELLED, FULL_BODY
 from lsp_archive import PERSON, write_lsp_archive
 
 MIRROR = Path(os.environ.get("DEEPPOSE_MIRROR") or Path(__file__).parents[2] / "shared" / "datasets")
@@ -153,6 +155,36 @@ def test_no_archive(tmp_path, truth):
         scored(tmp_path, tmp_path, truth[4:])
 
 
+def test_parse_takes_a_matlab_file_of_its_last_images(tmp_path):
+    points = archives.parse_points(103)
+    archives.write_parse(tmp_path, points)
+    savemat(tmp_path / "p.mat", {"pred": points[..., 100:].transpose(1, 0, 2)})
+    result = score_file("parse", tmp_path / "p.mat", "oc", [tmp_path])
+    assert result.figures["n"] == 3
+    assert result.figures["pcp"] == dict.fromkeys(result.figures["pcp"], 1.0)
+    assert result.labels == "observer-centric as published"
+    savemat(tmp_path / "p.mat", {"pred": points.transpose(1, 0, 2)})
+    with pytest.raises(PredictionsError, match=r"\(2, 14, 103\); \(2, 14, 3\) is expected"):
+        score("parse", tmp_path / "p.mat", "oc", [tmp_path])
+
+
+def test_buffy_is_measured_in_lengths_of_its_torso(tmp_path):
+    frames = {n: np.array(archives.BUFFY_STICKS) + n for n in range(4)}
+    archives.write_zip(tmp_path / "buffy.zip", archives.buffy_members({2: frames}))
+    predicted = read_set("buffy", [tmp_path], "oc").poses.copy()
+    torso = np.linalg.norm(predicted[0, 6] - predicted[0, 7])
+    predicted[0, BUFFY_STICKS.joints.index("left wrist"), 0] += 0.19 * torso
+    predicted[1, BUFFY_STICKS.joints.index("right wrist"), 1] += 0.21 * torso
+    write_predictions(tmp_path / "p.parquet", predicted)
+    figures = score("buffy", tmp_path / "p.parquet", "oc", [tmp_path])
+    assert figures["n"] == 4
+    assert figures["pdj"]["0.2"] == {
+        "wrist": 7 / 8, "elbow": 1, "shoulder": 1, "hip": None, "knee": None, "ankle": None,
+    }  # fmt: skip
+    assert figures["pcp"]["leg_upper"] is None
+    assert figures["pcp"]["arm_upper"] == 1
+
+
 def published_cases():
     if absent():
         return [pytest.param(None, id="absent")]
@@ -190,3 +222,12 @@ def test_flic_has_no_person_centric_labels(tmp_path):
     savemat(tmp_path / "p.mat", {"pred": np.zeros((2, 11, 1016))})
     with pytest.raises(AnnotationError, match="observer-centric labels alone"):
         score("flic", tmp_path / "p.mat", "pc", [MIRROR])
+
+
+@pytest.mark.realdata
+def test_the_published_parse_scores_one_on_itself(mirror, tmp_path):
+    truth = read_set("parse", [mirror], "oc")
+    savemat(tmp_path / "p.mat", {"pred": truth.poses[~truth.train].transpose(2, 1, 0) + 1})
+    figures = score("parse", tmp_path / "p.mat", "oc", [mirror])
+    assert figures["n"] == 205
+    assert figures["pcp"]["ave"] == figures["pdj"]["0.1"]["wrist"] == 1

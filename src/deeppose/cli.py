@@ -10,9 +10,10 @@ import typer
 
 from deeppose.cli_predict import predict
 from deeppose.errors import DeepPoseError
-from deeppose.skeleton import FLIC_LABELLED, FULL_BODY, Skeleton
+from deeppose.skeleton import BUFFY_STICKS, FLIC_LABELLED, FULL_BODY, Skeleton
 
 if TYPE_CHECKING:
+    from deeppose.datasets.peers import Peer
     from deeppose.datasets.registry import Entry
     from deeppose.score import Score
 
@@ -57,9 +58,11 @@ PREDICTIONS holds each joint of each test example, in the set's order, as one of
 A coordinate that is NaN (in .csv also: empty) is a miss, a missing row an error. A joint that is NaN, or one
 constant, in all images is taken as not predicted: its figures, and those of limbs that need it, are null.
 
-Joints of lsp: {_numbered(FULL_BODY)}.
+Joints of lsp and parse: {_numbered(FULL_BODY)}.
 
 Joints of flic: {_numbered(FLIC_LABELLED)}.
+
+Joints of buffy: {_numbered(BUFFY_STICKS)}.
 """
 
 
@@ -86,10 +89,12 @@ def datasets(context: typer.Context, mirror: MirrorOption = None) -> None:
     """List the data sets that are known: which are there, and where the others would come from."""
     context.obj = mirror
     if context.invoked_subcommand is None:
+        from deeppose.datasets.peers import PEERS
         from deeppose.datasets.registry import ENTRIES
 
         folder = mirror_folder(mirror)
-        typer.echo("\n\n".join(_entry_text(entry, folder) for entry in ENTRIES))
+        blocks = [_entry_text(entry, folder) for entry in ENTRIES]
+        typer.echo("\n\n".join(blocks + [_peer_text(peer, folder) for peer in PEERS]))
 
 
 @datasets_app.command()
@@ -107,7 +112,7 @@ def check(
         typer.echo(json.dumps(found, indent=2))
         return
     for key, value in found.items():
-        text = json.dumps(value) if isinstance(value, dict | list) else value
+        text = json.dumps(value) if isinstance(value, dict | list | None) else value
         typer.echo(f"{key.replace('_', ' ')}: {text}")
 
 
@@ -172,11 +177,12 @@ def _entry_text(entry: "Entry", folder: Path) -> str:
 
     archive = find_archive(entry, [folder])
     if archive is not None:
-        state = f"there: {archive}, {archive.stat().st_size / 1e6:.1f} MB"
+        files = [archive] if archive.is_file() else [path for path in archive.rglob("*") if path.is_file()]
+        state = f"there: {archive}, {sum(path.stat().st_size for path in files) / 1e6:.1f} MB"
     elif entry.urls:
-        state = f"missing: {folder / entry.archive}, to be downloaded from {entry.urls[0]}"
+        state = f"missing: {folder / entry.wanted}, to be downloaded from {entry.urls[0]}"
     else:
-        state = f"missing: {folder / entry.archive}, to be put there by hand"
+        state = f"missing: {folder / entry.wanted}, to be put there by hand"
     counts: dict[str, Any] = vars(entry.counts)
     return "\n".join(
         [
@@ -186,5 +192,20 @@ def _entry_text(entry: "Entry", folder: Path) -> str:
             "  {examples} examples, {train} train, {test} test, {images} images".format(**counts),
             f"  licence: {entry.licence}",
             f"  cite: {entry.citation}",
+        ]
+    )
+
+
+def _peer_text(peer: "Peer", folder: Path) -> str:
+    from deeppose.datasets.peers import find_peers, how_to_add
+
+    there = [found for found in find_peers([folder]) if found.peer == peer]
+    state = f"there: {there[0].path}, {there[0].packing}" if there else f"missing; {how_to_add(peer, folder)}"
+    return "\n".join(
+        [
+            f"{peer.file}: predictions of {peer.method} on {peer.set}",
+            f"  {state}",
+            f"  page: {peer.page}",
+            f"  licence: {peer.licence}",
         ]
     )
