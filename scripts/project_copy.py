@@ -26,10 +26,10 @@ def shorten(project: Path) -> None:
     path = project / "params.yaml"
     params = yaml.safe_load(path.read_text())
     demo = params["profiles"]["demo"]
-    for images in ("lsp_images", "extended_images"):
+    for images in ("lsp_images", "extended_images", "flic_images", "flic_test_images"):
         demo["embedded"][images] //= 20
     for stage in ("stage1", "stage2", "stage3"):
-        demo[stage]["steps"] //= 20
+        demo[stage]["steps"] = {model: steps // 20 for model, steps in demo[stage]["steps"].items()}
     demo["training"]["report_every"] //= 20
     path.write_text(yaml.safe_dump(params, sort_keys=False))
 

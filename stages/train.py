@@ -41,9 +41,11 @@ def main(item: Item, stage: int) -> None:
     if stage > 1:
         inputs += [item.augmented_set(stage), item.train_predictions(stage - 1, mirrored=False)]
         inputs.append(item.weights(stage - 1))
+    steps = profile.stage(stage).steps[item.model_name]
     settings = [
         profile.training.model_dump(),
-        profile.stage(stage).model_dump(),
+        steps,
+        *start(item, stage),
         item.params.seed,
         item.params.threads,
     ]
@@ -55,7 +57,7 @@ def main(item: Item, stage: int) -> None:
         profile.training,
         fabric,
         held_out_judge(item, stage, examples, images, fabric.device),
-        steps=profile.stage(stage).steps,
+        steps=steps,
         checkpoint=checkpoint,
         speed_log=Path("logs") / item.profile_name / item.model_name / f"images-per-second-stage{stage}.csv",
         workers=item.params.workers,
@@ -66,6 +68,12 @@ def main(item: Item, stage: int) -> None:
         save_network(network, description, item.weights(stage))
         checkpoint.unlink()
         checkpoint.parent.rmdir()
+
+
+def start(item: Item, stage: int) -> list[object]:
+    """What decides the examples of stage 1 or the first weights of a later one, beside the files."""
+    first = item.profile.stage1
+    return [first.translation, first.keep_joints] if stage == 1 else [item.profile.refinement(stage).start]
 
 
 def describe(item: Item, stage: int) -> dict[str, object]:

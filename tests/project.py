@@ -26,16 +26,17 @@ COPIED = (
 def small_params() -> dict[str, Any]:
     """params.yaml with a demo profile that takes seconds: few images, a narrow network, a few steps."""
     params: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    params["model"]["lsp"]["held_out"] = 4
+    for model in params["model"].values():
+        model["held_out"] = 4
     params["workers"] = 0
     demo = params["profiles"]["demo"]
-    demo["embedded"] |= {"lsp_images": 12, "extended_images": 20, "height": 100}
+    demo["embedded"] |= {"lsp_images": 12, "extended_images": 20, "height": 100, "scene_height": 128}
+    demo["embedded"] |= {"parse_images": 104, "flic_images": 24, "flic_test_images": 6, "buffy_frames": 8}
     demo["network"] |= {"input": 60, "width": 0.05}
     demo["training"] |= {"batch": 8, "report_every": 3, "dropout": 0.3}
     demo["boxes_per_joint"] = 2
-    demo["stage1"]["steps"] = 9
-    demo["stage2"]["steps"] = 6
-    demo["stage3"]["steps"] = 6
+    for stage, steps in (("stage1", 9), ("stage2", 6), ("stage3", 6)):
+        demo[stage]["steps"] = dict.fromkeys(params["model"], steps)
     return params
 
 

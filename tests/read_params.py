@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -54,8 +55,9 @@ def main():
             module.load_params = lambda params=params: params
             module.main("demo")
         else:
-            module.main(common.Item(params, "demo", "lsp"), int((arguments[2:] or [0])[0]))
-        read[name] = sorted(paths)
+            for model in load_params().models:
+                module.main(common.Item(params, "demo", model), int((arguments[2:] or [0])[0]))
+        read[name] = sorted({re.sub(r"^model\.\w+", "model.*", path) for path in paths})
     print(json.dumps(read))
 
 

@@ -184,7 +184,7 @@ class TestNames:
 
     def test_models(self, complaint):
         assert complaint({"models": ["lsp", "leeds"]}).endswith(
-            "models names 'leeds', which is none of lsp, flic"
+            "models names 'leeds', which is none of flic, lsp"
         )
 
     def test_a_model_named_twice(self, complaint):
@@ -193,6 +193,14 @@ class TestNames:
     def test_skeleton(self, complaint):
         expected = "model.lsp: skeleton 'half' is none of full-body, flic-labelled, upper-body, buffy-sticks"
         assert complaint({"model.lsp.skeleton": "half"}) == expected
+
+    def test_steps_are_given_for_each_model(self, complaint):
+        said = complaint({"profiles.demo.stage2.steps": {"lsp": 5}})
+        assert said.endswith("profiles.demo.stage2.steps has no number for model 'flic', only for lsp")
+
+    def test_faces_need_a_way_to_choose(self, complaint):
+        said = complaint({"model.flic.face": None})
+        assert said == "model.flic: initial_box: face needs `face`, torso or confidence"
 
     def test_embedded_archives_need_their_section(self, complaint):
         said = complaint({"profiles.demo.embedded": None})

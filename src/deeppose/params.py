@@ -60,10 +60,13 @@ class Training(_Section):
     report_every: Annotated[PositiveInt, Field(description="steps between held-out figures and checkpoints")]
 
 
+Steps = Annotated[dict[str, PositiveInt], Field(description="steps of training, by model")]
+
+
 class InitialStage(_Section):
     """Stage 1 (§3.1)."""
 
-    steps: PositiveInt
+    steps: Steps
     translation: Annotated[float, Field(ge=0, le=1, description="largest move of b0, shares of its sides")]
     keep_joints: Annotated[Share, Field(description="share of its joints a moved box keeps")]
 
@@ -71,7 +74,7 @@ class InitialStage(_Section):
 class RefinementStage(_Section):
     """A stage s ≥ 2 (§3.2)."""
 
-    steps: PositiveInt
+    steps: Steps
     start: Annotated[
         Literal["fresh", "previous"],
         Field(description="from initial weights, or from those of the stage before"),
@@ -85,7 +88,18 @@ class Embedded(_Section):
     extended_images: PositiveInt
     height: Annotated[int, Field(ge=100, description="of a standing person, pixels, about")]
     unlabelled: Annotated[float, Field(ge=0, lt=1, description="share of joints in the extended set")]
+    parse_images: Annotated[int, Field(gt=100, description="the first 100 train as published, unused")]
+    flic_images: Annotated[int, Field(ge=2, description="frames; a frame may hold two examples")]
+    flic_test_images: Annotated[PositiveInt, Field(description="of the frames of flic_images, the last ones")]
+    buffy_frames: Annotated[int, Field(ge=5, description="five episodes' together")]
+    scene_height: Annotated[int, Field(ge=100, description="of a frame, pixels; its width is 1.5 times that")]
     quality: Annotated[int, Field(ge=1, le=100, description="of the JPEG files")]
+
+    @model_validator(mode="after")
+    def _flic_has_a_training_part(self) -> "Embedded":
+        if self.flic_test_images >= self.flic_images:
+            raise ValueError("flic_test_images must leave some of flic_images to train on")
+        return self
 
 
 class Profile(_Section):
@@ -172,6 +186,14 @@ class Params(_Section):
         for name in self.models:
             if name not in self.model:
                 raise ValueError(f"models names {name!r}, which is none of {', '.join(self.model)}")
+        for stage in range(1, CASCADE_STAGES_IN_DVC_YAML + 1):
+            steps = self.profiles[self.profile].stage(stage).steps
+            for name in self.models:
+                if name not in steps:
+                    raise ValueError(
+                        f"profiles.{self.profile}.stage{stage}.steps has no number for model {name!r}, only "
+                        f"for {', '.join(steps)}"
+                    )
         return self
 
     def sigma_of(self, model: str) -> float:
