@@ -75,6 +75,14 @@ def test_an_elbow_is_between_the_two_nearest_ends(gap, turned):
     np.testing.assert_allclose(elbow, np.array([80, 80]) + np.array(gap) / 2, atol=1e-9)
 
 
+def test_a_bowed_head_hangs_from_the_torsos_top():
+    sticks = np.reshape(np.array(STICKS, dtype=float), (6, 2, 2))
+    sticks[5] = [90, 60], [60, 30]  # the first end is nearer to the torso's bottom
+    pose = sticks_to_pose(sticks)
+    assert pose[SKELETON.joints.index("head bottom")].tolist() == [60, 30]
+    assert pose[SKELETON.joints.index("head top")].tolist() == [90, 60]
+
+
 def test_a_frame_without_sticks_is_no_example(tmp_path, episodes):
     members = archives.buffy_members(episodes) | {"images/buffy_s5e2/000099.jpg": archives.jpeg(9)}
     assert len(read_buffy(archives.write_zip(tmp_path / "buffy.zip", members)).members) == 3
@@ -156,13 +164,15 @@ def test_a_bad_line_is_named(tmp_path, episodes, change, message):
         read_buffy(archives.write_zip(tmp_path / "buffy.zip", members))
 
 
-@pytest.mark.parametrize("ends", ["\r\n", "\n\n"])
-def test_other_ends_of_lines(tmp_path, episodes, ends):
+@pytest.mark.parametrize(
+    ("start", "ends"), [("", "\r\n"), ("", "\n\n"), ("\ufeff", "\n")], ids=["Windows", "blank lines", "BOM"]
+)
+def test_other_ways_to_write_lines(tmp_path, episodes, start, ends):
     members = archives.buffy_members(episodes)
     expected = read_buffy(archives.write_zip(tmp_path / "buffy.zip", members)).poses
     for name in members:
         if name.endswith(".txt"):
-            members[name] = members[name].replace(b"\n", ends.encode())
+            members[name] = start.encode() + members[name].replace(b"\n", ends.encode())
     np.testing.assert_array_equal(
         read_buffy(archives.write_zip(tmp_path / "buffy.zip", members)).poses, expected
     )

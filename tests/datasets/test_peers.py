@@ -29,7 +29,7 @@ def pose_set(folder):
 
 def write_peer(folder, poses):
     """Poses `(n, 11, 2)`, 0-based, as the published file has them."""
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     path = folder / MODEC.file
     path.write_bytes(archives.mat(pred=poses.transpose(2, 1, 0) + 1))
     return path
@@ -62,6 +62,8 @@ def test_the_first_folder_counts(tmp_path, pose_set):
     first, second = tmp_path / "first", tmp_path / "second"
     write_peer(second, arms_alone(pose_set))
     assert [found.path.parent for found in find_peers([first, second])] == [second]
+    write_peer(first / SUBFOLDER, arms_alone(pose_set))
+    assert [found.path.parent for found in find_peers([first, second])] == [first / SUBFOLDER]
     write_peer(first, arms_alone(pose_set))
     assert [found.path.parent for found in find_peers([first, second])] == [first]
 
