@@ -6,22 +6,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deeppose.errors import GeometryError, ImageError, ParamsError, WeightsError
+from deeppose.errors import FaceError, GeometryError, ImageError, ParamsError, WeightsError
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from deeppose.photo import Cascade
+    from deeppose.photo import Cascade, Person
 
 
 def predict(
-    images: Annotated[list[Path], typer.Argument(help="Photos, each of one person.")],
+    images: Annotated[list[Path], typer.Argument(help="Photos.")],
     box: Annotated[
         str | None,
         typer.Option(
             metavar="X,Y,W,H",
             help="Where the person is, in pixels: first column, first row (from 0), width, height. "
-            "Default: the full image.",
+            "Default: as the model was trained, the full image (lsp) or around each face (flic).",
         ),
     ] = None,
     model: Annotated[str, typer.Option(help="A model of params.yaml.")] = "lsp",
@@ -31,7 +31,11 @@ def predict(
     output: Annotated[
         Path | None,
         typer.Option(
-            "-o", "--output", metavar="FILE.png", help="Default: the image's name with -pose.png, here."
+            "-o",
+            "--output",
+            metavar="FILE.png",
+            help="Default: the image's name with -pose.png, here. Where several faces are found, a number "
+            "follows.",
         ),
     ] = None,
     as_json: Annotated[
@@ -40,8 +44,9 @@ def predict(
 ) -> None:
     """Find the pose of the person in each photo, and draw the stick figure of each cascade stage.
 
-    The weights are those that `dvc repro` trained in this folder. Joints are printed in pixels, x = 0
-    being the centre of the first column.
+    The weights are those that `dvc repro` trained in this folder. A model that was trained on boxes around
+    faces gives a pose and a picture for each face, the most confident first. Joints are printed in pixels,
+    x = 0 being the centre of the first column.
     """
     if output is not None and len(images) > 1:
         raise ImageError(
@@ -53,19 +58,27 @@ def predict(
     if not as_json and len(set(targets)) < len(targets):
         twice = next(target for target in targets if targets.count(target) > 1)
         raise ImageError(f"the pictures of two photos would both be {twice}: give one at a time, with -o")
-    from deeppose.photo import load_cascade, read_photo
+    from deeppose.photo import Person, load_cascade, read_photo
 
+    given = None if box is None else Person(parse_box(box))
     cascade = load_cascade(weights_of(model, profile))
     found = []
     for path, target in zip(images, targets, strict=True):
         photo = read_photo(path)
-        corners = parse_box(box, photo.shape[1], photo.shape[0])
-        poses = cascade.predict(photo, corners)
-        found.append(as_values(path, corners, cascade, poses))
-        if not as_json or output is not None:
-            draw(photo, poses, cascade, target)
-            if not as_json:
-                typer.echo(f"{path}: {target}")
+        people = cascade.people(photo) if given is None else [given]
+        if not people:
+            raise FaceError(
+                f"no face was found in {path}, and the boxes that {model} starts from are made of faces: say "
+                f"by --box X,Y,W,H where the person is, with all joints"
+            )
+        for number, person in enumerate(people, start=1):
+            poses = cascade.predict(photo, person.box)
+            found.append(as_values(path, person, cascade, poses))
+            if not as_json or output is not None:
+                picture = target.with_stem(f"{target.stem}-{number}") if len(people) > 1 else target
+                draw(photo, poses, cascade, picture)
+                if not as_json:
+                    typer.echo(f"{path}: {picture}")
     if as_json:
         typer.echo(json.dumps(found, indent=2))
 
@@ -95,8 +108,8 @@ def weights_of(model: str, profile: str | None) -> list[Path]:
     return paths
 
 
-def parse_box(text: str | None, width: int, height: int) -> "np.ndarray":
-    """The box `(4,)` that X,Y,W,H means, or that of the full image.
+def parse_box(text: str) -> "np.ndarray":
+    """The box `(4,)` that X,Y,W,H means.
 
     Raises
     ------
@@ -105,10 +118,6 @@ def parse_box(text: str | None, width: int, height: int) -> "np.ndarray":
     """
     import numpy as np
 
-    from deeppose.geometry import image_box
-
-    if text is None:
-        return image_box(width, height)
     try:
         x, y, w, h = (float(part) for part in text.split(","))
     except ValueError as error:
@@ -121,16 +130,23 @@ def parse_box(text: str | None, width: int, height: int) -> "np.ndarray":
 
 
 def as_values(
-    path: Path, box: "np.ndarray", cascade: "Cascade", poses: dict[str, "np.ndarray"]
+    path: Path, person: "Person", cascade: "Cascade", poses: dict[str, "np.ndarray"]
 ) -> dict[str, Any]:
-    """What --json prints of one photo."""
-    x, y, w, h = (float(value) for value in box)
-    return {
-        "image": str(path),
-        "box": [x - (w - 1) / 2, y - (h - 1) / 2, w, h],
+    """What --json prints of one person."""
+    values: dict[str, Any] = {"image": str(path), "box": from_first_column(person.box)}
+    if person.face is not None:
+        face, score = person.face
+        values["face"] = {"box": from_first_column(face), "score": score}
+    return values | {
         "joints": list(cascade.skeleton.joints),
         "stages": {stage: pose.tolist() for stage, pose in poses.items()},
     }
+
+
+def from_first_column(box: "np.ndarray") -> list[float]:
+    """X, Y, W, H as --box takes them."""
+    x, y, w, h = (float(value) for value in box)
+    return [x - (w - 1) / 2, y - (h - 1) / 2, w, h]
 
 
 def draw(photo: "np.ndarray", poses: dict[str, "np.ndarray"], cascade: "Cascade", target: Path) -> None:

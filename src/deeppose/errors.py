@@ -29,6 +29,10 @@ class PredictionsError(DeepPoseError):
     """A predictions file does not fit the set that it is scored on."""
 
 
+class FaceError(DeepPoseError):
+    """No face was found where an initial box is to be made of one."""
+
+
 class GeometryError(DeepPoseError):
     """A box without area, or arrays whose shapes don't belong together."""
 

@@ -13,12 +13,30 @@ import torch
 from deeppose.cascade import Predictor, predict_initial, refine
 from deeppose.errors import ImageError
 from deeppose.examples import BOX_COLUMNS, Examples
-from deeppose.geometry import Floats
+from deeppose.faces import FaceDetector
+from deeppose.geometry import Floats, image_box
 from deeppose.images import Pixels
+from deeppose.initial_boxes import enlarged
 from deeppose.network import AlexNet, load_network
 from deeppose.skeleton import SKELETONS, Skeleton
 
 BATCH = 64
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody in a photo.
+
+    Attributes
+    ----------
+    box
+        The initial box b⁰, `(4,)`.
+    face
+        The face that it was made of, `(4,)` as a box, and its score; None where no face was looked for.
+    """
+
+    box: Floats
+    face: tuple[Floats, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -27,6 +45,26 @@ class Cascade:
 
     stages: tuple[tuple[AlexNet, dict[str, Any]], ...]
     skeleton: Skeleton
+
+    def people(self, photo: Pixels) -> list[Person]:
+        """Who is in a photo, by the kind of initial box that the cascade was trained on (§4.1).
+
+        The full image is one person; of faces each is one, enlarged as in training, the most confident
+        first, and there may be none.
+
+        Parameters
+        ----------
+        photo
+            `(height, width, 3)`, RGB.
+        """
+        # Weights without a word on it are of the full image.
+        initial_box = self.stages[0][1].get("initial_box", {"kind": "image"})
+        if initial_box["kind"] == "image":
+            return [Person(image_box(photo.shape[1], photo.shape[0]))]
+        (faces,) = FaceDetector(threads=1).detect([photo])
+        return [
+            Person(enlarged(face[:4], initial_box["scale"]), (face[:4], float(face[4]))) for face in faces
+        ]
 
     def predict(self, photo: Pixels, box: Floats) -> dict[str, Floats]:
         """The pose after each stage.

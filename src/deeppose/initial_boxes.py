@@ -1,0 +1,235 @@
+"""Initial boxes b⁰ of people in whole scenes: a detected face, enlarged by one fixed scaler (§4.1).
+
+The scaler is the smallest with which the enlarged faces of the training images contain the labelled joints.
+Boxes are centre x, centre y, width, height in pixels, as everywhere; joints and boxes outside the image count
+as they are.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from deeppose.errors import FaceError
+from deeppose.examples import TORSO_COLUMNS, Examples, Indices
+from deeppose.faces import FACE_COLUMNS
+from deeppose.geometry import Bools, Floats, image_box
+
+Rule = Literal["torso", "confidence"]
+Chosen = NDArray[np.object_]
+Counts = dict[str, dict[str, dict[str, int]]]
+
+IMAGE, TORSO, ONLY_FACE, CONFIDENCE, NO_FACE = "image", "torso", "only face", "confidence", "no face"
+WAYS = (TORSO, ONLY_FACE, CONFIDENCE, NO_FACE)
+
+FACE_PLACE = np.array([0.0, -1 / 3])
+"""Where a face is looked for: from the middle of the torso's upper edge, in its widths and heights."""
+REACH = 0.75
+"""How far from there a face may be, in the same unit, to be that person's."""
+
+CURVE_SHARES = np.linspace(0, 1, 201)
+
+
+@dataclass(frozen=True)
+class InitialBoxes:
+    """What the examples of a model start from.
+
+    Attributes
+    ----------
+    boxes
+        b⁰, `(n, 4)`.
+    chosen
+        How each came about, `(n,)`: "image", or one of WAYS.
+    scale
+        The factor on the sides of a face; None where no face is looked for.
+    containment
+        Share of the labelled training joints inside the enlarged faces against the factor; None likewise.
+    report
+        The figures, ready for JSON.
+    """
+
+    boxes: Floats
+    chosen: Chosen
+    scale: float | None
+    containment: pd.DataFrame | None
+    report: dict[str, Any]
+
+
+def image_boxes(examples: Examples) -> InitialBoxes:
+    """The full image for every example, as on LSP (§4.1)."""
+    sizes = examples.table[["width", "height"]].to_numpy(np.int64)
+    boxes = np.array([image_box(int(width), int(height)) for width, height in sizes]).reshape(-1, 4)
+    chosen = np.full(len(boxes), IMAGE, dtype=object)
+    return InitialBoxes(boxes, chosen, None, None, {"examples": _counts(examples.table, chosen, (IMAGE,))})
+
+
+def face_boxes(examples: Examples, faces: pd.DataFrame, rule: Rule, joints_in_box: float) -> InitialBoxes:
+    """Each person's face, enlarged by the scaler that the training examples fix; without a face, the image.
+
+    Parameters
+    ----------
+    examples
+        Their table with `offset`, `width`, `height`, `part`, `set` and the torso's box.
+    faces
+        As of :func:`deeppose.faces.faces_table`.
+    rule
+        Which of the faces is the person's, see :func:`choose_faces`.
+    joints_in_box
+        Share of the labelled training joints that the enlarged faces must contain; 1 in the paper.
+
+    Raises
+    ------
+    FaceError
+        If no training example has both a face and a labelled joint.
+    """
+    table = examples.table
+    offsets = table["offset"].to_numpy(np.int64)
+    own, chosen = choose_faces(faces, offsets, table[TORSO_COLUMNS].to_numpy(np.float64), rule)
+    train = examples.rows("train")
+    needed = factors_needed(own[train], examples.poses[train], examples.labelled[train])
+    if np.isnan(needed).all():
+        raise FaceError(
+            f"none of the {len(train)} training examples has both a face and a labelled joint: there is "
+            f"nothing to fix the scaler of the initial boxes by; train on images that show faces, or set "
+            f"`initial_box: image` for this model in params.yaml"
+        )
+    scale = containing_factor(needed, joints_in_box)
+    faceless = chosen == NO_FACE
+    boxes = np.where(faceless[:, None], image_boxes(examples).boxes, enlarged(own, scale))
+    report = {
+        "examples": _counts(table, chosen, WAYS),
+        "images": _image_counts(table, faces),
+        "faces_of_others_only": int((faceless & np.isin(offsets, faces["offset"])).sum()),
+        "scale": scale,
+        "share_contained": float(_share_contained(needed, np.array([scale]))[0]),
+    }
+    return InitialBoxes(boxes, chosen, scale, containment_curve(needed), report)
+
+
+def choose_faces(
+    faces: pd.DataFrame, offsets: Indices, torso_boxes: Floats, rule: Rule
+) -> tuple[Floats, Chosen]:
+    """Which of an image's faces is the person's.
+
+    By "torso", where a torso's box names the person: the face nearest to FACE_PLACE, up to REACH away;
+    somebody seen from behind has none, and a face farther off is another's. By "confidence", and where
+    nobody is named: the face with the highest score. Of equals the leftmost.
+
+    Parameters
+    ----------
+    faces
+        As of :func:`deeppose.faces.faces_table`.
+    offsets
+        Each example's image, `(n,)`.
+    torso_boxes
+        `(n, 4)`; NaN where nobody is named.
+
+    Returns
+    -------
+    faces
+        `(n, 4)`; NaN where there is none.
+    chosen
+        `(n,)`: "torso" or "confidence", "only face" where the image has one alone, or "no face".
+    """
+    pairs = pd.DataFrame({"offset": offsets, "example": np.arange(len(offsets))}).merge(faces, on="offset")
+    example = pairs["example"].to_numpy(np.int64)
+    found = pairs[FACE_COLUMNS].to_numpy(np.float64)
+    named = ~np.isnan(torso_boxes[:, 0]) & (rule == "torso")
+    torsos = torso_boxes[example]
+    place = (found[:, :2] - torsos[:, :2]) / torsos[:, 2:] + [0, 0.5] - FACE_PLACE
+    distance = np.where(named[example], np.linalg.norm(place, axis=-1), 0.0)
+    best_first = np.lexsort((found[:, 0], -pairs["score"].to_numpy(np.float64), distance, example))
+    near = best_first[distance[best_first] <= REACH]
+    with_face, first = np.unique(example[near], return_index=True)
+    own = np.full((len(offsets), 4), np.nan)
+    own[with_face] = found[near[first]]
+    alone = np.bincount(example, minlength=len(offsets)) == 1
+    chosen = np.where(alone, ONLY_FACE, np.where(named, TORSO, CONFIDENCE)).astype(object)
+    chosen[np.isnan(own[:, 0])] = NO_FACE
+    return own, chosen
+
+
+def enlarged(boxes: Floats, factor: float) -> Floats:
+    """Boxes `(..., 4)` with `factor` times their sides, about their own centres."""
+    return np.concatenate([boxes[..., :2], boxes[..., 2:] * factor], axis=-1)
+
+
+def factors_needed(faces: Floats, poses: Floats, labelled: Bools) -> Floats:
+    """The smallest factor on the sides of its face with which the rectangle contains a joint.
+
+    Parameters
+    ----------
+    faces
+        `(n, 4)`; NaN where there is none.
+    poses, labelled
+        `(n, k, 2)` pixels and `(n, k)`.
+
+    Returns
+    -------
+    `(n, k)`; NaN where there is no face, or no label.
+    """
+    away = np.abs(poses - faces[:, None, :2]) / (faces[:, None, 2:] / 2)
+    return np.where(labelled, away.max(axis=-1), np.nan)
+
+
+def containing_factor(needed: Floats, share: float) -> float:
+    """The smallest factor with which at least `share` of the joints are contained, all of them with 1 (§4.1).
+
+    Parameters
+    ----------
+    needed
+        As of :func:`factors_needed`, one not NaN at least.
+    """
+    return float(np.nanquantile(needed, share, method="inverted_cdf"))
+
+
+def containment_curve(needed: Floats) -> pd.DataFrame:
+    """Share of the joints that are contained against the factor, from none to all of them.
+
+    Parameters
+    ----------
+    needed
+        As of :func:`factors_needed`, one not NaN at least.
+
+    Returns
+    -------
+    Columns `factor`, `share`, both rising: the smallest factors for shares in steps of half a percent.
+    """
+    factors = np.unique(np.nanquantile(needed, CURVE_SHARES, method="inverted_cdf"))
+    return pd.DataFrame({"factor": factors, "share": _share_contained(needed, factors)})
+
+
+def _share_contained(needed: Floats, factors: Floats) -> Floats:
+    counted = np.sort(needed[~np.isnan(needed)])
+    return np.searchsorted(counted, factors, side="right") / len(counted)
+
+
+def _counts(table: pd.DataFrame, chosen: Chosen, ways: tuple[str, ...]) -> Counts:
+    """Examples by part, set, and how their box came about."""
+    return _by_part_and_set(table, lambda rows: {way: int((chosen[rows] == way).sum()) for way in ways})
+
+
+def _image_counts(table: pd.DataFrame, faces: pd.DataFrame) -> Counts:
+    """Images by part, set, and how many faces they show."""
+    per_image = faces["offset"].value_counts()
+
+    def count(rows: Indices) -> dict[str, int]:
+        found = per_image.reindex(table["offset"].iloc[rows].unique(), fill_value=0)
+        return {
+            "no face": int((found == 0).sum()),
+            "one face": int((found == 1).sum()),
+            "several faces": int((found > 1).sum()),
+        }
+
+    return _by_part_and_set(table, count)
+
+
+def _by_part_and_set(table: pd.DataFrame, count: Callable[[Indices], dict[str, int]]) -> Counts:
+    counts: Counts = {}
+    for part, name in table[["part", "set"]].drop_duplicates().itertuples(index=False):
+        rows = np.flatnonzero((table["part"] == part) & (table["set"] == name))
+        counts.setdefault(part, {})[name] = count(rows)
+    return counts
