@@ -1,60 +1,162 @@
 """Draw the tables and figures of a model from what was evaluated."""
 
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import pandas as pd
 
 from common import Item, run
-from deeppose.curves import limbs_figure, pdj_curves, stages_figure, training_figure, write_curves
+from deeppose.curves import (
+    joints_figure,
+    limbs_figure,
+    pdj_curves,
+    select,
+    training_figure,
+    write_curves,
+)
+from deeppose.examples import Examples
+from deeppose.exhibits import Exhibit, Kind, SetExhibits, exhibits_of, left_out_lines
+from deeppose.geometry import Floats
 from deeppose.images import Images
 from deeppose.normals_figure import normals_figure
 from deeppose.pose_figures import choose_examples, stages_sheet, stick_sheet
 from deeppose.predictions import read_predictions
 from deeppose.style import save_photos, save_plot
-from deeppose.tables import pcp_table, pdj_table, write_table
+from deeppose.tables import (
+    MEAN_POSE,
+    by_images,
+    is_peer,
+    of_set,
+    pcp_table,
+    pdj_table,
+    predictors,
+    write_table,
+)
 
-LIMB_JOINTS = ("elbow", "wrist", "knee", "ankle")
-ROWS_OF_FIGURE_6 = 3
-IMAGES_OF_FIGURE_8 = 24
+# The paper's FLIC model is shown after two stages where it stands beside other methods (Fig. 3 and 7).
+STAGES_BESIDE_PEERS = 2
+ROWS_OF_STAGES_SHEET = 3
+IMAGES_OF_STICK_SHEET = 24
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """What is drawn from: errors of joints and limbs, examples, and which labels each set was read with."""
+
+    joints: pd.DataFrame
+    limbs: pd.DataFrame
+    examples: Examples
+    labels: dict[str, str]
 
 
 def main(item: Item, _: int) -> None:
-    joints = pd.read_parquet(item.evaluation / "joint-errors.parquet")
-    limbs = pd.read_parquet(item.evaluation / "limb-errors.parquet")
-    draw_tables_and_curves(item, joints, limbs)
-    draw_training(item)
-    draw_photos(item, joints)
-
-
-def draw_tables_and_curves(item: Item, joints: pd.DataFrame, limbs: pd.DataFrame) -> None:
-    """Table 1, a table of PDJ, Figure 4, and Figure 5's kind of plot."""
-    labels = labels_of(item, "lsp")
-    tables, figures = item.reports / "tables", item.reports / "figures"
-    notes, shown = [about(item)], shown_set(item)
-    table = pcp_table(limbs, item.skeleton, "lsp", labels)
-    write_table(table, tables, "table1-pcp-lsp", f"Table 1: PCP at 0.5 on {shown}", notes)
-    table = pdj_table(joints, item.skeleton, "lsp", labels)
-    write_table(table, tables, "pdj-lsp", f"PDJ on {shown}", notes)
-    curves = pdj_curves(joints, item.skeleton, "lsp")
-    write_curves(curves, figures / "pdj-lsp.csv")
-    of_last_stage = curves[curves["predictor"] == last_stage(item)]
-    by_joint = of_last_stage.pivot(index="t", columns="joint", values="rate").reset_index()
-    write_curves(by_joint, figures / "pdj-lsp-last-stage.csv")
-    caption = f"{about(item)} Labels: {labels}."
-    title = f"PDJ on {shown}"
-    save_plot(
-        limbs_figure(curves, last_stage(item), f"Figure 4: {title}", caption), figures, "figure4-pdj-lsp"
+    annotations = json.loads((item.reports / "annotations.json").read_text())["sets"]
+    evaluated = Evaluated(
+        joints=pd.read_parquet(item.evaluation / "joint-errors.parquet"),
+        limbs=pd.read_parquet(item.evaluation / "limb-errors.parquet"),
+        examples=item.read_annotations(),
+        labels={name: found["labels"] for name, found in annotations.items()},
     )
-    stages = stages_figure(curves, LIMB_JOINTS, f"Figure 5's kind: {title} after each stage", caption)
-    save_plot(stages, figures, "figure5-kind-pdj-lsp-by-stage")
+    for folder in ("tables", "figures", "photos"):
+        (item.reports / folder).mkdir(parents=True, exist_ok=True)
+    sets = evaluated.examples.sets("test")
+    for line in left_out_lines(item.left_out, sets):
+        print(line)
+    for name in sets:
+        of_this_set = exhibits_of(name)
+        write_all_curves(item, evaluated, name)
+        for exhibit in of_this_set.exhibits:
+            DRAW[exhibit.kind](item, evaluated, of_this_set, exhibit)
+    draw_training(item, evaluated)
 
 
-def draw_training(item: Item) -> None:
+# Tables
+
+
+def draw_pcp_table(item: Item, evaluated: Evaluated, shown: SetExhibits, exhibit: Exhibit) -> None:
+    table = pcp_table(evaluated.limbs, item.skeleton, shown.name, evaluated.labels[shown.name])
+    title = exhibit.titled(f"PCP at 0.5 on {title_of(item, shown)}")
+    write_table(table, item.reports / "tables", exhibit.file, title, [about(item, evaluated), *shown.notes])
+
+
+def draw_pdj_table(item: Item, evaluated: Evaluated, shown: SetExhibits, exhibit: Exhibit) -> None:
+    parts = parts_of(evaluated, shown)
+    labels = evaluated.labels[shown.name]
+    tables = {
+        words: pdj_table(evaluated.joints, item.skeleton, name, labels) for name, words in parts.items()
+    }
+    table = by_images(tables) if len(tables) > 1 else tables[parts[shown.name]]
+    notes = [about(item, evaluated), *shown.notes]
+    peers = [name for name in predictors(of_set(evaluated.joints, shown.name)) if is_peer(name)]
+    if peers:
+        notes.append(
+            f"{', '.join(peers)}: the authors' own predictions, measured here as ours are; "
+            f"a joint that they don't predict is left empty."
+        )
+    title = exhibit.titled(f"PDJ on {title_of(item, shown)}")
+    write_table(table, item.reports / "tables", exhibit.file, title, notes)
+
+
+# Curves
+
+
+def write_all_curves(item: Item, evaluated: Evaluated, name: str) -> None:
+    """The curves of all predictors and joints, and those of the last stage in the layout of `dvc plots`."""
+    figures = item.reports / "figures"
+    curves = pdj_curves(evaluated.joints, item.skeleton, name)
+    write_curves(curves, figures / f"pdj-{name}.csv")
+    of_last_stage = curves[curves["predictor"] == stages_of(item)[-1]]
+    by_joint = of_last_stage.pivot(index="t", columns="joint", values="rate").reset_index()
+    write_curves(by_joint, figures / f"pdj-{name}-last-stage.csv")
+
+
+def draw_limbs(item: Item, evaluated: Evaluated, shown: SetExhibits, exhibit: Exhibit) -> None:
+    last = stages_of(item)[-1]
+    curves = pdj_curves(evaluated.joints, item.skeleton, shown.name, exhibit.end)
+    curves = select(curves, [last, MEAN_POSE], exhibit.joints)
+    title = exhibit.titled(f"PDJ on {title_of(item, shown)}")
+    figure = limbs_figure(curves, last, title, caption_of(item, evaluated, shown))
+    save_plot(figure, item.reports / "figures", exhibit.file)
+    write_curves(curves, item.reports / "figures" / f"{exhibit.file}.csv")
+
+
+def draw_stages(item: Item, evaluated: Evaluated, shown: SetExhibits, exhibit: Exhibit) -> None:
+    curves = pdj_curves(evaluated.joints, item.skeleton, shown.name, exhibit.end)
+    curves = select(curves, [*stages_of(item), MEAN_POSE], exhibit.joints)
+    title = exhibit.titled(f"PDJ on {title_of(item, shown)} after each stage")
+    figure = joints_figure(curves, exhibit.joints, title, caption_of(item, evaluated, shown))
+    save_plot(figure, item.reports / "figures", exhibit.file)
+    write_curves(curves, item.reports / "figures" / f"{exhibit.file}.csv")
+
+
+def draw_methods(item: Item, evaluated: Evaluated, shown: SetExhibits, exhibit: Exhibit) -> None:
+    count = min(STAGES_BESIDE_PEERS, item.params.cascade_stages)
+    stage = stages_of(item)[count - 1]
+    peers = [name for name in predictors(of_set(evaluated.joints, shown.name)) if is_peer(name)]
+    parts = parts_of(evaluated, shown)
+    pieces = {}
+    for name, words in parts.items():
+        curves = pdj_curves(evaluated.joints, item.skeleton, name, exhibit.end)
+        baseline = [MEAN_POSE] if name == shown.name else []
+        pieces[words] = select(curves, [stage, *peers, *baseline], exhibit.joints)
+    curves = by_images(pieces) if len(pieces) > 1 else pieces[parts[shown.name]]
+    after = f"{stage} of {item.params.cascade_stages}"
+    beside = "" if peers else what_of_peers(item, shown)
+    title = exhibit.titled(
+        f"PDJ on {title_of(item, shown)} after {'two cascade stages' if count > 1 else 'one cascade stage'}"
+    )
+    caption = f"{caption_of(item, evaluated, shown)} DeepPose is this run's, after {after}. {beside}".rstrip()
+    save_plot(joints_figure(curves, exhibit.joints, title, caption), item.reports / "figures", exhibit.file)
+    write_curves(curves, item.reports / "figures" / f"{exhibit.file}.csv")
+
+
+def draw_training(item: Item, evaluated: Evaluated) -> None:
     """Training curves, and the Normals over what they were fitted to."""
     figures = item.reports / "figures"
     stages = range(1, item.params.cascade_stages + 1)
     logs = {f"stage {stage}": pd.read_csv(item.training_log(stage)) for stage in stages}
-    save_plot(training_figure(logs, "Training", about(item)), figures, "training")
+    save_plot(training_figure(logs, "Training", about(item, evaluated)), figures, "training")
     unit = {"pixels": "pixels", "diameter": "pose diameters"}[item.profile.displacement_units]
     for stage in stages[1:]:
         figure = normals_figure(
@@ -67,65 +169,105 @@ def draw_training(item: Item) -> None:
         save_plot(figure, figures, f"displacement-normals-stage{stage}")
 
 
-def draw_photos(item: Item, joints: pd.DataFrame) -> None:
-    """Figures 6 and 8: poses on the images of the test set."""
-    examples = item.read_examples()
-    images = Images(item.images, examples.table)
-    rows = examples.rows("test", "lsp")
-    predicted = {
-        f"stage {stage}": read_predictions(
-            item.test_predictions / f"lsp-stage{stage}.parquet", len(rows), item.skeleton
-        )
-        for stage in range(1, item.params.cascade_stages + 1)
-    }
-    photos, last = item.reports / "photos", last_stage(item)
-    choice = choose_examples(joints, "lsp", last, ROWS_OF_FIGURE_6)
+# Photographs
+
+
+def draw_poses_by_stage(item: Item, evaluated: Evaluated, shown: SetExhibits, exhibit: Exhibit) -> None:
+    stages = stages_of(item)
+    choice = choose_examples(evaluated.joints, shown.name, stages[-1], ROWS_OF_STAGES_SHEET)
     chosen = list(choice.examples)
+    rows = evaluated.examples.rows("test", shown.name)
+    images = Images(item.images, evaluated.examples.table)
     figure = stages_sheet(
         [images[row] for row in rows[chosen]],
-        examples.poses[rows[chosen]],
-        {stage: poses[chosen] for stage, poses in predicted.items()},
+        evaluated.examples.poses[rows[chosen]],
+        {name: predicted(item, shown.name, name, len(rows))[chosen] for name in stages},
         item.skeleton,
         choice,
-        f"Figure 6: poses on {shown_set(item)} after each stage",
+        exhibit.titled(f"poses on {title_of(item, shown)} after each stage"),
+        cut=shown.scenes,
     )
-    save_photos(figure, photos, "figure6-poses-lsp-by-stage")
-    choice = choose_examples(joints, "lsp", last, IMAGES_OF_FIGURE_8)
+    save_photos(figure, item.reports / "photos", exhibit.file)
+
+
+def draw_sticks(item: Item, evaluated: Evaluated, shown: SetExhibits, exhibit: Exhibit) -> None:
+    last = stages_of(item)[-1]
+    choice = choose_examples(evaluated.joints, shown.name, last, IMAGES_OF_STICK_SHEET)
     chosen = list(choice.examples)
+    rows = evaluated.examples.rows("test", shown.name)
+    images = Images(item.images, evaluated.examples.table)
     figure = stick_sheet(
         [images[row] for row in rows[chosen]],
-        predicted[last][chosen],
+        evaluated.examples.poses[rows[chosen]],
+        predicted(item, shown.name, last, len(rows))[chosen],
         item.skeleton,
         choice,
-        f"Figure 8: poses on {shown_set(item)} after {last}",
+        exhibit.titled(f"poses on {title_of(item, shown)} after {last}"),
+        cut=shown.scenes,
     )
-    save_photos(figure, photos, "figure8-poses-lsp")
+    save_photos(figure, item.reports / "photos", exhibit.file)
 
 
-def last_stage(item: Item) -> str:
-    """The name of the cascade's last stage in tables of errors."""
-    return f"stage {item.params.cascade_stages}"
+DRAW: dict[Kind, Callable[[Item, Evaluated, SetExhibits, Exhibit], None]] = {
+    "table of pcp": draw_pcp_table,
+    "table of pdj": draw_pdj_table,
+    "curves of limbs": draw_limbs,
+    "curves of methods": draw_methods,
+    "curves of stages": draw_stages,
+    "poses after each stage": draw_poses_by_stage,
+    "stick figures": draw_sticks,
+}
 
 
-def labels_of(item: Item, set_name: str) -> str:
-    """Which labels a set was read with, in words."""
-    report = json.loads((item.reports / "annotations.json").read_text())
-    labels: str = report["sets"][set_name]["labels"]
-    return labels
+# Words
 
 
-def shown_set(item: Item) -> str:
-    """What stands for LSP in this profile, for titles."""
-    return "drawn people" if item.profile.archives == "embedded" else "LSP"
+def stages_of(item: Item) -> list[str]:
+    """The names of the cascade's stages in tables of errors."""
+    return [f"stage {stage}" for stage in range(1, item.params.cascade_stages + 1)]
 
 
-def about(item: Item) -> str:
+def parts_of(evaluated: Evaluated, shown: SetExhibits) -> dict[str, str]:
+    """A set, and those of its parts that there are errors of, in words for tables and legends."""
+    counts = evaluated.joints.groupby("set")["example"].nunique()
+    words = shown.parts or {shown.name: "all {} images"}
+    return {name: what.format(counts[name]) for name, what in words.items() if name in counts}
+
+
+def predicted(item: Item, set_name: str, stage: str, count: int) -> Floats:
+    """What a stage ("stage 2") predicted on a test set, `(count, k, 2)` pixels."""
+    path = item.test_predictions / f"{set_name}-{stage.replace(' ', '')}.parquet"
+    return read_predictions(path, count, item.skeleton)
+
+
+def title_of(item: Item, shown: SetExhibits) -> str:
+    """What the errors were measured on, for titles."""
+    if item.profile.archives == "embedded":
+        return f"{shown.stand_in} in place of {shown.title}"
+    return shown.title
+
+
+def caption_of(item: Item, evaluated: Evaluated, shown: SetExhibits) -> str:
+    """What holds for every curve of a set."""
+    labels = f"Labels: {evaluated.labels[shown.name]}."
+    return " ".join([about(item, evaluated), labels, *shown.notes])
+
+
+def what_of_peers(item: Item, shown: SetExhibits) -> str:
+    """Why no other method's curve stands beside ours."""
+    if item.profile.archives == "embedded":
+        return "Of drawn pictures other methods have no predictions."
+    return shown.without_peers
+
+
+def about(item: Item, evaluated: Evaluated) -> str:
     """Where figures come from, for captions and notes."""
+    trained = " and ".join(evaluated.examples.sets("train"))
     network = item.profile.network
     size = f"input {network.input} px, {network.width:g} of the paper's width"
-    if item.profile.archives == "embedded":
-        return f"Profile {item.profile_name} ({size}): drawn people, not comparable with the paper."
-    return f"Profile {item.profile_name} ({size})."
+    drawn = item.profile.archives == "embedded"
+    warning = ": drawn pictures, not comparable with the paper." if drawn else "."
+    return f"Profile {item.profile_name} ({size}), model {item.model_name}, trained on {trained}{warning}"
 
 
 if __name__ == "__main__":

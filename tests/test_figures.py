@@ -10,12 +10,22 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import to_hex
 from matplotlib.patches import Ellipse
 
-from deeppose.curves import limbs_figure, pdj_curves, stages_figure, training_figure, write_curves
+from deeppose.curves import joints_figure, limbs_figure, pdj_curves, select, training_figure, write_curves
 from deeppose.errors import PredictionsError
 from deeppose.normals_figure import MOST_POINTS, normals_figure
 from deeppose.pose_figures import choose_examples, draw_predictions, stages_sheet, stick_sheet
-from deeppose.skeleton import FLIC_LABELLED, FULL_BODY, SKELETONS
-from deeppose.style import JOINT_LINES, LIMB_COLOURS, PREDICTED_COLOUR, TRUE_COLOUR, save_photos, save_plot
+from deeppose.skeleton import FULL_BODY, SKELETONS, UPPER_BODY
+from deeppose.style import (
+    JOINT_LINES,
+    LIMB_COLOURS,
+    PEER_LINES,
+    PREDICTED_COLOUR,
+    PREDICTOR_LINES,
+    TRUE_COLOUR,
+    save_photos,
+    save_plot,
+)
+from deeppose.tables import by_images
 
 STAGES = ("stage 1", "stage 2", "stage 3")
 
@@ -94,17 +104,78 @@ def test_figure_4_draws_the_curves_in_the_joints_colours(curves):
 
 
 def test_figure_4_without_legs():
-    errors = joint_errors([0.1], ("stage 3",), FLIC_LABELLED)
-    figure = limbs_figure(pdj_curves(errors, FLIC_LABELLED, "lsp"), "stage 3", "PDJ")
+    errors = joint_errors([0.1], ("stage 3",), UPPER_BODY)
+    figure = limbs_figure(pdj_curves(errors, UPPER_BODY, "lsp"), "stage 3", "PDJ")
     assert [axes.get_title() for axes in figure.axes] == ["Arms"]
     assert len(figure.axes[0].lines) == 2
 
 
 def test_figure_5_has_a_panel_a_joint_and_a_line_a_stage(curves):
-    figure = stages_figure(curves, ["elbow", "wrist", "knee"], "PDJ on LSP")
+    figure = joints_figure(curves, ["elbow", "wrist", "knee"], "PDJ on LSP")
     assert [axes.get_title() for axes in figure.axes] == ["Elbow", "Wrist", "Knee"]
+    names = [*(f"DeepPose, {stage}" for stage in STAGES), "mean pose"]
+    for axes, joint in zip(figure.axes, ("elbow", "wrist", "knee"), strict=True):
+        assert [line.get_label() for line in axes.lines] == names
+        for line, predictor in zip(axes.lines, (*STAGES, "mean pose"), strict=True):
+            rows = (curves["predictor"] == predictor) & (curves["joint"] == joint)
+            expected = curves[rows]
+            np.testing.assert_array_equal(line.get_xydata(), expected[["t", "rate"]])
+            assert line.get_color() == PREDICTOR_LINES[predictor]["color"]
+    assert legend_of(figure) == names
+
+
+@pytest.mark.parametrize("stages", [1, 2, 3])
+def test_a_cascade_of_any_length_has_its_own_lines(stages):
+    errors = joint_errors([0.1, 0.3], (*STAGES[:stages], "mean pose"), UPPER_BODY)
+    figure = joints_figure(pdj_curves(errors, UPPER_BODY, "lsp"), ["elbow", "wrist"], "PDJ")
+    assert legend_of(figure) == [*(f"DeepPose, {stage}" for stage in STAGES[:stages]), "mean pose"]
+    assert [len(axes.lines) for axes in figure.axes] == [stages + 1] * 2
+
+
+def legend_of(figure):
+    (legend,) = figure.legends
+    return [text.get_text() for text in legend.get_texts()]
+
+
+def test_figure_3_sets_other_methods_beside_ours_as_far_as_they_predict():
+    errors = joint_errors([0.1, 0.3], ("stage 2", "MODEC (Sapp and Taskar 2013)", "mean pose"), UPPER_BODY)
+    of_peer = errors["predictor"].str.startswith("MODEC")
+    errors.loc[of_peer & errors["joint"].str.contains("wrist"), "error"] = np.nan
+    curves = pdj_curves(errors, UPPER_BODY, "lsp", end=0.2)
+    figure = joints_figure(curves, ["elbow", "wrist"], "PDJ on FLIC")
+    elbow, wrist = figure.axes
+    peer = "MODEC\n(Sapp and Taskar 2013)"
+    assert legend_of(figure) == ["DeepPose, stage 2", peer, "mean pose"]
+    assert [line.get_label() for line in elbow.lines] == legend_of(figure)
+    assert elbow.lines[1].get_color() == PEER_LINES[0]["color"]
+    assert [line.get_label() for line in wrist.lines] == ["DeepPose, stage 2", "mean pose"]
+    assert elbow.get_xlim() == (0, 0.2)
+    assert (elbow.get_ylabel(), wrist.get_ylabel()) == ("Detection rate", "")
     for axes in figure.axes:
-        assert [line.get_label() for line in axes.lines] == [*STAGES, "mean pose"]
+        assert axes.get_xlabel() == "Normalised distance to the true joint\n(pose diameters)"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_figure_7_tells_the_part_from_the_whole(stage):
+    whole = pdj_curves(joint_errors([0.1, 0.3], (stage, "mean pose"), UPPER_BODY), UPPER_BODY, "lsp", 0.2)
+    part = pdj_curves(joint_errors([0.15], (stage,), UPPER_BODY), UPPER_BODY, "lsp", 0.2)
+    figure = joints_figure(by_images({"all 2": whole, "1 of 2": part}), ["elbow", "wrist"], "PDJ on Buffy")
+    names = [f"DeepPose, {stage}\nall 2", f"DeepPose, {stage}\n1 of 2", "mean pose\nall 2"]
+    assert legend_of(figure) == names
+    for axes in figure.axes:
+        solid, dashed, _ = axes.lines
+        assert solid.get_ydata()[[9, 10, 20]].tolist() == [0, 0.5, 0.5]
+        assert dashed.get_ydata()[[14, 15]].tolist() == [0, 1]
+        assert dashed.get_marker() == "o"
+        assert dashed.get_markerfacecolor() == "white"
+        assert solid.get_marker() == PREDICTOR_LINES[stage].get("marker", "None")
+
+
+def test_a_figure_takes_its_own_curves_out_of_all(curves):
+    found = select(curves, ["stage 2"], ["elbow", "wrist"])
+    assert set(found["predictor"]) == {"stage 2"}
+    assert set(found["joint"]) == {"elbow", "wrist"}
+    assert len(found) == 2 * 51
 
 
 def test_training_figure_draws_each_measure_where_it_was_taken():
@@ -120,7 +191,7 @@ def test_examples_are_the_middles_of_equal_parts():
     assert found.examples == (5, 2)
     assert found.quantiles == (0.25, 0.75)
     assert found.errors == pytest.approx((0.3, 0.7))
-    assert "the middles of 2 equal parts of the 8 test images" in found.rule
+    assert "not the best ones: the middles of 2 equal parts of the 8 test examples" in found.rule
     assert "stage 1" in found.rule
 
 
@@ -141,14 +212,14 @@ def test_every_limb_has_a_colour_of_its_own():
 
 
 def limbs_drawn(axes):
-    (lines,) = (item for item in axes.collections if isinstance(item, LineCollection))
+    lines, _ = (item for item in axes.collections if isinstance(item, LineCollection))
     return {to_hex(c): s.tolist() for c, s in zip(lines.get_colors(), lines.get_segments(), strict=True)}
 
 
 def test_a_limb_keeps_its_colour_in_all_images(choice):
     poses = np.stack([pose(), pose(seed=1)])
     poses[1, FULL_BODY.joints.index("right ankle")] = np.nan
-    sheet = stick_sheet([image(), image()], poses, FULL_BODY, choice, "Poses", columns=3)
+    sheet = stick_sheet([image(), image()], poses, poses, FULL_BODY, choice, "Poses", columns=3)
     for axes, drawn in zip(sheet.axes, poses, strict=False):
         expected = {
             LIMB_COLOURS[limb.name]: drawn[[limb.start, limb.end]].tolist()
@@ -174,8 +245,71 @@ def test_figure_6_draws_true_green_and_predicted_red_on_each_stage(choice):
 
 
 def test_the_rule_is_printed_on_the_sheet(choice):
-    sheet = stick_sheet([image(), image()], np.stack([pose(), pose()]), FULL_BODY, choice, "Poses")
+    poses = np.stack([pose(), pose()])
+    sheet = stick_sheet([image(), image()], poses, poses, FULL_BODY, choice, "Poses")
     assert " ".join(sheet.get_supxlabel().split()) == choice.rule
+
+
+def test_left_limbs_have_a_line_along_their_middle(choice):
+    poses = np.stack([pose(UPPER_BODY), pose(UPPER_BODY)])
+    sheet = stick_sheet([image()] * 2, poses, poses, UPPER_BODY, choice, "Poses")
+    _, lined = (item for item in sheet.axes[0].collections if isinstance(item, LineCollection))
+    left = [limb for limb in UPPER_BODY.limbs if limb.name.startswith("left ")]
+    assert len(left) == 3
+    np.testing.assert_array_equal(lined.get_segments(), [poses[0][[limb.start, limb.end]] for limb in left])
+
+
+def test_both_skeletons_give_a_limb_the_same_colour(choice):
+    colours = []
+    for skeleton in (FULL_BODY, UPPER_BODY):
+        poses = np.stack([pose(skeleton), pose(skeleton)])
+        sheet = stick_sheet([image()] * 2, poses, poses, skeleton, choice, "Poses")
+        (legend,) = sheet.legends
+        names = [text.get_text() for text in legend.get_texts()]
+        assert names == [limb.name for limb in skeleton.limbs]
+        drawn = limbs_drawn(sheet.axes[0])
+        colours.append(dict(zip(names, drawn, strict=True)))
+    assert colours[1].items() <= colours[0].items()
+
+
+def scene(truth_at, predicted_at):
+    """A sheet of one cut from a scene of 300 × 200, poses spread over 20 pixels from these points on."""
+    square = np.array([[0, 0], [20, 0], [20, 20], [0, 20], [0, 10]] * 2)
+    truth, predicted = (np.array(at) + square[None] for at in (truth_at, predicted_at))
+    chosen = choose_examples(joint_errors([0.1]), "lsp", "stage 1", 1)
+    wide = np.zeros((200, 300, 3), np.uint8)
+    sheet = stick_sheet([wide], truth, predicted, UPPER_BODY, chosen, "Poses", cut=True, columns=1)
+    return sheet.axes[0]
+
+
+def test_a_scene_is_cut_to_a_square_around_both_poses():
+    axes = scene((100, 60), (140, 60))
+    assert axes.get_xlim() == (85, 175)
+    assert axes.get_ylim() == (115, 25)
+    assert "cut to a square around the true and the predicted pose" in " ".join(
+        axes.figure.get_supxlabel().split()
+    )
+
+
+def test_a_cut_stays_inside_its_image_where_it_can():
+    axes = scene((2, 2), (2, 2))
+    assert axes.get_xlim() == (-0.5, 29.5)
+    assert axes.get_ylim() == (29.5, -0.5)
+
+
+def test_a_cut_holds_a_pose_that_left_its_image():
+    axes = scene((270, 100), (320, 100))
+    assert axes.get_xlim()[0] <= 270
+    assert axes.get_xlim()[1] == 340
+    assert axes.get_ylim()[0] - axes.get_ylim()[1] == pytest.approx(np.diff(axes.get_xlim())[0])
+
+
+def test_joints_without_a_limb_are_drawn_as_dots(choice):
+    truth = np.stack([pose(UPPER_BODY), pose(UPPER_BODY, seed=1)])
+    sheet = stages_sheet([image()] * 2, truth, {"stage 1": truth + 1}, UPPER_BODY, choice, "Poses", cut=True)
+    green, red = (item for item in sheet.axes[0].collections if not isinstance(item, LineCollection))
+    np.testing.assert_allclose(green.get_offsets(), truth[0][-2:])
+    np.testing.assert_allclose(red.get_offsets(), truth[0][-2:] + 1)
 
 
 def test_a_pose_outside_its_image_is_still_seen():
@@ -195,11 +329,11 @@ def test_predictions_side_by_side():
         assert limbs_drawn(axes)[LIMB_COLOURS[limb.name]] == drawn[[limb.start, limb.end]].tolist()
 
 
-def normals(count):
-    joints = np.repeat(np.arange(14), count)
+def normals(count, joints=14):
+    fitted = pd.DataFrame({"joint": range(joints), "mean_x": 1.0, "mean_y": 2.0, "var_x": 4.0, "var_y": 9.0})
+    joints = np.repeat(np.arange(joints), count)
     noise = np.random.default_rng(0).normal(size=(len(joints), 2))
     observed = pd.DataFrame({"joint": joints, "dx": noise[:, 0], "dy": noise[:, 1]})
-    fitted = pd.DataFrame({"joint": range(14), "mean_x": 1.0, "mean_y": 2.0, "var_x": 4.0, "var_y": 9.0})
     return observed, fitted.assign(cov_xy=0.0)
 
 
@@ -215,6 +349,17 @@ def test_normals_are_drawn_at_one_and_two_sigma():
     assert panel.get_ylim()[0] > 0 > panel.get_ylim()[1]
     assert panel.get_ylabel() == "Δy (pixels)"
     assert [axes.get_title() for axes in figure.axes[:14]] == list(FULL_BODY.joints)
+
+
+@pytest.mark.parametrize("skeleton", [FULL_BODY, UPPER_BODY])
+def test_every_column_of_normals_has_its_axis_and_the_legend_a_place(skeleton):
+    count = len(skeleton.joints)
+    figure = normals_figure(*normals(3, count), "pixels", skeleton, "Normals")
+    labelled = [axes.get_title() for axes in figure.axes if axes.get_xlabel() == "Δx (pixels)"]
+    assert labelled == list(skeleton.joints[-5:])
+    legends = [*figure.legends, *(axes.get_legend() for axes in figure.axes if axes.get_legend())]
+    assert [legend.get_title().get_text() for legend in legends] == ["predicted − true"]
+    assert len(figure.axes) == 5 * -(-count // 5)
 
 
 def test_a_tilted_normal_is_drawn_along_its_longer_axis():
@@ -243,7 +388,7 @@ def test_the_same_figure_gives_the_same_bytes(curves, choice, tmp_path):
         save_plot(limbs_figure(curves, "stage 3", "PDJ"), folder, "figure4")
         save_plot(normals_figure(*normals(5), "pixels", FULL_BODY, "Normals"), folder, "normals")
         poses = np.stack([pose(), pose()])
-        save_photos(stick_sheet([image()] * 2, poses, FULL_BODY, choice, "Poses"), folder, "figure8")
+        save_photos(stick_sheet([image()] * 2, poses, poses, FULL_BODY, choice, "Poses"), folder, "figure8")
     names = sorted(path.name for path in (tmp_path / "first").iterdir())
     assert names == ["figure4.png", "figure4.svg", "figure8.png", "normals.png", "normals.svg"]
     for name in names:

@@ -21,7 +21,7 @@ def test_table_1_as_published():
 
 
 def test_table_2_as_published():
-    rows = paper_rows("image-parse").set_index("method")
+    rows = paper_rows("parse").set_index("method")
     assert rows.loc["DeepPose", [*LIMB_KINDS, "ave"]].tolist() == [0.80, 0.75, 0.71, 0.50, 0.69]
     assert rows["note"].str.contains("swapped").all()
     assert len(rows) == 4

@@ -4,8 +4,8 @@ import pytest
 
 from deeppose.errors import PredictionsError
 from deeppose.paper import paper_rows
-from deeppose.skeleton import FLIC_LABELLED, FULL_BODY
-from deeppose.tables import matrix, pcp_table, pdj_table, predictors, write_table
+from deeppose.skeleton import FLIC_LABELLED, FULL_BODY, UPPER_BODY
+from deeppose.tables import by_images, matrix, pcp_table, pdj_table, predictors, write_table
 
 LIMBS = [limb for limb in FULL_BODY.limbs if limb.kind is not None]
 LABELS = "observer-centric by the rule"
@@ -71,8 +71,24 @@ def test_our_rows_say_which_labels():
 
 
 def test_table_2_is_compared_with_the_last_stage():
-    table = pcp_table(limb_errors(set_name="image-parse"), FULL_BODY, "image-parse", LABELS)
+    table = pcp_table(limb_errors(set_name="parse"), FULL_BODY, "parse", LABELS)
     assert table.loc[table["source"] == "difference", "method"].tolist() == ["stage 3 − DeepPose"]
+    assert row(table, "stage 3 − DeepPose", "difference")["leg_lower"] == pytest.approx(0.8 - 0.5)
+
+
+@pytest.mark.parametrize("stages", [("stage 1",), ("stage 1", "stage 2")])
+def test_table_2_is_compared_with_the_last_stage_of_a_shorter_cascade(stages):
+    table = pcp_table(limb_errors(set_name="parse", stages=stages), FULL_BODY, "parse", LABELS)
+    assert table.loc[table["source"] == "difference", "method"].tolist() == [f"{stages[-1]} − DeepPose"]
+
+
+def test_table_2_says_that_the_papers_heads_look_swapped(tmp_path):
+    table = pcp_table(limb_errors(set_name="parse"), FULL_BODY, "parse", LABELS)
+    write_table(table, tmp_path, "table2", "Table 2", [])
+    text = (tmp_path / "table2.md").read_text("utf-8")
+    assert text.count("look swapped in the paper") == 1
+    assert "| DeepPose [1] [2] | paper | not stated | strict | 0.80 | 0.75 | 0.71 | 0.50 | 0.69 |" in text
+    assert "| Yang et al. [1] |" in text
 
 
 def test_a_shorter_cascade_keeps_the_papers_third_stage_without_a_difference():
@@ -111,6 +127,52 @@ def test_a_joint_that_is_not_predicted_is_empty():
     errors = joint_errors()
     errors = errors[~errors["joint"].str.contains("neck")]
     assert pdj_table(errors, FULL_BODY, "lsp", LABELS)["neck"].isna().all()
+
+
+def with_peer(errors, name="MODEC (Sapp and Taskar 2013)"):
+    """The errors and, of a method that predicts the arms alone, 0.05 everywhere else NaN."""
+    peer = errors[errors["predictor"] == "stage 1"].assign(predictor=name, error=0.05)
+    peer.loc[~peer["joint"].str.contains("shoulder|elbow|wrist"), "error"] = np.nan
+    return pd.concat([errors, peer], ignore_index=True)
+
+
+@pytest.mark.parametrize("absent", [False, True])
+def test_a_peer_has_no_figure_for_joints_that_it_does_not_predict(absent):
+    errors = with_peer(joint_errors(skeleton=UPPER_BODY))
+    if absent:
+        errors = errors.dropna()
+    table = pdj_table(errors, UPPER_BODY, "lsp", LABELS).set_index(["method", "t"])
+    peer = table.loc["MODEC (Sapp and Taskar 2013)"]
+    assert peer["wrist"].tolist() == [1, 1, 1]
+    assert peer[["hip", "eye", "all_joints"]].isna().all(axis=None)
+    assert table.loc["stage 1", "all_joints"].tolist() == [0, 1, 1]
+
+
+def test_joints_that_a_set_labels_nowhere_do_not_take_the_mean_away():
+    errors = joint_errors(skeleton=UPPER_BODY)
+    errors.loc[errors["joint"].str.contains("hip|eye"), "error"] = np.nan
+    table = pdj_table(errors, UPPER_BODY, "lsp", LABELS)
+    assert table["hip"].isna().all()
+    assert table["all_joints"].tolist() == [0, 1, 1] * 3
+
+
+def test_peers_stand_between_the_stages_and_the_mean_pose():
+    errors = with_peer(with_peer(joint_errors(), "an older method"))
+    expected = ["stage 1", "stage 2", "MODEC (Sapp and Taskar 2013)", "an older method", "mean pose"]
+    assert predictors(errors) == expected
+
+
+def test_parts_of_a_set_say_which_images(tmp_path):
+    whole = pdj_table(joint_errors(), FULL_BODY, "lsp", LABELS)
+    part = pdj_table(joint_errors(value=0.05), FULL_BODY, "lsp", LABELS)
+    table = by_images({"all 8": whole, "3 of them": part})
+    assert table["images"].tolist() == ["all 8"] * 9 + ["3 of them"] * 9
+    assert table.columns[:2].tolist() == ["method", "images"]
+    assert "images" not in whole
+    write_table(table, tmp_path, "pdj", "PDJ", [])
+    text = (tmp_path / "pdj.md").read_text("utf-8")
+    assert "| stage 1 | all 8 | 0.1 | 0.000 |" in text
+    assert "| stage 1 | 3 of them | 0.1 | 1.000 |" in text
 
 
 def test_matrix_keeps_the_skeletons_order():

@@ -1,4 +1,4 @@
-"""Detection rate against distance (the paper's Figures 4 and 5) and the course of training."""
+"""Detection rate against distance (the paper's Figures 3, 4, 5 and 7) and the course of training."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,20 +9,21 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter, StrMethodFormatter
 
 from deeppose.files import atomic_path
 from deeppose.metrics import pdj
 from deeppose.skeleton import Skeleton
-from deeppose.style import BASELINE, JOINT_LINES, PREDICTOR_LINES, new_figure, styled
-from deeppose.tables import matrix, of_set, predictors
+from deeppose.style import JOINT_LINES, PEER_LINES, PREDICTOR_LINES, new_figure, styled
+from deeppose.tables import MEAN_POSE, is_peer, matrix, of_set, predictors
 
 STEPS_PER_DIAMETER = 100
 LIMB_JOINTS = {"Arms": ("elbow", "wrist"), "Legs": ("knee", "ankle")}
 HELD_OUT = "held_out_pdj@0.2"
 
+_HOLLOW: dict[str, Any] = {"linestyle": (0, (4, 1.5)), "linewidth": 1.1, "markerfacecolor": "white"}
 _DOTTED: dict[str, Any] = {"linestyle": ":", "linewidth": 1.2, "markerfacecolor": "white", "markersize": 3}
-_DISTANCE = "Normalised distance to true joint (pose diameters)"
+_DISTANCE = "Normalised distance to the true joint\n(pose diameters)"
 _RATE = "Detection rate"
 
 
@@ -61,6 +62,12 @@ def pdj_curves(
     return pd.concat(pieces, ignore_index=True)[["predictor", "joint", "t", "rate"]]
 
 
+def select(curves: pd.DataFrame, chosen: Sequence[str], joints: Sequence[str]) -> pd.DataFrame:
+    """The curves of some predictors and of some kinds of joints: what one figure shows."""
+    wanted = curves["predictor"].isin(chosen) & curves["joint"].isin(joints)
+    return curves[wanted].reset_index(drop=True)
+
+
 def write_curves(curves: pd.DataFrame, target: Path) -> None:
     """Write what :func:`pdj_curves` gave as CSV, for `dvc plots` and other programs."""
     with atomic_path(target) as temporary:
@@ -88,35 +95,39 @@ def limbs_figure(curves: pd.DataFrame, predictor: str, title: str, caption: str 
         for joint in joints:
             line = JOINT_LINES[joint]
             _curve(axes, curves, predictor, joint, markevery=10, **line)
-            _curve(axes, curves, BASELINE, joint, markevery=(5, 10), **{**line, **_DOTTED})
+            _curve(axes, curves, MEAN_POSE, joint, markevery=(5, 10), **{**line, **_DOTTED})
         axes.set_title(limbs)
         _finish(axes, curves)
         axes.set_xlabel(_DISTANCE)
     panels[0].set_ylabel(_RATE)
     handles = [Line2D([], [], label=joint, **line) for joint, line in JOINT_LINES.items() if joint in known]
-    handles.append(Line2D([], [], color="0.3", label=predictor))
-    handles.append(Line2D([], [], color="0.3", label=BASELINE, **_DOTTED))
+    handles.append(Line2D([], [], color="0.3", label=_named(predictor)))
+    handles.append(Line2D([], [], color="0.3", label=MEAN_POSE, **_DOTTED))
     figure.legend(handles=handles, loc="outside right center")
     return figure
 
 
 @styled
-def stages_figure(curves: pd.DataFrame, joints: Sequence[str], title: str, caption: str = "") -> Figure:
-    """Figure 5: a panel for each joint, in it a line for each stage and one for the mean pose.
+def joints_figure(curves: pd.DataFrame, joints: Sequence[str], title: str, caption: str = "") -> Figure:
+    """Figures 3, 5 and 7: a panel for each joint, in it a line for each predictor.
 
     Parameters
     ----------
     curves
-        From :func:`pdj_curves`.
+        From :func:`pdj_curves`; all of it is drawn. With a column `images`, as :func:`by_images` makes it,
+        the first images' lines are solid or as ever, the others' are thin and have hollow markers.
     joints
         Joint kinds, two panels in a row.
     """
     rows = (len(joints) + 1) // 2
-    figure = new_figure(8.4, 0.9 + 2.9 * rows, title, caption)
+    figure = new_figure(9.2, 1.0 + 2.9 * rows, title, caption)
     panels = figure.subplots(rows, 2, sharex=True, sharey=True, squeeze=False).ravel()
+    images = list(dict.fromkeys(curves["images"])) if "images" in curves else [""]
+    lines = _lines(curves, images)
     for axes, joint in zip(panels, joints, strict=False):
-        for predictor in predictors(curves):
-            _curve(axes, curves, predictor, joint, label=predictor, **PREDICTOR_LINES[predictor])
+        for predictor, part, line in lines:
+            rows_of_part = curves[curves["images"] == part] if part else curves
+            _curve(axes, rows_of_part, predictor, joint, **line)
         axes.set_title(joint.replace("_", " ").capitalize())
         _finish(axes, curves)
     for axes in panels[len(joints) :]:
@@ -126,8 +137,34 @@ def stages_figure(curves: pd.DataFrame, joints: Sequence[str], title: str, capti
         axes.tick_params(labelbottom=True)
     for axes in panels[: len(joints) : 2]:
         axes.set_ylabel(_RATE)
-    figure.legend(handles=panels[0].get_lines(), loc="outside right center")
+    handles = [Line2D([], [], **line) for _, _, line in lines]
+    figure.legend(handles=handles, loc="outside right center")
     return figure
+
+
+def _named(predictor: str) -> str:
+    """A predictor's name for legends, authors and year of another method on a line of its own."""
+    if is_peer(predictor):
+        return predictor.replace(" (", "\n(")
+    return predictor if predictor == MEAN_POSE else f"DeepPose, {predictor}"
+
+
+def _lines(curves: pd.DataFrame, images: Sequence[str]) -> list[tuple[str, str, dict[str, Any]]]:
+    """Each predictor and part of the images that has curves, and how its line looks."""
+    every = max(1, (curves["t"].nunique() - 1) // 10)
+    peers = [name for name in predictors(curves) if is_peer(name)]
+    lines = []
+    for predictor in predictors(curves):
+        known = PREDICTOR_LINES.get(predictor)
+        look = known or PEER_LINES[peers.index(predictor) % len(PEER_LINES)]
+        for number, part in enumerate(images):
+            if part and not ((curves["predictor"] == predictor) & (curves["images"] == part)).any():
+                continue
+            line = {"marker": "o", **look, **_HOLLOW} if number else look
+            line = {**line, "markevery": (every, every)}
+            label = _named(predictor) + (f"\n{part}" if part else "")
+            lines.append((predictor, part, {**line, "label": label}))
+    return lines
 
 
 @styled
@@ -144,9 +181,10 @@ def training_figure(logs: Mapping[str, pd.DataFrame], title: str, caption: str =
     for stage, log in logs.items():
         line = PREDICTOR_LINES[stage]
         loss = log.dropna(subset=["loss"])
-        losses.plot(loss["step"], loss["loss"], label=stage, **{**line, "linewidth": 1.2})
+        losses.plot(loss["step"], loss["loss"], label=stage, **{**line, "linewidth": 1.2, "marker": ""})
         judged = log.dropna(subset=[HELD_OUT])
-        held_out.plot(judged["step"], judged[HELD_OUT], label=stage, marker="o", markersize=2.5, **line)
+        dots = {**line, "marker": "o", "markersize": 2.5}
+        held_out.plot(judged["step"], judged[HELD_OUT], label=stage, **dots)
     losses.set_yscale("log")
     losses.set_ylabel("Training loss")
     held_out.set_ylabel("Held-out PDJ at 0.2, all joints")
@@ -162,10 +200,13 @@ def training_figure(logs: Mapping[str, pd.DataFrame], title: str, caption: str =
 def _curve(axes: Axes, curves: pd.DataFrame, predictor: str, joint: str, **line: object) -> None:
     rows = curves[(curves["predictor"] == predictor) & (curves["joint"] == joint)]
     if not rows.empty:
-        axes.plot(rows["t"], rows["rate"], **line)  # type: ignore[arg-type]
+        # Markers on the panel's edge are drawn whole.
+        axes.plot(rows["t"], rows["rate"], clip_on=False, **line)  # type: ignore[arg-type]
 
 
 def _finish(axes: Axes, curves: pd.DataFrame) -> None:
     axes.set_xlim(0, curves["t"].max())
     axes.set_ylim(0, 1)
+    axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 5, 10]))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axes.yaxis.set_major_formatter(PercentFormatter(xmax=1))

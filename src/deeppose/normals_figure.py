@@ -19,6 +19,7 @@ MOST_POINTS = 2000
 _COLUMNS = 5
 _POINTS = "#7fb2dd"
 _FIT = "#b3261e"
+_LEGEND_TITLE = "predicted − true"
 
 
 @styled
@@ -37,30 +38,37 @@ def normals_figure(
     unit
         Of the displacements: "pixels" or "pose diameters".
     """
-    rows = math.ceil((len(skeleton.joints) + 1) / _COLUMNS)
+    joints = len(skeleton.joints)
+    rows = math.ceil(joints / _COLUMNS)
     caption = (
         f"All panels have the same axes; points beyond them are counted in the corner. "
         f"Of more than {MOST_POINTS} points of a joint every n-th is drawn."
     )
-    figure = new_figure(1.75 * _COLUMNS + 0.5, 1.9 * rows + 1.2, title, caption)
+    legend_apart = joints == rows * _COLUMNS
+    width = 1.75 * _COLUMNS + (1.7 if legend_apart else 0.5)
+    figure = new_figure(width, 1.9 * rows + 1.2, title, caption)
     panels = figure.subplots(rows, _COLUMNS, sharex=True, sharey=True, squeeze=False).ravel()
-    fitted = normals.set_index("joint").loc[list(range(len(skeleton.joints)))]
+    fitted = normals.set_index("joint").loc[list(range(joints))]
     means = fitted[["mean_x", "mean_y"]].to_numpy()
     variances = fitted[["var_x", "var_y"]].to_numpy()
     covariances = fitted[["var_x", "cov_xy", "cov_xy", "var_y"]].to_numpy().reshape(-1, 2, 2)
     reach = 1.05 * float((np.abs(means) + 3 * np.sqrt(variances)).max())
-    for joint, axes in enumerate(panels[: len(skeleton.joints)]):
+    for joint, axes in enumerate(panels[:joints]):
         observed = displacements.loc[displacements["joint"] == joint, ["dx", "dy"]].to_numpy()
         _joint_panel(axes, observed, means[joint], covariances[joint], reach)
         axes.set_title(skeleton.joints[joint], fontsize=9)
-    for axes in panels[len(skeleton.joints) :]:
+    for axes in panels[joints:]:
         axes.set_axis_off()
-    for index, axes in enumerate(panels[: len(skeleton.joints)]):
-        if index // _COLUMNS == rows - 1:
+    for index, axes in enumerate(panels[:joints]):
+        if index + _COLUMNS >= joints:
             axes.set_xlabel(f"Δx ({unit})")
+            axes.tick_params(labelbottom=True)
         if index % _COLUMNS == 0:
             axes.set_ylabel(f"Δy ({unit})")
-    _legend(panels[-1])
+    if legend_apart:
+        figure.legend(handles=_handles(), loc="outside right center", title=_LEGEND_TITLE)
+    else:
+        panels[-1].legend(handles=_handles(), loc="center", title=_LEGEND_TITLE)
     return figure
 
 
@@ -92,11 +100,10 @@ def _joint_panel(axes: Axes, observed: Floats, mean: Floats, covariance: Floats,
         corner.set(ha="right", va="bottom")
 
 
-def _legend(axes: Axes) -> None:
-    handles = [
+def _handles() -> list[Line2D]:
+    return [
         Line2D([], [], marker="o", linestyle="", color=_POINTS, markersize=3, label="observed"),
         Line2D([], [], marker="+", linestyle="", color=_FIT, markersize=7, label="mean"),
         Line2D([], [], color=_FIT, linestyle="-", linewidth=1, label="1σ"),
         Line2D([], [], color=_FIT, linestyle="--", linewidth=1, label="2σ"),
     ]
-    axes.legend(handles=handles, loc="center", title="predicted − true")

@@ -13,7 +13,7 @@ def paper_results() -> pd.DataFrame:
 
     Returns
     -------
-    A row per method with `table` (1, 2), `set` ("lsp", "image-parse"), `method`, `stage` (of the paper's
+    A row per method with `table` (1, 2), `set` ("lsp", "parse"), `method`, `stage` (of the paper's
     own method; missing for its peers and where the paper doesn't say), `labels`, `pcp` ("strict", "loose"),
     `arm_upper`, `arm_lower`, `leg_upper`, `leg_lower`, `ave`, and `note` ("" where there is none).
     """

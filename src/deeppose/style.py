@@ -24,13 +24,19 @@ JOINT_LINES: dict[str, dict[str, Any]] = {
     "knee": {"color": "#5b1a62", "marker": "^"},
     "ankle": {"color": "#2fa88a", "marker": "D"},
 }
-BASELINE = "mean pose"
 PREDICTOR_LINES: dict[str, dict[str, Any]] = {
     "stage 1": {"color": "#7fb2dd", "linestyle": (0, (5, 1.5)), "linewidth": 1.6},
-    "stage 2": {"color": "#d1603d", "linestyle": (0, (7, 1.5, 1.5, 1.5)), "linewidth": 1.6},
+    "stage 2": {"color": "#d1603d", "linestyle": "-", "linewidth": 1.6, "marker": "o"},
     "stage 3": {"color": "#0b2545", "linestyle": "-", "linewidth": 1.8},
-    BASELINE: {"color": "0.45", "linestyle": ":", "linewidth": 1.1},
+    "mean pose": {"color": "0.45", "linestyle": ":", "linewidth": 1.1},
 }
+# Other methods, in the order of their names.
+PEER_LINES: tuple[dict[str, Any], ...] = (
+    {"color": "#1d5c3a", "linestyle": (0, (3.5, 1.2)), "linewidth": 1.4, "marker": "s"},
+    {"color": "#8a63b8", "linestyle": (0, (7, 1.5, 1.5, 1.5)), "linewidth": 1.4, "marker": "^"},
+    {"color": "#b8912b", "linestyle": (0, (1.5, 1.2)), "linewidth": 1.4, "marker": "D"},
+    {"color": "#222222", "linestyle": (0, (9, 2)), "linewidth": 1.1, "marker": "v"},
+)
 
 # Right is warm and left is cool; a lower limb is lighter than the upper one it hangs on.
 LIMB_COLOURS = {
@@ -47,6 +53,7 @@ LIMB_COLOURS = {
     "shoulders": "#ffffff",
     "hips": "#bdbdbd",
     "head": "#c77dff",
+    "torso": "#9c9c9c",
 }
 PREDICTED_COLOUR = "#d01c1f"
 TRUE_COLOUR = "#5cf25c"

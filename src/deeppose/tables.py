@@ -1,7 +1,7 @@
 """PCP and PDJ as tables: Table 1 (and 2) of the paper with ours beside it, as CSV, Markdown and LaTeX."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from deeppose.skeleton import Skeleton
 PCP_THRESHOLD = 0.5
 PDJ_THRESHOLDS = (0.1, 0.2, 0.5)
 MEASURES = ("strict", "loose")
+MEAN_POSE = "mean pose"
 
 _OURS, _PAPER, _DIFFERENCE = "this run", "paper", "difference"
 _HEADS = {"pcp": "PCP", "t": "t", "ave": "Ave."}
@@ -60,8 +61,13 @@ def of_set(errors: pd.DataFrame, set_name: str) -> pd.DataFrame:
 
 
 def predictors(errors: pd.DataFrame) -> list[str]:
-    """The predictors of a table of errors: stages in their order, then the mean pose."""
-    return sorted(errors["predictor"].unique(), key=lambda name: (not name.startswith("stage "), name))
+    """The predictors of a table of errors: stages in their order, other methods, then the mean pose."""
+    return sorted(errors["predictor"].unique(), key=lambda name: (name == MEAN_POSE, is_peer(name), name))
+
+
+def is_peer(predictor: str) -> bool:
+    """Whether a predictor is another method, neither a stage nor the mean pose."""
+    return not predictor.startswith("stage ") and predictor != MEAN_POSE
 
 
 def matrix(errors: pd.DataFrame, predictor: str, part: str, names: Sequence[str], value: str) -> Floats:
@@ -137,7 +143,8 @@ def pdj_table(joint_errors: pd.DataFrame, skeleton: Skeleton, set_name: str, lab
 
     Returns
     -------
-    Columns method, labels, t, the joint kinds, all_joints; NaN where nothing counts.
+    Columns method, labels, t, the joint kinds, all_joints; NaN where nothing counts. A method that doesn't
+    predict all the joints that others do has no all_joints: its mean would be over easier or harder ones.
 
     Raises
     ------
@@ -145,14 +152,32 @@ def pdj_table(joint_errors: pd.DataFrame, skeleton: Skeleton, set_name: str, lab
         If `joint_errors` has nothing of that set.
     """
     errors = of_set(joint_errors, set_name)
+    by_name = {name: matrix(errors, name, "joint", skeleton.joints, "error") for name in predictors(errors)}
+    counting = {name: ~np.isnan(distances).all(axis=0) for name, distances in by_name.items()}
+    counted = np.logical_or.reduce(list(counting.values()))
     rows = []
-    for name in predictors(errors):
-        distances = matrix(errors, name, "joint", skeleton.joints, "error")
+    for name, distances in by_name.items():
+        complete = bool((counting[name] == counted).all())
         for threshold in PDJ_THRESHOLDS:
             rates = {kind: _number(rate) for kind, rate in pdj(distances, skeleton, threshold).items()}
-            everything = _number(mean_pdj(distances, threshold))
+            everything = _number(mean_pdj(distances, threshold)) if complete else np.nan
             rows.append({"method": name, "labels": labels, "t": threshold, **rates, "all_joints": everything})
     return pd.DataFrame(rows)
+
+
+def by_images(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """The same table of several parts of a set, one below the other, with a column `images` that says which.
+
+    Parameters
+    ----------
+    tables
+        By the words for the images.
+    """
+    pieces = []
+    for images, table in tables.items():
+        pieces.append(table.copy())
+        pieces[-1].insert(1, "images", images)
+    return pd.concat(pieces, ignore_index=True)
 
 
 def write_table(table: pd.DataFrame, folder: Path, name: str, title: str, notes: Sequence[str]) -> None:
@@ -221,7 +246,7 @@ def _head(column: str) -> str:
 
 
 def _alignment(cells: pd.DataFrame) -> str:
-    words = {"Method", "Source", "Labels", "PCP"}
+    words = {"Method", "Images", "Source", "Labels", "PCP"}
     return "".join("l" if column in words else "r" for column in cells.columns)
 
 

@@ -1,0 +1,45 @@
+import pytest
+
+from deeppose.exhibits import OF_THE_PAPER, exhibits_of, left_out_lines
+
+
+def test_each_number_of_the_paper_has_one_place():
+    headings = [exhibit.heading for of_set in OF_THE_PAPER.values() for exhibit in of_set.exhibits]
+    numbered = sorted(heading for heading in headings if heading and "kind" not in heading)
+    assert numbered == [*(f"Figure {number}" for number in range(3, 10)), "Table 1", "Table 2"]
+
+
+def test_no_two_exhibits_share_a_file_and_the_file_names_number_and_set():
+    exhibits = [(name, exhibit) for name, of_set in OF_THE_PAPER.items() for exhibit in of_set.exhibits]
+    files = [exhibit.file for _, exhibit in exhibits]
+    assert len(set(files)) == len(files)
+    for name, exhibit in exhibits:
+        assert name in exhibit.file.split("-")
+        if exhibit.heading and "kind" not in exhibit.heading:
+            assert exhibit.file.startswith(exhibit.heading.replace(" ", "").lower() + "-")
+
+
+def test_every_set_has_a_table_of_pdj():
+    for name, of_set in OF_THE_PAPER.items():
+        assert f"pdj-{name}" in [exhibit.file for exhibit in of_set.exhibits]
+
+
+def test_a_set_of_ones_own_gets_tables():
+    assert [exhibit.file for exhibit in exhibits_of("mine").exhibits] == ["pcp-mine", "pdj-mine"]
+
+
+def test_titles_stand_under_the_papers_number():
+    table, pdj = exhibits_of("parse").exhibits
+    assert table.titled("PCP") == "Table 2: PCP"
+    assert pdj.titled("PDJ") == "PDJ"
+
+
+@pytest.mark.parametrize(
+    ("present", "lines"),
+    [
+        (["flic"], ["pdj-buffy is left out: no Buffy", "Figure 7 (figure7-pdj-buffy) is left out: no Buffy"]),
+        (["flic", "buffy"], []),
+    ],
+)
+def test_what_is_left_out_is_named_with_the_reason(present, lines):
+    assert left_out_lines({"buffy": "no Buffy"}, present) == lines

@@ -1,0 +1,277 @@
+"""The stage `plot` on made-up tables: what it writes for each model, whatever is there and whatever isn't."""
+
+import json
+import shutil
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from deeppose.evaluate import error_tables
+from deeppose.examples import Examples, write_examples
+from deeppose.geometry import diameter
+from deeppose.images import write_images
+from deeppose.params import load_params
+from deeppose.predictions import write_predictions
+from deeppose.skeleton import SKELETONS
+from project import ROOT
+
+MODEC = "MODEC (Sapp and Taskar 2013)"
+LABELS = "observer-centric as published"
+TRAINED = {"lsp": ["lsp", "lsp-extended"], "flic": ["flic"]}
+TESTED = {"lsp": ["lsp", "parse"], "flic": ["flic", "buffy"]}
+EXAMPLES = 6
+FIRST_PART = 3
+WIDTH, HEIGHT = 60, 40
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A function that makes what `plot` reads, runs it, and gives its folder of reports and its figures."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(ROOT / "stages"))
+    import plot
+    from common import Item
+
+    # Saving takes most of the time; one test below is about the files.
+    written = {}
+
+    def keep(figure, folder, name):
+        written[name] = figure
+        (folder / f"{name}.png").write_bytes(b"")
+
+    def draw(model, *, profile="cpu", stages=3, left_out=(), peer=False, save=False):
+        make(tmp_path, profile, model, stages, left_out, peer)
+        monkeypatch.setattr(plot, "save_plot", plot_saver if save else keep)
+        monkeypatch.setattr(plot, "save_photos", photo_saver if save else keep)
+        item = Item(load_params(), profile, model)
+        if item.reports.is_dir():
+            for folder in ("tables", "figures", "photos"):
+                shutil.rmtree(item.reports / folder, ignore_errors=True)
+        written.clear()
+        plot.main(item, 0)
+        return tmp_path / "reports" / profile / model, dict(written)
+
+    plot_saver, photo_saver = plot.save_plot, plot.save_photos
+    yield draw
+    for name in ("plot", "common"):
+        sys.modules.pop(name)
+
+
+def make(root, profile, model, stages, left_out, peer):
+    params = yaml.safe_load((ROOT / "params.yaml").read_text("utf-8")) | {"cascade_stages": stages}
+    (root / "params.yaml").write_text(yaml.safe_dump(params), "utf-8")
+    skeleton = SKELETONS[params["model"][model]["skeleton"]]
+    joints = len(skeleton.joints)
+    data, reports = root / "data" / profile / model, root / "reports" / profile / model
+    evaluation = root / "data" / profile / "evaluation" / model
+    for folder in (data, reports, evaluation):
+        folder.mkdir(parents=True, exist_ok=True)
+    random = np.random.default_rng(0)
+    tested = [name for name in TESTED[model] if name not in left_out]
+    sets = [(name, "train", 1) for name in TRAINED[model]] + [(name, "test", EXAMPLES) for name in tested]
+    table = pd.DataFrame([(name, part) for name, part, count in sets for _ in range(count)])
+    table.columns = ["set", "part"]
+    images = [random.integers(0, 255, (HEIGHT, WIDTH, 3), np.uint8) for _ in range(len(table))]
+    table[["offset", "width", "height"]] = write_images(data / "images.rgb", images)
+    poses = random.uniform(5, 35, (len(table), joints, 2))
+    labelled = np.ones((len(table), joints), dtype=bool)
+    # As on Buffy: neither hips nor eyes.
+    bare = [index for index, name in enumerate(skeleton.joints) if name.split()[-1] in ("hip", "eye")]
+    labelled[np.ix_(table["set"] == "buffy", bare)] = False
+    diameters = diameter(poses, np.ones_like(labelled), skeleton)
+    examples = Examples(table.assign(diameter=diameters), poses, labelled)
+    write_examples(examples, data / "examples.parquet", data / "joints.parquet")
+    errors = []
+    for name in tested:
+        rows = examples.rows("test", name)
+        for predictor in [*(f"stage {stage}" for stage in range(1, stages + 1)), "mean pose"]:
+            spread = 30 if predictor == "mean pose" else 12 - 3 * int(predictor[-1])
+            predicted = poses[rows] + random.normal(0, spread, (EXAMPLES, joints, 2))
+            file = "mean" if predictor == "mean pose" else predictor.replace(" ", "")
+            write_predictions(data / "test-predictions" / f"{name}-{file}.parquet", predicted)
+            parts = {name: rows} | ({"buffy-276": rows[:FIRST_PART]} if name == "buffy" else {})
+            errors += [
+                error_tables(
+                    part,
+                    predictor,
+                    predicted[: len(of_part)],
+                    poses[of_part],
+                    labelled[of_part],
+                    diameters[of_part],
+                    skeleton,
+                )
+                for part, of_part in parts.items()
+            ]
+        if peer and name == "flic":
+            arms = np.array(["hip" not in joint and "eye" not in joint for joint in skeleton.joints])
+            truth = poses[rows], labelled[rows] & arms
+            errors.append(error_tables(name, MODEC, poses[rows], *truth, diameters[rows], skeleton))
+    for kind, frames in zip(("joint", "limb"), zip(*errors, strict=True), strict=True):
+        pd.concat(frames, ignore_index=True).to_parquet(evaluation / f"{kind}-errors.parquet")
+    because = {name: f"no {name} here: get it from its page" for name in left_out}
+    (data / "archives.json").write_text(json.dumps({"archives": {}, "left_out": because, "peers": {}}))
+    (reports / "annotations.json").write_text(
+        json.dumps({"sets": {name: {"labels": LABELS} for name in tested}})
+    )
+    for stage in range(1, stages + 1):
+        log = pd.DataFrame({"step": [1, 2], "loss": [0.2, 0.1], "held_out_pdj@0.2": [0.1, 0.2]})
+        log.to_csv(reports / f"training-stage{stage}.csv", index=False)
+    for stage in range(2, stages + 1):
+        observed = pd.DataFrame({"joint": range(joints), "dx": 0.1, "dy": 0.2})
+        observed.to_parquet(data / f"displacements-stage{stage}.parquet")
+        fitted = {"mean_x": 0.0, "mean_y": 0.0, "var_x": 1.0, "var_y": 1.0, "cov_xy": 0.0}
+        normals = pd.DataFrame({"joint": range(joints)}).assign(**fitted)
+        normals.to_parquet(data / f"displacement-normals-stage{stage}.parquet")
+
+
+def caption(figure):
+    return " ".join(figure.get_supxlabel().split())
+
+
+def title(figure):
+    return " ".join(figure.get_suptitle().split())
+
+
+def legend(axes):
+    return [line.get_label().split("\n") for line in axes.lines]
+
+
+def test_lsp_brings_its_tables_and_figures_and_parse_table_2(project):
+    reports, written = project("lsp")
+    assert set(written) == {
+        "figure4-pdj-lsp",
+        "figure5-kind-pdj-lsp-by-stage",
+        "figure6-poses-lsp-by-stage",
+        "figure8-poses-lsp",
+        "training",
+        "displacement-normals-stage2",
+        "displacement-normals-stage3",
+    }
+    tables = {path.stem for path in (reports / "tables").iterdir()}
+    assert tables == {"table1-pcp-lsp", "pdj-lsp", "table2-pcp-parse", "pdj-parse"}
+    assert "stage 3 − DeepPose | difference" in (reports / "tables" / "table2-pcp-parse.md").read_text(
+        "utf-8"
+    )
+    assert title(written["figure4-pdj-lsp"]) == "Figure 4: PDJ on LSP"
+    assert "model lsp, trained on lsp and lsp-extended" in caption(written["figure4-pdj-lsp"])
+    assert f"Labels: {LABELS}." in caption(written["figure4-pdj-lsp"])
+
+
+def test_flic_brings_figures_3_5_and_9_and_buffy_figure_7(project, capsys):
+    reports, written = project("flic")
+    assert set(written) == {
+        "figure3-pdj-flic",
+        "figure5-pdj-flic-by-stage",
+        "figure6-kind-poses-flic-by-stage",
+        "figure7-pdj-buffy",
+        "figure9-poses-flic",
+        "training",
+        "displacement-normals-stage2",
+        "displacement-normals-stage3",
+    }
+    assert {path.stem for path in (reports / "tables").iterdir()} == {"pdj-flic", "pdj-buffy"}
+    assert capsys.readouterr().out == ""
+    figure = written["figure3-pdj-flic"]
+    assert title(figure) == "Figure 3: PDJ on FLIC after two cascade stages"
+    assert [axes.get_xlim() for axes in figure.axes] == [(0, 0.2)] * 2
+    assert legend(figure.axes[0]) == [["DeepPose, stage 2"], ["mean pose"]]
+    assert "after stage 2 of 3" in caption(figure)
+    assert "with flic_oc_Sapp_CVPR13.mat in predictions/ of the mirror folder" in caption(figure)
+    assert [axes.get_xlim() for axes in written["figure5-pdj-flic-by-stage"].axes] == [(0, 0.5)] * 2
+    assert len(legend(written["figure5-pdj-flic-by-stage"].axes[0])) == 4
+    buffy_is_shown_whole_and_in_its_customary_part(reports, written["figure7-pdj-buffy"])
+
+
+def buffy_is_shown_whole_and_in_its_customary_part(reports, figure):
+    ours = "DeepPose, stage 2"
+    expected = [[ours, "all 6 images"], [ours, "3 of episodes 2, 5, 6"], ["mean pose", "all 6 images"]]
+    assert legend(figure.axes[0]) == legend(figure.axes[1]) == expected
+    assert "the pose diameter is the length of the torso's stick" in caption(figure)
+    table = pd.read_csv(reports / "tables" / "pdj-buffy.csv")
+    assert table["images"].unique().tolist() == ["all 6 images", "3 of episodes 2, 5, 6"]
+    assert table["hip"].isna().all()
+    assert table["all_joints"].notna().all()
+
+
+def test_other_methods_stand_beside_ours(project):
+    reports, written = project("flic", peer=True)
+    figure = written["figure3-pdj-flic"]
+    for axes in figure.axes:
+        assert legend(axes) == [["DeepPose, stage 2"], ["MODEC", "(Sapp and Taskar 2013)"], ["mean pose"]]
+        assert set(axes.lines[1].get_ydata()) == {1.0}
+    assert "mirror folder" not in caption(figure)
+    assert all("MODEC" not in text for [text] in legend(written["figure5-pdj-flic-by-stage"].axes[0]))
+    assert f"| {MODEC} | 0.1 | 1.000 | 1.000 | 1.000 | – | – | – |" in (
+        reports / "tables" / "pdj-flic.md"
+    ).read_text("utf-8")
+    the_curves_lie_beside_each_figure_as_they_are_drawn(reports, written)
+
+
+def the_curves_lie_beside_each_figure_as_they_are_drawn(reports, written):
+    for name in ("figure3-pdj-flic", "figure5-pdj-flic-by-stage"):
+        curves = pd.read_csv(reports / "figures" / f"{name}.csv")
+        for axes, joint in zip(written[name].axes, ("elbow", "wrist"), strict=True):
+            drawn = np.concatenate([line.get_xydata() for line in axes.lines])
+            rows = curves["joint"] == joint
+            np.testing.assert_allclose(drawn, curves.loc[rows, ["t", "rate"]], rtol=1e-5)
+
+
+@pytest.mark.parametrize(("stages", "after"), [(1, "one cascade stage"), (2, "two cascade stages")])
+def test_a_shorter_cascade(project, stages, after):
+    reports, written = project("flic", stages=stages)
+    figure = written["figure3-pdj-flic"]
+    assert title(figure) == f"Figure 3: PDJ on FLIC after {after}"
+    assert f"after stage {stages} of {stages}" in caption(figure)
+    assert len(legend(written["figure5-pdj-flic-by-stage"].axes[0])) == stages + 1
+    assert len(written["figure6-kind-poses-flic-by-stage"].axes) == 3 * stages
+    assert title(written["figure9-poses-flic"]) == f"Figure 9: poses on FLIC after stage {stages}"
+    assert ("displacement-normals-stage2" in written) == (stages == 2)
+    assert (reports / "figures" / "pdj-flic-last-stage.csv").is_file()
+
+
+def test_a_set_that_is_left_out_takes_its_exhibits_along(project, capsys):
+    reports, written = project("flic", left_out=["buffy"])
+    assert capsys.readouterr().out.splitlines() == [
+        "pdj-buffy is left out: no buffy here: get it from its page",
+        "Figure 7 (figure7-pdj-buffy) is left out: no buffy here: get it from its page",
+    ]
+    assert "figure3-pdj-flic" in written
+    assert not list(reports.rglob("*buffy*"))
+
+
+def test_without_any_test_set_of_photographs_the_folder_is_there_all_the_same(project, capsys):
+    reports, _ = project("lsp", left_out=["lsp"])
+    assert (reports / "photos").is_dir()
+    assert not list((reports / "photos").iterdir())
+    assert {path.stem for path in (reports / "tables").iterdir()} == {"table2-pcp-parse", "pdj-parse"}
+    assert "Figure 8 (figure8-poses-lsp) is left out" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("model", "stand_in"), [("lsp", "drawn people"), ("flic", "drawn scenes")])
+def test_drawn_pictures_are_named_as_such(project, model, stand_in):
+    reports, written = project(model, profile="demo")
+    names = {"lsp": "LSP", "parse": "Image Parse", "flic": "FLIC", "buffy": "Buffy"}
+    for name in TESTED[model]:
+        assert f"on {stand_in} in place of {names[name]}" in (
+            reports / "tables" / f"pdj-{name}.md"
+        ).read_text("utf-8")
+    for name, figure in written.items():
+        if name.startswith("figure"):
+            assert stand_in in title(figure)
+            if "poses" not in name:
+                assert "drawn pictures, not comparable with the paper" in caption(figure)
+
+
+def test_the_same_bytes_twice(project):
+    files = []
+    for _ in range(2):
+        reports, _ = project("flic", stages=1, peer=True, save=True)
+        files.append(
+            {path.relative_to(reports): path.read_bytes() for path in reports.rglob("*") if path.is_file()}
+        )
+    assert files[0] == files[1]
+    kinds = {path.suffix for path in files[0]}
+    assert kinds == {".png", ".svg", ".csv", ".md", ".tex", ".json"}
