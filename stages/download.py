@@ -51,9 +51,8 @@ def obtained(item: Item) -> dict[str, object]:
 
     A set that only tests may be missing; so may one that trains, as long as another model can be trained.
     """
-    from deeppose.datasets.peers import find_peers
-
     from deeppose.datasets.download import obtain
+    from deeppose.datasets.peers import find_peers
     from deeppose.datasets.registry import ENTRIES, entry_named, find_archive, how_to_get, where_looked
 
     folders = item.archive_folders()

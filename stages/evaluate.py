@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 
 from common import Item, run
-from deeppose.datasets.registry import subsets_of
+from deeppose.datasets.peers import find_peers, peer_poses
+from deeppose.datasets.registry import read_set, subsets_of
+from deeppose.errors import PredictionsError
 from deeppose.evaluate import error_tables, figures
 from deeppose.examples import Examples, Indices
 from deeppose.files import atomic_path, write_json
@@ -45,16 +47,23 @@ def main(item: Item, _: int) -> None:
 
 def predicted(item: Item, set_name: str, rows: Indices) -> Iterator[tuple[str, Floats, Bools]]:
     """Who predicts a set, the poses `(n, k, 2)`, and which joints are predicted at all, `(k,)`."""
+    joints = item.skeleton.joints
     files = {"mean pose": "mean"} | {
         f"stage {stage}": f"stage{stage}" for stage in range(1, item.params.cascade_stages + 1)
     }
     for predictor, file in files.items():
         path = item.test_predictions / f"{set_name}-{file}.parquet"
-        yield (
-            predictor,
-            read_predictions(path, len(rows), item.skeleton),
-            np.ones(len(item.skeleton.joints), bool),
-        )
+        yield predictor, read_predictions(path, len(rows), item.skeleton), np.ones(len(joints), dtype=bool)
+    noted = item.read_manifest()["peers"]
+    folders = item.archive_folders()
+    for found in find_peers(folders):
+        if found.path.name not in noted or found.peer.set != set_name:
+            continue
+        if found.sha256 != noted[found.path.name]["sha256"]:
+            raise PredictionsError(f"{found.path} has changed since it was noted: run `dvc repro` again")
+        pose_set = read_set(set_name, folders, item.model.labels)
+        poses, names = peer_poses(found, pose_set, item.skeleton)
+        yield found.peer.method, poses, np.array([joint in names for joint in joints])
 
 
 def with_subsets(set_name: str, examples: Examples, rows: Indices) -> dict[str, Bools]:

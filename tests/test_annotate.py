@@ -184,6 +184,7 @@ def test_the_report_counts_what_is_odd(folder, joints, extended_joints):
     assert lsp["labels"] == "person-centric as published"
     assert lsp["train"] == {
         "examples": 3,
+        "examples_without_labels": 0,
         "unlabelled_joints": 0,
         "joints_outside_image": 1,
         "poses_without_diameter": 0,

@@ -13,9 +13,11 @@ from tqdm import tqdm
 
 from deeppose.datasets.findings import (
     equal_images_in_train_and_test,
+    examples_without_labels,
     image_digest,
     joints_outside_image,
     poses_without_diameter,
+    torso_boxes_outside_image,
     unlabelled_joints,
 )
 from deeppose.datasets.poseset import PoseSet
@@ -180,12 +182,18 @@ def _report(
         subset = pose_set.taking(rows)
         subsets.append(subset)
         report.setdefault(pose_set.name, {"labels": pose_set.labels, "exchanged": pose_set.exchanged})
-        report[pose_set.name]["train" if chosen is pose_set.train else "test"] = {
+        sizes = table[["width", "height"]].to_numpy()
+        found = {
             "examples": len(rows),
+            "examples_without_labels": examples_without_labels(subset),
             "unlabelled_joints": unlabelled_joints(subset),
-            "joints_outside_image": joints_outside_image(subset, table[["width", "height"]].to_numpy()),
+            "joints_outside_image": joints_outside_image(subset, sizes),
             "poses_without_diameter": poses_without_diameter(subset),
         }
+        outside = torso_boxes_outside_image(subset, sizes)
+        if outside is not None:
+            found["torso_boxes_outside_image"] = outside
+        report[pose_set.name]["train" if chosen is pose_set.train else "test"] = found
     equal = equal_images_in_train_and_test(subsets, digests)
     return {
         "sets": report,

@@ -23,7 +23,7 @@ class PoseSet:
     name
         The set's name in the registry.
     archive
-        The zip archive that holds the images.
+        The zip archive, or the folder, that holds the images.
     members
         Member name of each example's image, `(n,)`; two examples may share an image.
     poses
