@@ -1,20 +1,70 @@
-"""Gather the figures of all models of a profile into one file of metrics."""
+"""Gather a profile: all metrics in one file, the paper's claims with their verdicts, and the page of it."""
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from deeppose.files import write_json
+import pandas as pd
+
+from deeppose.claims import Evaluation, judge, other_methods, write_claims
+from deeppose.errors import DeepPoseError
+from deeppose.files import write_json, write_text
+from deeppose.page import TIMES, Run, library_versions, render_page, times_script
 from deeppose.params import load_params
+from deeppose.skeleton import SKELETONS
 
 
 def main(profile: str) -> None:
-    evaluation = Path("data") / profile / "evaluation"
-    metrics = {
-        model: json.loads((evaluation / model / "metrics.json").read_text()) for model in load_params().models
+    params = load_params()
+    data, reports = Path("data") / profile, Path("reports") / profile
+    manifests = {model: read_json(data / model / "archives.json") for model in params.models}
+    evaluations: dict[str, Evaluation] = {}
+    metrics: dict[str, Any] = {}
+    skipped: dict[str, str] = {}
+    for model in params.models:
+        folder = data / "evaluation" / model
+        if not (folder / "metrics.json").is_file():
+            skipped[model] = why_skipped(manifests[model], params.model[model].train)
+            print(f"the model {model} is left out: {skipped[model]}")
+            continue
+        metrics[model] = read_json(folder / "metrics.json")
+        evaluations[model] = Evaluation(
+            joints=pd.read_parquet(folder / "joint-errors.parquet"),
+            limbs=pd.read_parquet(folder / "limb-errors.parquet"),
+            skeleton=SKELETONS[params.model[model].skeleton],
+        )
+    write_json(reports / "metrics.json", metrics)
+    left_out = {name: why for manifest in manifests.values() for name, why in manifest["left_out"].items()}
+    drawn = params.profiles[profile].archives == "embedded"
+    claims = judge(list(evaluations.values()), drawn=drawn, left_out=left_out)
+    title = f"What the paper's text claims, and what profile {profile} gave"
+    write_claims(claims, reports / "claims.csv", reports / "claims.md", title)
+    others = {
+        name: other_methods(evaluation.joints, name)
+        for evaluation in evaluations.values()
+        for name in evaluation.joints["set"].unique()
     }
-    write_json(Path("reports") / profile / "metrics.json", metrics)
+    run = Run(profile, params, reports, manifests, skipped, metrics, claims, others)
+    write_text(reports / "index.html", render_page(run, library_versions()))
+    times = Path("logs") / profile / "times.json"
+    write_text(reports / TIMES, times_script(read_json(times) if times.is_file() else {}))
+
+
+def why_skipped(manifest: Mapping[str, Any], train: tuple[str, ...]) -> str:
+    """What would bring a model of which there is nothing to measure."""
+    missing = [manifest["left_out"][name] for name in train if name in manifest["left_out"]]
+    return "; ".join(missing) or "nothing of it was evaluated"
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return values
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    try:
+        main(sys.argv[1])
+    except DeepPoseError as error:
+        sys.exit(f"error: {error}")

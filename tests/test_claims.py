@@ -208,7 +208,7 @@ def test_one_stage_is_no_cascade():
     ],
 )
 def test_where_refinement_gains_most(last, at, expected):
-    first = {0.05: 0.0, 0.17: 0.1, 0.3: 0.3, 0.5: 0.9}
+    first = {0.05: 0.0, 0.12: 0.1, 0.3: 0.3, 0.5: 0.9}
     flic = evaluation("flic", joints={"stage 1": first, "stage 2": first, "stage 3": last})
     found, ours, _ = verdict("refinement-at-high-precision", flic)
     assert found == expected

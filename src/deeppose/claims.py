@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from deeppose.exhibits import exhibits_of
 from deeppose.files import write_text
 from deeppose.geometry import Floats
 from deeppose.metrics import pcp, pdj
@@ -21,7 +22,6 @@ from deeppose.tables import MEAN_POSE, is_peer, matrix
 
 HOLDS, FAILS, UNTOLD = "holds", "does not hold", "can't be told here"
 VERDICTS = (HOLDS, FAILS, UNTOLD)
-SET_TITLES = {"lsp": "LSP", "flic": "FLIC", "parse": "Image Parse", "buffy": "Buffy"}
 
 _ARMS, _LEGS = ("elbow", "wrist"), ("ankle", "knee")
 _AFTER_TWO_STAGES = "stage 2"
@@ -139,7 +139,7 @@ class _OnSet:
         joints, limbs = evaluation.joints, evaluation.limbs
         self._joints, self._limbs = joints[joints["set"] == set_name], limbs[limbs["set"] == set_name]
         self._skeleton, self._set_name = evaluation.skeleton, set_name
-        self.title = SET_TITLES[set_name]
+        self.title = exhibits_of(set_name).title
 
     def stages(self, at_least: int) -> list[str]:
         found = (_STAGE.fullmatch(name) for name in self._joints["predictor"].unique())
@@ -226,7 +226,7 @@ class _Evidence:
             if (evaluation.joints["set"] == set_name).any():
                 return _OnSet(evaluation, set_name)
         reason = f": {self._left_out[set_name]}" if set_name in self._left_out else ""
-        raise _UntoldError(f"{SET_TITLES[set_name]} is not part of this run{reason}")
+        raise _UntoldError(f"{exhibits_of(set_name).title} is not part of this run{reason}")
 
     def on_published(self, set_name: str) -> _OnSet:
         """As :meth:`on`, for what is compared with other people's figures."""
