@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from skimage.data import astronaut
 from torch import nn
 
 from deeppose import cli
@@ -15,15 +16,15 @@ from deeppose.errors import ImageError, WeightsError
 from deeppose.geometry import image_box
 from deeppose.network import build_network, load_network, save_network
 from deeppose.photo import load_cascade, read_photo
-from deeppose.skeleton import FULL_BODY
+from deeppose.skeleton import FULL_BODY, UPPER_BODY
 
 K = len(FULL_BODY.joints)
 ROOT = Path(__file__).parents[1]
 
 
-def write_weights(folder, stages=3):
+def write_weights(folder, stages=3, skeleton=FULL_BODY, **described):
     """Small networks with random weights that put joints well apart, so that boxes are not clamped."""
-    sizes = {"name": "alexnet", "joints": K, "size": 60, "width": 0.05, "dropout": 0.0}
+    sizes = {"name": "alexnet", "joints": len(skeleton.joints), "size": 60, "width": 0.05, "dropout": 0.0}
     sizes |= {"initial_weights": "he", "pixel_scale": 0.016, "mean": [120.0, 110.0, 100.0]}
     paths = []
     for stage in range(1, stages + 1):
@@ -31,7 +32,7 @@ def write_weights(folder, stages=3):
         network = build_network(**sizes)
         nn.init.normal_(network.regressor[-1].weight, std=0.004)
         nn.init.uniform_(network.regressor[-1].bias, -0.4, 0.4)
-        description = {"stage": stage, "skeleton": "full-body", "network": sizes}
+        description = {"stage": stage, "skeleton": skeleton.name, "network": sizes, **described}
         if stage > 1:
             description |= {"sigma": 1.0, "smallest_box": 0.05}
         paths.append(folder / f"stage{stage}.safetensors")
@@ -270,6 +271,82 @@ def test_as_many_stages_as_the_params_say(predict, project):
     (project / "params.yaml").write_text(params)
     found = json.loads(predict("photo.png", "--json")[1])
     assert list(found[0]["stages"]) == ["stage 1", "stage 2"]
+
+
+# A model that was trained on boxes around faces
+
+SCALE = 6.0
+
+
+@pytest.fixture
+def faces(project):
+    """The project with such a model, a photo of one face, one of two, and one of none."""
+    write_weights(
+        project / "data/demo/flic", skeleton=UPPER_BODY, initial_box={"kind": "face", "scale": SCALE}
+    )
+    picture = astronaut()[..., ::-1]
+    cv2.imwrite("one.png", picture)
+    # The second face is blurred: found, and with less confidence.
+    blurred = cv2.GaussianBlur(picture, (0, 0), 9)
+    cv2.imwrite("two.png", np.concatenate([blurred[:, 100:350], picture[:, 100:350]], axis=1))
+    cv2.imwrite("none.png", np.full((90, 120, 3), 128, np.uint8))
+    return project
+
+
+def test_the_box_is_the_face_enlarged_as_in_training(predict, faces):
+    status, out, _ = predict("one.png", "--model", "flic", "--json")
+    assert status == 0
+    (found,) = json.loads(out)
+    assert list(found) == ["image", "box", "face", "joints", "stages"]
+    assert found["joints"] == list(UPPER_BODY.joints)
+    assert np.array(found["stages"]["stage 3"]).shape == (10, 2)
+    face, box = np.array(found["face"]["box"]), np.array(found["box"])
+    assert 0.5 < found["face"]["score"] <= 1
+    # The astronaut's face, from its first column and row.
+    np.testing.assert_allclose(face, [180, 60, 90, 120], atol=15)
+    np.testing.assert_allclose(box[2:], SCALE * face[2:])
+    np.testing.assert_allclose(box[:2] + box[2:] / 2, face[:2] + face[2:] / 2)
+    again = json.loads(
+        predict("one.png", "--model", "flic", "--json", "--box", ",".join(map(repr, found["box"])))[1]
+    )
+    np.testing.assert_allclose(again[0]["stages"]["stage 3"], found["stages"]["stage 3"], atol=1e-6)
+
+
+def test_a_picture_for_each_face_the_most_confident_first(predict, faces):
+    status, out, err = predict("two.png", "one.png", "--model", "flic")
+    assert (status, err) == (0, "")
+    assert out == "two.png: two-pose-1.png\ntwo.png: two-pose-2.png\none.png: one-pose.png\n"
+    assert sorted(path.name for path in faces.glob("*-pose*.png")) == [
+        "one-pose.png",
+        "two-pose-1.png",
+        "two-pose-2.png",
+    ]
+    assert (faces / "two-pose-1.png").read_bytes() != (faces / "two-pose-2.png").read_bytes()
+    first, second = json.loads(predict("two.png", "--model", "flic", "--json", "-o", "both.png")[1])
+    assert first["face"]["score"] > second["face"]["score"]
+    assert first["face"]["box"][0] > 250 > second["face"]["box"][0]
+    assert first["stages"] != second["stages"]
+    assert sorted(path.name for path in faces.glob("both*")) == ["both-1.png", "both-2.png"]
+
+
+def test_without_a_face_a_box_is_asked_for(predict, faces):
+    status, out, err = predict("none.png", "--model", "flic")
+    assert (status, out) == (1, "")
+    assert "no face was found in none.png" in err
+    assert "--box X,Y,W,H" in err
+    status, out, _ = predict("none.png", "--model", "flic", "--json", "--box", "10,20,50,60")
+    assert status == 0
+    (found,) = json.loads(out)
+    assert found["box"] == [10, 20, 50, 60]
+    assert "face" not in found
+
+
+def test_weights_that_say_the_image_or_nothing_take_the_image(project):
+    picture = astronaut()
+    for described in ({}, {"initial_box": {"kind": "image"}}):
+        (person,) = load_cascade(write_weights(project, stages=1, **described)).people(picture)
+        assert person.box.tolist() == image_box(512, 512).tolist()
+        assert person.face is None
 
 
 ERRORS = {

@@ -1,0 +1,162 @@
+"""Faces and the initial boxes made of them, drawn on their images, for a look at what was chosen how."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+from matplotlib.patheffects import withStroke
+
+from deeppose.errors import FaceError
+from deeppose.examples import TORSO_COLUMNS, Examples, Indices
+from deeppose.faces import FACE_COLUMNS
+from deeppose.geometry import Floats
+from deeppose.images import ImageSource, Pixels
+from deeppose.initial_boxes import NO_FACE, enlarged
+from deeppose.style import TRUE_COLOUR, new_figure, styled
+
+ROWS = ("one face", "several faces", "no face of the person's")
+
+# How far beyond its image a box is still shown, in shares of the image's longer side.
+_MARGIN = 0.15
+_LINES: dict[str, dict[str, Any]] = {
+    "a face": {"color": "#f2c14e", "linestyle": "-", "linewidth": 1.0},
+    "the person's": {"color": "#d01c1f", "linestyle": "-", "linewidth": 1.8},
+    "torso, as labelled": {"color": "#ffffff", "linestyle": ":", "linewidth": 1.4},
+    "initial box": {"color": "#1552b8", "linestyle": "--", "linewidth": 1.8},
+}
+_CASING = [withStroke(linewidth=3.0, foreground="black", alpha=0.5)]
+
+
+@dataclass(frozen=True)
+class BoxExamples:
+    """Which examples the figure shows, by rule.
+
+    Attributes
+    ----------
+    rows
+        By the figure's row (of ROWS) the examples' row numbers.
+    counts
+        By the figure's row, of how many examples they were taken.
+    rule
+        The rule in words, for the caption.
+    """
+
+    rows: dict[str, tuple[int, ...]]
+    counts: dict[str, int]
+    rule: str
+
+
+def choose_box_examples(
+    candidates: Indices, offsets: Indices, faces: pd.DataFrame, chosen: Sequence[str], columns: int = 5
+) -> BoxExamples:
+    """For each of ROWS the middles of `columns` equal parts of its examples, in the order of the set.
+
+    Parameters
+    ----------
+    candidates
+        Row numbers of the examples that may be shown, `(m,)`.
+    offsets, chosen
+        Of all examples, `(n,)`: where the image lies, and how the initial box came about.
+    faces
+        As of :func:`deeppose.faces.faces_table`.
+
+    Raises
+    ------
+    FaceError
+        If there is no candidate.
+    """
+    if not len(candidates):
+        raise FaceError("there is no example to draw initial boxes of")
+    found = faces["offset"].value_counts().reindex(offsets[candidates], fill_value=0).to_numpy()
+    without = np.array([chosen[row] == NO_FACE for row in candidates])
+    groups = (~without & (found == 1), ~without & (found > 1), without)
+    rows, counts = {}, {}
+    for name, group in zip(ROWS, groups, strict=True):
+        members = candidates[group]
+        count = min(columns, len(members))
+        middles = np.floor((np.arange(count) + 0.5) / max(count, 1) * len(members)).astype(int)
+        rows[name] = tuple(int(row) for row in members[middles])
+        counts[name] = len(members)
+    rule = (
+        f"Images chosen by rule: in each row the middles of {columns} equal parts of its examples, in the "
+        f"order of the set. Without a face the initial box is the full image. Dots: labelled joints."
+    )
+    return BoxExamples(rows, counts, rule)
+
+
+@styled
+def boxes_figure(
+    images: ImageSource,
+    examples: Examples,
+    faces: pd.DataFrame,
+    choice: BoxExamples,
+    scale: float,
+    title: str,
+) -> Figure:
+    """Faces, the person's face, the torso's box and b⁰, a row for each of ROWS.
+
+    Parameters
+    ----------
+    images
+        By the examples' row numbers.
+    examples
+        With their initial boxes.
+    faces
+        As of :func:`deeppose.faces.faces_table`.
+    scale
+        The scaler between a face and its initial box.
+    """
+    columns = max(len(rows) for rows in choice.rows.values())
+    figure = new_figure(columns * 2.2 + 1.9, len(ROWS) * 1.6 + 1.0, title, choice.rule)
+    panels = figure.subplots(len(ROWS), columns, squeeze=False)
+    torsos = examples.table[TORSO_COLUMNS].to_numpy(np.float64)
+    offsets = examples.table["offset"].to_numpy(np.int64)
+    for line, name in zip(panels, ROWS, strict=True):
+        for axes in line:
+            _strip(axes)
+        line[0].set_ylabel(f"{name}\n({choice.counts[name]} examples)")
+        for axes, row in zip(line, choice.rows[name], strict=False):
+            _show(axes, images[row])
+            for face in faces.loc[faces["offset"] == offsets[row], FACE_COLUMNS].to_numpy(np.float64):
+                _draw(axes, face, "a face")
+            _draw(axes, torsos[row], "torso, as labelled")
+            _draw(axes, examples.boxes[row], "initial box")
+            if name != ROWS[-1]:
+                _draw(axes, enlarged(examples.boxes[row], 1 / scale), "the person's")
+            pose = examples.poses[row]
+            axes.scatter(
+                pose[:, 0], pose[:, 1], s=7, c=TRUE_COLOUR, edgecolors="black", linewidths=0.5, zorder=3
+            )
+    handles = [Line2D([], [], path_effects=_CASING, **look) for look in _LINES.values()]
+    figure.legend(handles, list(_LINES), loc="outside right center")
+    return figure
+
+
+def _strip(axes: Axes) -> None:
+    axes.grid(visible=False)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.spines[:].set_visible(False)
+
+
+def _show(axes: Axes, image: Pixels) -> None:
+    height, width = image.shape[:2]
+    axes.imshow(image, interpolation="bicubic")
+    reach = _MARGIN * max(width, height)
+    axes.set_xlim(-reach, width + reach)
+    axes.set_ylim(height + reach, -reach)
+
+
+def _draw(axes: Axes, box: Floats, what: str) -> None:
+    if np.isnan(box).any():
+        return
+    corner = (float(box[0] - box[2] / 2), float(box[1] - box[3] / 2))
+    axes.add_patch(
+        Rectangle(corner, float(box[2]), float(box[3]), fill=False, path_effects=_CASING, **_LINES[what])
+    )
