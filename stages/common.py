@@ -122,6 +122,10 @@ class Item:
     def evaluation(self) -> Path:
         return Path("data") / self.profile_name / "evaluation" / self.model_name
 
+    @property
+    def drawn(self) -> Path:
+        return Path("data") / self.profile_name / "drawn" / f"{self.model_name}.json"
+
     def displacements(self, stage: int) -> Path:
         return self.folder / f"displacements-stage{stage}.parquet"
 

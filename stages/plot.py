@@ -17,6 +17,7 @@ from deeppose.curves import (
 )
 from deeppose.examples import Examples
 from deeppose.exhibits import Exhibit, Kind, SetExhibits, exhibits_of, left_out_lines
+from deeppose.files import sha256, write_json
 from deeppose.geometry import Floats
 from deeppose.images import Images
 from deeppose.normals_figure import normals_figure
@@ -69,6 +70,16 @@ def main(item: Item, _: int) -> None:
         for exhibit in of_this_set.exhibits:
             DRAW[exhibit.kind](item, evaluated, of_this_set, exhibit)
     draw_training(item, evaluated)
+    note_what_was_drawn(item)
+
+
+def note_what_was_drawn(item: Item) -> None:
+    """The checksum of every file that was drawn: what the profile's report waits for, and stands on."""
+    drawn = sorted(
+        path for folder in ("tables", "figures", "photos") for path in (item.reports / folder).iterdir()
+    )
+    files = {str(path.relative_to(item.reports)): sha256(path) for path in drawn}
+    write_json(item.drawn, {"files": files, "manifest": item.read_manifest()})
 
 
 # Tables
