@@ -4,6 +4,7 @@ Lengths are shares of the body's height. The body's axes are x to the person's l
 camera looks along -z, so that somebody who faces it has their left on the image's right.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,6 +76,8 @@ SHARE_ANY_LEAN = 0.04
 SHARE_FROM_THE_BACK = 0.22
 SHARE_FROM_THE_SIDE = 0.16
 
+Limits = Mapping[str, tuple[float, float]]
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -102,15 +105,49 @@ class Figure:
 def sample_figure(rng: np.random.Generator) -> Figure:
     """Pose a body: mostly upright and calm, sometimes as in sports, sometimes head over heels."""
     limits = STRONG if rng.random() < SHARE_STRONG else CALM
-
-    def angle(name: str) -> float:
-        return float(np.radians(rng.uniform(*limits[name])))
-
-    bone = {name: length * rng.normal(1, BONE_SPREAD) for name, length in BONES.items()}
-    lean = angle("lean")
+    bones = sample_bones(rng)
+    lean = sample_angle(rng, limits["lean"])
     if rng.random() < SHARE_ANY_LEAN:
         lean = rng.uniform(-np.pi, np.pi)
-    pelvis = about("z", lean) @ about("y", _sample_yaw(rng)) @ about("x", angle("pitch"))
+    return sample_joints(rng, bones, lean, _sample_yaw(rng), limits, (limits, limits))
+
+
+def sample_bones(rng: np.random.Generator) -> dict[str, float]:
+    """Lengths of a body's bones, in heights."""
+    return {name: length * rng.normal(1, BONE_SPREAD) for name, length in BONES.items()}
+
+
+def sample_angle(rng: np.random.Generator, limits: tuple[float, float]) -> float:
+    """An angle between two limits in degrees, in radians."""
+    return float(np.radians(rng.uniform(*limits)))
+
+
+def sample_joints(
+    rng: np.random.Generator,
+    bone: Mapping[str, float],
+    lean: float,
+    yaw: float,
+    limits: Limits,
+    arm_limits: tuple[Limits, Limits],
+) -> Figure:
+    """Pose a body whose pelvis leans and turns by the given angles, radians.
+
+    Parameters
+    ----------
+    rng
+        Decides the other angles.
+    bone
+        Lengths, in heights.
+    lean, yaw
+        To the side in the image, and about the body's own length: at 0 it faces the camera.
+    limits, arm_limits
+        Degrees; those of the left and of the right arm are given apart.
+    """
+
+    def angle(name: str, limits: Limits = limits) -> float:
+        return sample_angle(rng, limits[name])
+
+    pelvis = about("z", lean) @ about("y", yaw) @ about("x", angle("pitch"))
     chest = pelvis @ about("x", angle("bend")) @ about("z", angle("side")) @ about("y", angle("twist"))
     head = chest @ about("x", angle("nod")) @ about("y", angle("turn"))
 
@@ -118,10 +155,10 @@ def sample_figure(rng: np.random.Generator) -> Figure:
     fingers, heels, toes = np.zeros((3, 2, 3))
     joints[NECK] = pelvis @ (0, SPINE_BENDS_AT, 0) + chest @ (0, bone["spine"] - SPINE_BENDS_AT, 0)
     joints[HEAD_TOP] = joints[NECK] + head @ (0, bone["head"], 0)
-    for side, (sign, arm, leg) in enumerate(zip((1, -1), ARMS, LEGS, strict=True)):
-        upper = chest @ about("x", -angle("arm forward")) @ about("z", sign * angle("arm out"))
-        upper = upper @ about("y", -sign * angle("arm in"))
-        lower = upper @ about("x", -angle("elbow"))
+    for side, (sign, arm, leg, own) in enumerate(zip((1, -1), ARMS, LEGS, arm_limits, strict=True)):
+        upper = chest @ about("x", -angle("arm forward", own)) @ about("z", sign * angle("arm out", own))
+        upper = upper @ about("y", -sign * angle("arm in", own))
+        lower = upper @ about("x", -angle("elbow", own))
         joints[arm[0]] = joints[NECK] + chest @ (sign * bone["shoulders"], -0.025, 0)
         joints[arm[1]] = joints[arm[0]] + upper @ (0, -bone["upper arm"], 0)
         joints[arm[2]] = joints[arm[1]] + lower @ (0, -bone["lower arm"], 0)
