@@ -7,9 +7,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from deeppose.datasets.flic import read_flic
+from deeppose.datasets.zips import open_archive, read_image
 from deeppose.errors import FaceError
 from deeppose.examples import Examples
-from deeppose.faces import faces_table
+from deeppose.faces import FaceDetector, faces_table
 from deeppose.geometry import image_box
 from deeppose.initial_boxes import (
     choose_faces,
@@ -308,3 +310,23 @@ def test_the_full_image():
     assert made.scale is None
     assert made.containment is None
     assert made.report["examples"]["test"] == {"flic": {"image": 1}, "buffy": {"image": 1}}
+
+
+@pytest.mark.realdata
+def test_the_face_of_the_person_on_flic(mirror):
+    """In every twentieth training example, the face that is chosen holds the labelled nose."""
+    flic = read_flic(mirror / "FLIC.zip")
+    flic = flic.taking(np.flatnonzero(flic.train)[::20])
+    assert flic.torso_boxes is not None
+    with open_archive(flic.archive) as archive:
+        found = FaceDetector(threads=2).detect(read_image(archive, member) for member in flic.members)
+    images = np.arange(len(found))
+    nose = flic.poses[:, flic.skeleton.joints.index("nose")]
+    holds = {}
+    for rule in ("torso", "confidence"):
+        own, chosen = choose_faces(faces_table(images, found), images, flic.torso_boxes, rule)
+        holds[rule] = (np.abs(nose - own[:, :2]) <= own[:, 2:] / 2).all(axis=-1)
+        if rule == "torso":
+            assert holds[rule][chosen != "no face"].mean() > 0.95
+    assert holds["torso"].mean() > 0.9
+    assert holds["confidence"].mean() < 0.85, "FLIC's frames show several people"

@@ -16,6 +16,10 @@ from deeppose.examples import Indices
 from deeppose.geometry import Floats
 from deeppose.images import Pixels
 
+# Measured on FLIC's 3987 training examples, frames of 360×240: with these two, and the face chosen by the
+# torso, 93.9 % have a face that holds the labelled nose, and 1.2 % of the chosen faces don't hold it. At a
+# threshold of 0.5 it is 93.5 % and 1.0 %, at 0.3 94.3 % and 1.6 %. At 720 pixels it is 94.1 % and 1.0 %, for
+# about three times the time; at 360, the frame as it is, 93.6 % and 1.3 %.
 THRESHOLD = 0.4
 LONGER_SIDE = 480
 FACE_COLUMNS = ["x", "y", "width", "height"]
