@@ -18,7 +18,7 @@ from project import ROOT, call, small_params, write_params
 
 ODD = "Odd & <b>\"quoted\"</b> 'method' {{ 1 }}"
 SETS = {"lsp": ("lsp", "parse"), "flic": ("flic",)}
-LEFT_OUT = {"buffy": "put buffy_s5e2_sticks.txt & its images <here> into data/mirror"}
+LEFT_OUT = {"buffy": "get it from https://example.org/buffy?a&b and put it <here> & there"}
 LABELS = "observer-centric by the rule"
 
 

@@ -385,7 +385,7 @@ def _signed(gain: float) -> str:
 
 
 def _line(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    return "| " + " | ".join(" ".join(cell.split()).replace("|", "\\|") for cell in cells) + " |"
 
 
 _MEASURES: dict[str, Callable[[_Evidence], Finding]] = {

@@ -288,9 +288,9 @@ def params_text(params: Params, profile: str) -> str:
         "seed": params.seed,
         "threads": params.threads,
         "model": {
-            name: params.model[name].model_dump(mode="json", exclude_none=True) for name in params.models
+            name: params.model[name].model_dump(mode="json", exclude_unset=True) for name in params.models
         },
-        "profiles": {profile: params.profiles[profile].model_dump(mode="json", exclude_none=True)},
+        "profiles": {profile: params.profiles[profile].model_dump(mode="json", exclude_unset=True)},
     }
     text: str = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
     return text
