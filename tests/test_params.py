@@ -199,8 +199,8 @@ class TestNames:
         assert said.endswith("profiles.demo.stage2.steps has no number for model 'flic', only for lsp")
 
     def test_faces_need_a_way_to_choose(self, complaint):
-        said = complaint({"model.flic.face": None})
-        assert said == "model.flic: initial_box: face needs `face`, torso or confidence"
+        said = complaint({"model.lsp.initial_box": "face"})
+        assert said == "model.lsp: initial_box: face needs `face`, torso or confidence"
 
     def test_embedded_archives_need_their_section(self, complaint):
         said = complaint({"profiles.demo.embedded": None})

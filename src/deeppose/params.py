@@ -150,7 +150,7 @@ class Model(_Section):
     face: Annotated[
         Literal["torso", "confidence"] | None,
         Field(description="of several faces: the one at the labelled torso, or the surest"),
-    ] = None
+    ]
     sigma: PositiveFloat
     held_out: PositiveInt
 
