@@ -26,7 +26,7 @@ IMAGE, TORSO, ONLY_FACE, CONFIDENCE, NO_FACE = "image", "torso", "only face", "c
 WAYS = (TORSO, ONLY_FACE, CONFIDENCE, NO_FACE)
 
 # On FLIC's training part 98.8 % of the faces chosen so hold the labelled nose, and 0.05 % of the right ones
-# are lost. Without a limit to the reach it is 95.5 %, the rest other people's beside somebody seen from behind,
+# are lost. Without a limit to the reach it is 95.5 %: others' faces beside people seen from behind,
 # and the scaler for 99 % of the joints rises from 8.7 to 19.7.
 FACE_PLACE = np.array([0.0, -1 / 3])
 """Where a face is looked for: from the middle of the torso's upper edge, in its widths and heights."""
