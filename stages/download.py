@@ -76,7 +76,9 @@ def obtained(item: Item) -> dict[str, object]:
         except MissingArchiveError as error:
             if entry.name in item.model.train and not another_model_can_train(item, folders):
                 raise
-            left_out[entry.name] = str(error)
+            # Without what this machine found, so that the report is the same everywhere.
+            to_do = how_to_get(entry, Path(item.params.mirror))
+            left_out[entry.name] = f"{entry.wanted} ({entry.title}) is missing; {to_do}"
             print(f"{entry.name} is left out, and with it its tables and figures: {error}")
             continue
         archives[found.path.name] = {"sha256": found.sha256, "packing": found.packing}
