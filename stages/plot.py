@@ -17,6 +17,7 @@ from deeppose.curves import (
 )
 from deeppose.examples import Examples
 from deeppose.exhibits import Exhibit, Kind, SetExhibits, exhibits_of, left_out_lines
+from deeppose.face_figure import boxes_figure, choose_box_examples, containment_figure
 from deeppose.files import sha256, write_json
 from deeppose.geometry import Floats
 from deeppose.images import Images
@@ -70,6 +71,8 @@ def main(item: Item, _: int) -> None:
         for exhibit in of_this_set.exhibits:
             DRAW[exhibit.kind](item, evaluated, of_this_set, exhibit)
     draw_training(item, evaluated)
+    if item.model.initial_box == "face":
+        draw_initial_boxes(item)
     note_what_was_drawn(item)
 
 
@@ -178,6 +181,23 @@ def draw_training(item: Item, evaluated: Evaluated) -> None:
             f"Errors of stage {stage - 1} in training, and the Normals that simulate them in stage {stage}",
         )
         save_plot(figure, figures, f"displacement-normals-stage{stage}")
+
+
+def draw_initial_boxes(item: Item) -> None:
+    """What the initial boxes were made of: faces on test images, and how far they had to be enlarged."""
+    examples, faces = item.read_examples(), pd.read_parquet(item.faces)
+    report = json.loads(item.initial_boxes_report.read_text(encoding="utf-8"))
+    scale, share = report["scale"], report["share_contained"]
+    chosen = pd.read_parquet(item.initial_boxes)["chosen"]
+    offsets = examples.table["offset"].to_numpy()
+    choice = choose_box_examples(examples.rows("test"), offsets, faces, list(chosen))
+    images = Images(item.images, examples.table)
+    title = "Initial boxes from faces, test images"
+    save_photos(
+        boxes_figure(images, examples, faces, choice, scale, title), item.reports / "photos", "initial-boxes"
+    )
+    curve = containment_figure(pd.read_csv(item.containment), scale, share, "The scaler of the initial boxes")
+    save_plot(curve, item.reports / "figures", "initial-box-scaler")
 
 
 # Photographs

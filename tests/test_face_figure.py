@@ -6,7 +6,7 @@ from matplotlib.patches import Rectangle
 
 from deeppose.errors import FaceError
 from deeppose.examples import BOX_COLUMNS, TORSO_COLUMNS, Examples
-from deeppose.face_figure import ROWS, boxes_figure, choose_box_examples
+from deeppose.face_figure import ROWS, boxes_figure, choose_box_examples, containment_figure
 from deeppose.faces import faces_table
 from deeppose.style import save_photos
 
@@ -108,3 +108,11 @@ def test_the_same_bytes_every_time(examples, tmp_path):
     for name in ("a", "b"):
         save_photos(figure(examples), tmp_path, name)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def test_the_scaler_stands_where_the_curve_reaches_the_share():
+    curve = pd.DataFrame({"factor": [1.0, 2.0, 4.0], "share": [0.2, 0.9, 1.0]})
+    axes = containment_figure(curve, 2.0, 0.9, "a title").axes[0]
+    line, mark = axes.get_lines()
+    np.testing.assert_array_equal(line.get_xydata(), curve)
+    assert set(mark.get_xdata()) == {2.0}

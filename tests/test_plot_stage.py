@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from deeppose.evaluate import error_tables
-from deeppose.examples import Examples, write_examples
+from deeppose.examples import BOX_COLUMNS, TORSO_COLUMNS, Examples, write_examples
+from deeppose.faces import faces_table
 from deeppose.geometry import diameter
 from deeppose.images import write_images
 from deeppose.params import load_params
@@ -60,6 +61,16 @@ def project(tmp_path, monkeypatch):
         sys.modules.pop(name)
 
 
+def write_initial_boxes(data, reports, offsets):
+    """Every example has one face, in the middle of its image."""
+    boxes = pd.DataFrame([(WIDTH / 2, HEIGHT / 2, 40.0, 32.0)] * len(offsets), columns=BOX_COLUMNS)
+    boxes.assign(chosen="only face").to_parquet(data / "initial-boxes.parquet")
+    face = np.array([[WIDTH / 2, HEIGHT / 2, 10.0, 8.0, 0.9]])
+    faces_table(offsets, [face] * len(offsets)).to_parquet(data / "faces.parquet")
+    (data / "containment.csv").write_text("factor,share\n1,0.1\n4,1\n")
+    (reports / "initial-boxes.json").write_text(json.dumps({"scale": 4.0, "share_contained": 1.0}))
+
+
 def make(root, profile, model, stages, left_out, peer):
     params = yaml.safe_load((ROOT / "params.yaml").read_text("utf-8")) | {"cascade_stages": stages}
     (root / "params.yaml").write_text(yaml.safe_dump(params), "utf-8")
@@ -82,8 +93,11 @@ def make(root, profile, model, stages, left_out, peer):
     bare = [index for index, name in enumerate(skeleton.joints) if name.split()[-1] in ("hip", "eye")]
     labelled[np.ix_(table["set"] == "buffy", bare)] = False
     diameters = diameter(poses, np.ones_like(labelled), skeleton)
-    examples = Examples(table.assign(diameter=diameters), poses, labelled)
+    examples = Examples(
+        table.assign(diameter=diameters, **dict.fromkeys(TORSO_COLUMNS, np.nan)), poses, labelled
+    )
     write_examples(examples, data / "examples.parquet", data / "joints.parquet")
+    write_initial_boxes(data, reports, table["offset"].to_numpy())
     errors = []
     for name in tested:
         rows = examples.rows("test", name)
@@ -168,6 +182,8 @@ def test_flic_brings_figures_3_5_and_9_and_buffy_figure_7(project, capsys):
         "figure6-kind-poses-flic-by-stage",
         "figure7-pdj-buffy",
         "figure9-poses-flic",
+        "initial-boxes",
+        "initial-box-scaler",
         "training",
         "displacement-normals-stage2",
         "displacement-normals-stage3",

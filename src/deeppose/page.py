@@ -182,6 +182,8 @@ PAPER_EXHIBITS = (
 BEYOND = (
     ("figures/figure5-kind-pdj-lsp-by-stage", "What each stage adds on LSP", "lsp", "lsp"),
     ("photos/figure6-kind-poses-flic-by-stage", "Poses after each stage on FLIC", "flic", "flic"),
+    ("photos/initial-boxes", "Faces, and the initial boxes made of them", "flic", "flic"),
+    ("figures/initial-box-scaler", "How far a face must be enlarged to contain the joints", "flic", "flic"),
 )
 OF_EACH_MODEL = (
     ("figures/training", "Training"),
