@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deeppose.errors import DeepPoseError
-from deeppose.files import write_json, write_text
+from deeppose.files import atomic_path, write_json, write_text
 from deeppose.params import Model, Params, Profile, load_params
 from deeppose.skeleton import SKELETONS, Skeleton
 
@@ -190,7 +190,8 @@ def leave_empty(item: Item) -> None:
         if output.suffix == ".json":
             write_json(output, {})
         elif not output.suffix:
-            write_text(output / "left-out.txt", "a set that the model is trained on is missing\n")
+            with atomic_path(output) as folder:
+                write_text(folder / "left-out.txt", "a set that the model is trained on is missing\n")
         else:
             write_text(output, "")
 

@@ -72,12 +72,12 @@ def environment(project: Path) -> dict[str, str]:
     return {**kept, **who, "PATH": path, "PYTHONPATH": str(project / "src")}
 
 
-def call(project: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    """Run a command in the project; its output and errors are read together."""
+def call(project: Path, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in the project, with more variables; its output and errors are read together."""
     return subprocess.run(
         command,
         cwd=project,
-        env=environment(project),
+        env={**environment(project), **variables},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -335,6 +335,28 @@ def test_a_missing_archive_is_named_with_its_place_and_page(copied):
     assert not any("small-cpu" in name for name in lock(copied)["stages"])
 
 
+def test_a_model_whose_archive_is_missing_is_left_empty_and_named(copied):
+    manifest = copied / "data" / "demo" / "flic" / "archives.json"
+    why = "FLIC.zip is missing; get it from its page"
+    manifest.write_text(json.dumps({"archives": {}, "left_out": {"flic": why}, "peers": {}}))
+    for name in STAGES[1:-1]:
+        block = PIPELINE["stages"][name]
+        _, script, _, _, *number = block["cmd"].split()
+        command = [sys.executable, script, "demo", "flic", *number]
+        done = call(copied, *command, DVC_STAGE=f"{name}@demo-flic")
+        assert done.returncode == 0, done.stdout
+        assert f"model flic is left out: {why}" in done.stdout
+    done = call(copied, sys.executable, "stages/report.py", "demo")
+    assert done.returncode == 0, done.stdout
+    assert why in done.stdout
+    reports = copied / "reports" / "demo"
+    assert set(json.loads((reports / "metrics.json").read_text())) == {"lsp"}
+    page = (reports / "index.html").read_text()
+    assert "figure4-pdj-lsp.png" in page
+    assert "figure3-pdj-flic.png" not in page
+    assert "FLIC.zip is missing" in page
+
+
 # Kills
 
 

@@ -1,6 +1,7 @@
 """The examples of one model as two tables, images apart: one row an example, one row a joint."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -38,17 +39,17 @@ class Examples:
     poses: Floats
     labelled: Bools
 
-    @property
+    @cached_property
     def boxes(self) -> Floats:
         """Initial boxes b⁰, `(n, 4)`."""
         return self.table[BOX_COLUMNS].to_numpy(np.float64)
 
-    @property
+    @cached_property
     def diameters(self) -> Floats:
         """diam(y) of the true poses, `(n,)` pixels; NaN where a pose has none."""
         return self.table["diameter"].to_numpy(np.float64)
 
-    @property
+    @cached_property
     def widths(self) -> Indices:
         """Image widths, `(n,)`, pixels."""
         return self.table["width"].to_numpy(np.int64)
