@@ -4,22 +4,21 @@ import numpy as np
 
 from common import Item, run
 from deeppose.cascade import Predictor, predict_initial, refine
+from deeppose.devices import set_up_device
 from deeppose.examples import mean_pose
 from deeppose.files import atomic_path, write_json
 from deeppose.geometry import denormalise
 from deeppose.images import Images
 from deeppose.network import load_network
 from deeppose.predictions import write_predictions
-from deeppose.training import start_fabric
 
 
 def main(item: Item, _: int) -> None:
     # One process, however many train: two would write the same files.
-    device = item.profile.device.model_copy(update={"devices": 1})
-    fabric = start_fabric(device, item.params.threads)
+    device = set_up_device(item.profile.device, item.params.threads)
     examples = item.read_examples()
     images = Images(item.images, examples.table)
-    predictor = Predictor(item.profile.prediction_batch, item.params.workers, fabric.device)
+    predictor = Predictor(item.profile.prediction_batch, item.params.workers, device)
     mean = mean_pose(examples, examples.rows("train"))
     parts = {"held-out": examples.rows("held-out")}
     parts |= {name: examples.rows("test", name) for name in examples.sets("test")}
@@ -32,7 +31,7 @@ def main(item: Item, _: int) -> None:
             )
         for stage in range(1, item.params.cascade_stages + 1):
             network, _description = load_network(item.weights(stage))
-            network = network.to(fabric.device)
+            network = network.to(device)
             for name, rows in parts.items():
                 if stage == 1:
                     poses[name] = predict_initial(network, predictor, images, examples, rows)

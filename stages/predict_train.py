@@ -4,10 +4,10 @@ import numpy as np
 
 from common import Item, run, unused
 from deeppose.cascade import Predictor, predict_initial, refine
+from deeppose.devices import set_up_device
 from deeppose.images import Images
 from deeppose.network import load_network
 from deeppose.predictions import write_predictions
-from deeppose.training import start_fabric
 
 
 def main(item: Item, stage: int) -> None:
@@ -16,14 +16,13 @@ def main(item: Item, stage: int) -> None:
     if unused(item, stage + 1, *outputs):
         return
     # One process, however many train: two would write the same files.
-    device = item.profile.device.model_copy(update={"devices": 1})
-    fabric = start_fabric(device, item.params.threads)
+    device = set_up_device(item.profile.device, item.params.threads)
     examples = item.read_examples()
     images = Images(item.images, examples.table)
     rows = np.flatnonzero(examples.table["part"] != "test")
     network, _ = load_network(item.weights(stage))
-    network = network.to(fabric.device)
-    predictor = Predictor(item.profile.prediction_batch, item.params.workers, fabric.device)
+    network = network.to(device)
+    predictor = Predictor(item.profile.prediction_batch, item.params.workers, device)
     for mirrored, output in zip((False, True), outputs, strict=True):
         if stage == 1:
             poses = predict_initial(network, predictor, images, examples, rows, mirrored=mirrored)

@@ -3,7 +3,6 @@
 import hashlib
 import io
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -12,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-import torch.utils.deterministic
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from deeppose.batches import Batch, Table, batches
-from deeppose.errors import DeviceError, NotFiniteError
+from deeppose.devices import set_up_device
+from deeppose.errors import NotFiniteError
 from deeppose.files import atomic_path, sha256
 from deeppose.params import Device, Training
 
@@ -51,24 +50,14 @@ def pose_loss(outputs: Tensor, targets: Tensor, counted: Tensor) -> Tensor:
 
 
 def start_fabric(device: Device, threads: int) -> Fabric:
-    """A Fabric of one or more processes, `threads` threads inside each operation; deterministic algorithms.
+    """A Fabric of one or more processes, each set up by :func:`deeppose.devices.set_up_device`.
 
     Raises
     ------
     DeviceError
         If the accelerator is not there.
     """
-    if device.accelerator == "cuda" and not torch.cuda.is_available():
-        raise DeviceError(
-            "device.accelerator is cuda, but torch sees no CUDA device here: run on a machine with one, "
-            "or say -S profiles.<profile>.device.accelerator=cpu (the paper's network then takes months)"
-        )
-    torch.set_num_threads(threads)
-    # Without it cuBLAS may sum in another order from run to run; it is read when CUDA starts.
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(True)
-    # Filling every fresh tensor would cost a twentieth of a step; no operation here reads one unwritten.
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    set_up_device(device, threads)
     fabric = Fabric(accelerator=device.accelerator, devices=device.devices, precision=device.precision)
     fabric.launch()
     return fabric

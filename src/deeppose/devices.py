@@ -1,0 +1,32 @@
+"""Where networks run, and that they do so deterministically."""
+
+import os
+
+import torch
+import torch.utils.deterministic
+
+from deeppose.errors import DeviceError
+from deeppose.params import Device
+
+
+def set_up_device(device: Device, threads: int) -> torch.device:
+    """The device that params name; `threads` threads inside each operation; deterministic algorithms.
+
+    Raises
+    ------
+    DeviceError
+        If the accelerator is not there.
+    """
+    if device.accelerator == "cuda" and not torch.cuda.is_available():
+        raise DeviceError(
+            "device.accelerator is cuda, but torch sees no CUDA device here: run on a machine with one, "
+            "or say -S profiles.<profile>.device.accelerator=cpu (the paper's network then takes months)"
+        )
+    torch.set_num_threads(threads)
+    # Without it cuBLAS may sum in another order from run to run; it is read when CUDA starts.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True)
+    # Filling every fresh tensor would cost a twentieth of a step; no operation here reads one unwritten.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    on_gpu = device.accelerator != "cpu" and torch.cuda.is_available()
+    return torch.device("cuda" if on_gpu else "cpu")
