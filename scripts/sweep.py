@@ -13,45 +13,47 @@ import sys
 import dvc.api
 import pandas as pd
 
+from deeppose.params import CASCADE_STAGES_IN_DVC_YAML
+
 CANDIDATES = {"lsp": (1.5, 1.7, 2.0, 2.3), "flic": (0.8, 1.0, 1.2)}  # §4.1
 
 
 def main(model: str, sigmas: list[float]) -> None:
     if not sigmas and model not in CANDIDATES:
-        sys.exit(
-            f"the paper names no candidates for model {model!r}, only for {', '.join(CANDIDATES)}: give some"
-        )
-    chosen = sigmas or list(CANDIDATES[model])
-    values = ",".join(str(sigma) for sigma in chosen)
-    dvc_command("exp", "run", "--queue", "--set-param", f"sigma={values}", "--set-param", f"models=[{model}]")
+        known = ", ".join(CANDIDATES)
+        sys.exit(f"the paper names no candidates for model {model!r}, only for {known}: give some")
+    names = {f"sweep-{model}-sigma-{sigma}": sigma for sigma in sigmas or CANDIDATES[model]}
+    known = {experiment["Experiment"] for experiment in dvc.api.exp_show()}
+    for name, sigma in names.items():
+        if name in known:
+            dvc_command("exp", "remove", name)
+        settings = (f"sigma={sigma}", f"models=[{model}]")
+        options = [option for setting in settings for option in ("--set-param", setting)]
+        dvc_command("exp", "run", "--queue", "--name", name, *options)
     dvc_command("exp", "run", "--run-all")
-    table = held_out(model, chosen)
     print(f"mean PDJ at 0.2 on the held-out images of {model}\n")
-    print(table.to_string(float_format="{:.4f}".format, na_rep="not run"))
+    print(held_out(model, names).to_string(float_format="{:.4f}".format))
 
 
 def dvc_command(*arguments: str) -> None:
     subprocess.run([sys.executable, "-m", "dvc", *arguments], check=True)
 
 
-def held_out(model: str, sigmas: list[float]) -> pd.DataFrame:
-    """A row for each σ, a column for each stage, from the experiments on the present commit."""
-    rows = {}
-    for experiment in dvc.api.exp_show():
-        sigma = experiment.get("sigma")
-        if (
-            experiment.get("Experiment") is None
-            or sigma not in sigmas
-            or model not in str(experiment.get("models"))
-        ):
-            continue
-        rows[float(sigma)] = {
-            f"stage {stage}": experiment.get(f"{model}.held-out.stage_{stage}.pdj@0.2.mean")
-            for stage in (1, 2, 3)
+def held_out(model: str, names: dict[str, float]) -> pd.DataFrame:
+    """A row for each σ, a column for each stage, from the experiments of these names."""
+    done = {row["Experiment"]: row for row in dvc.api.exp_show() if row["State"] == "Success"}
+    missing = [name for name in names if name not in done]
+    if missing:
+        sys.exit(f"{', '.join(missing)} failed: `dvc queue logs {missing[0]}` says why")
+    rows = {
+        sigma: {
+            f"stage {stage}": float(done[name][column])
+            for stage in range(1, CASCADE_STAGES_IN_DVC_YAML + 1)
+            if (column := f"{model}.held-out.stage_{stage}.pdj@0.2.mean") in done[name]
         }
-    table = pd.DataFrame.from_dict(rows, orient="index", dtype=float).reindex(sigmas)
-    table.index.name = "sigma"
-    return table
+        for name, sigma in names.items()
+    }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("sigma")
 
 
 if __name__ == "__main__":

@@ -187,7 +187,10 @@ def leave_empty(item: Item) -> None:
         if name in item.left_out:
             print(f"model {item.model_name} is left out: {item.left_out[name]}")
     for output in outputs_of_running_stage(item):
-        if output.suffix == ".json":
+        if output == item.drawn:
+            # The report stands on it, and says what would bring the model.
+            write_json(output, {"files": {}, "manifest": item.read_manifest()})
+        elif output.suffix == ".json":
             write_json(output, {})
         elif not output.suffix:
             with atomic_path(output) as folder:
@@ -216,7 +219,8 @@ def outputs_of_running_stage(item: Item) -> list[Path]:
 def note_seconds(profile: str, seconds: float) -> None:
     """Keep how long the running stage took, for the report; no part of any result."""
     name = os.environ.get("DVC_STAGE")
-    if name is None:
+    # Of several processes that train, the first one keeps the time.
+    if name is None or os.environ.get("LOCAL_RANK", "0") != "0":
         return
     path = Path("logs") / profile / "times.json"
     times = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}

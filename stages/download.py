@@ -8,9 +8,20 @@ from common import Item, run
 from deeppose.errors import MissingArchiveError
 from deeppose.files import sha256, write_json
 
+# What the drawn people and their labels follow from.
 GENERATOR = [
-    Path("src/deeppose/datasets") / name for name in ("embedded.py", "drawing.py", "figure.py", "scenes.py")
+    Path("src/deeppose") / name
+    for name in (
+        "datasets/embedded.py",
+        "datasets/drawing.py",
+        "datasets/figure.py",
+        "datasets/flic.py",
+        "datasets/observer_centric.py",
+        "datasets/scenes.py",
+        "skeleton.py",
+    )
 ]
+DRAWN_SETS = ("lsp", "lsp-extended", "parse", "flic", "buffy")  # in the order of what is drawn
 
 
 def main(item: Item, _: int) -> None:
@@ -29,10 +40,8 @@ def drawn(item: Item) -> dict[str, object]:
         "generator": {path.name: sha256(path) for path in GENERATOR},
     }
     stamp = json.loads(stamp_path.read_text()) if stamp_path.is_file() else {}
-    archives = {folder / name: size for name, size in stamp.get("sizes", {}).items()}
-    whole = bool(archives) and all(
-        path.is_file() and path.stat().st_size == archives[path] for path in archives
-    )
+    sizes = {folder / name: size for name, size in stamp.get("sizes", {}).items()}
+    whole = bool(sizes) and all(path.is_file() and path.stat().st_size == sizes[path] for path in sizes)
     if stamp.get("drawn_from") != drawn_from or not whole:
         from deeppose.datasets.embedded import write_embedded
 
@@ -40,10 +49,16 @@ def drawn(item: Item) -> dict[str, object]:
         stamp = {
             "drawn_from": drawn_from,
             "sizes": {path.name: path.stat().st_size for path in paths},
-            "archives": {path.name: {"sha256": sha256(path), "packing": "drawn"} for path in paths},
+            "sets": {
+                name: {path.name: {"sha256": sha256(path), "packing": "drawn"}}
+                for name, path in zip(DRAWN_SETS, paths, strict=True)
+            },
         }
         write_json(stamp_path, stamp)
-    return {"archives": stamp["archives"], "left_out": {}, "peers": {}}
+    archives: dict[str, object] = {}
+    for name in item.model.train + item.model.test:
+        archives |= stamp["sets"].get(name, {})
+    return {"archives": archives, "left_out": {}, "peers": {}}
 
 
 def obtained(item: Item) -> dict[str, object]:
@@ -85,20 +100,25 @@ def obtained(item: Item) -> dict[str, object]:
         print(f"{found.path.name}: {found.packing}, from {found.source}")
         if found.sha256 not in seen:
             print(f"  licence: {entry.licence}\n  cite: {entry.citation}")
-    peers = {
-        peer.path.name: {"sha256": peer.sha256, "method": peer.peer.method, "set": peer.peer.set}
-        for peer in find_peers(folders)
-        if peer.peer.set in item.model.test
-    }
+    peers: dict[str, object] = {}
+    for found_peer in find_peers(folders):
+        path, peer = found_peer.path, found_peer.peer
+        if peer.set in item.model.test:
+            peers[path.name] = {"sha256": found_peer.sha256, "method": peer.method, "set": peer.set}
+            print(f"{path.name}: {peer.method} will stand beside ours on {peer.set}")
     return {"archives": archives, "left_out": left_out, "peers": peers}
 
 
 def another_model_can_train(item: Item, folders: Sequence[Path]) -> bool:
-    """Whether a model that is run beside this one has all the archives that it is trained on."""
+    """Whether all that a model beside this one is trained on is there, or could still be downloaded."""
     from deeppose.datasets.registry import entry_named, find_archive
 
+    def may_come(name: str) -> bool:
+        entry = entry_named(name)
+        return bool(entry.urls) or find_archive(entry, folders) is not None
+
     return any(
-        all(find_archive(entry_named(name), folders) for name in item.params.model[other].train)
+        all(may_come(name) for name in item.params.model[other].train)
         for other in item.params.models
         if other != item.model_name
     )

@@ -71,7 +71,7 @@ def main(item: Item, _: int) -> None:
         for exhibit in of_this_set.exhibits:
             DRAW[exhibit.kind](item, evaluated, of_this_set, exhibit)
     draw_training(item, evaluated)
-    if item.model.initial_box == "face":
+    if item.model.initial_box == "face" and sets:
         draw_initial_boxes(item)
     note_what_was_drawn(item)
 
@@ -105,7 +105,7 @@ def draw_pdj_table(item: Item, evaluated: Evaluated, shown: SetExhibits, exhibit
     peers = [name for name in predictors(of_set(evaluated.joints, shown.name)) if is_peer(name)]
     if peers:
         notes.append(
-            f"{', '.join(peers)}: the authors' own predictions, measured here as ours are; "
+            f"{', '.join(peers)}: predictions that others made, measured here as ours are; "
             f"a joint that they don't predict is left empty."
         )
     title = exhibit.titled(f"PDJ on {title_of(item, shown)}")

@@ -37,7 +37,7 @@ def main(item: Item, stage: int) -> None:
         f"{parameter_count(network):,} parameters; at the paper's size its layers come to 58.4 million "
         f"for 14 joints, its text says about 40 million"
     )
-    inputs = [Path(__file__), *item.example_tables]
+    inputs = [Path(__file__), *item.example_tables, item.initial_boxes]
     if stage > 1:
         inputs += [item.augmented_set(stage), item.train_predictions(stage - 1, mirrored=False)]
         inputs.append(item.weights(stage - 1))

@@ -105,6 +105,11 @@ def weights_of(model: str, profile: str | None) -> list[Path]:
     for path in paths:
         if not path.is_file():
             raise WeightsError(f"{path} is not there: `dvc repro` with profile {profile} trains it")
+        if path.stat().st_size == 0:
+            raise WeightsError(
+                f"{path} is empty, since an archive that {model} is trained on was missing: `deeppose "
+                f"datasets` says which; put it there, and `dvc repro` trains it"
+            )
     return paths
 
 

@@ -15,7 +15,8 @@ from deeppose.errors import WeightsError
 from deeppose.files import atomic_path
 
 LRN_CHANNELS = 5
-LRN_K, LRN_ALPHA, LRN_BETA = 2.0, 1e-4, 0.75
+LRN_K, LRN_ALPHA = 2.0, 1e-4
+LRN_BETA = 0.75  # what _power raises to
 
 
 class LocalResponseNorm(nn.Module):

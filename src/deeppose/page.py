@@ -252,7 +252,6 @@ def render_page(run: Run, versions: Mapping[str, str]) -> str:
     return environment.get_template("report.html.jinja").render(
         run=run,
         profile=run.params.profiles[run.profile],
-        sets=[name for models in run.metrics.values() for name in models if name != "held-out"],
         glance=_glance(run),
         exhibits=[_exhibit(run, exhibit) for exhibit in PAPER_EXHIBITS],
         beyond=list(_beyond(run)),
@@ -277,7 +276,8 @@ def library_versions() -> dict[str, str]:
     """The versions of what the project depends on directly, by name."""
     wanted = [line for line in metadata.requires("deeppose") or [] if "extra ==" not in line]
     names = sorted(re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in wanted)
-    return {name: metadata.version(name) for name in names}
+    # Without the build's tag, as in 2.14.1+cpu, so that the page is the same for either build.
+    return {name: metadata.version(name).partition("+")[0] for name in names}
 
 
 def params_text(params: Params, profile: str) -> str:
