@@ -110,15 +110,11 @@ def obtained(item: Item) -> dict[str, object]:
 
 
 def another_model_can_train(item: Item, folders: Sequence[Path]) -> bool:
-    """Whether all that a model beside this one is trained on is there, or could still be downloaded."""
+    """Whether a model that is run beside this one has all the archives that it is trained on."""
     from deeppose.datasets.registry import entry_named, find_archive
 
-    def may_come(name: str) -> bool:
-        entry = entry_named(name)
-        return bool(entry.urls) or find_archive(entry, folders) is not None
-
     return any(
-        all(may_come(name) for name in item.params.model[other].train)
+        all(find_archive(entry_named(name), folders) for name in item.params.model[other].train)
         for other in item.params.models
         if other != item.model_name
     )

@@ -252,6 +252,7 @@ def test_the_params_of_a_stage_are_those_it_reads(copied):
         unlisted = [path for path in decide if not any(is_within(path, one) for one in listed)]
         assert not unlisted, f"{name} reads {unlisted}"
         unread = {one for one in listed if not any(is_within(path, one) for path in paths)}
+        unread -= {"model.*.labels"} if name == "evaluate" else set()  # read where a peer's predictions are
         assert not unread, f"{name} lists {unread}"
 
 
@@ -353,7 +354,7 @@ def test_a_model_whose_archive_is_missing_is_left_empty_and_named(copied):
     assert set(json.loads((reports / "metrics.json").read_text())) == {"lsp"}
     page = (reports / "index.html").read_text()
     assert "figure4-pdj-lsp.png" in page
-    assert "figure3-pdj-flic.png" not in page
+    assert 'src="flic/' not in page
     assert "FLIC.zip is missing" in page
 
 
