@@ -266,6 +266,13 @@ def test_a_box_is_where_the_person_is(predict):
     assert other["stages"] != whole["stages"]
 
 
+@pytest.mark.parametrize("box", ["90,0,10,10", "0,120,10,10", "-20,5,20,20", "5,-9,20,9"])
+def test_a_box_outside_the_photo_is_refused(predict, box):
+    status, _, said = predict("photo.png", f"--box={box}")
+    assert status != 0
+    assert f"--box {box} lies outside photo.png, which is 90×120 pixels" in said
+
+
 def test_as_many_stages_as_the_params_say(predict, project):
     params = (project / "params.yaml").read_text().replace("cascade_stages: 3", "cascade_stages: 2")
     (project / "params.yaml").write_text(params)

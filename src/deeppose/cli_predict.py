@@ -11,6 +11,7 @@ from deeppose.errors import FaceError, GeometryError, ImageError, ParamsError, W
 if TYPE_CHECKING:
     import numpy as np
 
+    from deeppose.images import Pixels
     from deeppose.photo import Cascade, Person
 
 
@@ -65,6 +66,9 @@ def predict(
     found = []
     for path, target in zip(images, targets, strict=True):
         photo = read_photo(path)
+        if given is not None and not meets(given.box, photo):
+            height, width, _ = photo.shape
+            raise GeometryError(f"--box {box} lies outside {path}, which is {width}×{height} pixels")
         people = cascade.people(photo) if given is None else [given]
         if not people:
             raise FaceError(
@@ -146,6 +150,13 @@ def as_values(
         "joints": list(cascade.skeleton.joints),
         "stages": {stage: pose.tolist() for stage, pose in poses.items()},
     }
+
+
+def meets(box: "np.ndarray", photo: "Pixels") -> bool:
+    """Whether a box `(4,)` and a photo have a pixel in common."""
+    height, width, _ = photo.shape
+    x, y, w, h = from_first_column(box)
+    return x < width and y < height and x + w > 0 and y + h > 0
 
 
 def from_first_column(box: "np.ndarray") -> list[float]:
