@@ -90,6 +90,7 @@ def augmented_set() -> None:
 
     from deeppose.augmented_set import simulated_boxes, write_augmented_set
     from deeppose.examples import BOX_COLUMNS, Examples
+    from deeppose.geometry import diameter
     from deeppose.skeleton import FULL_BODY
 
     joints = len(FULL_BODY.joints)
@@ -97,6 +98,7 @@ def augmented_set() -> None:
     poses = generator.uniform(0, 150, (LSP_EXAMPLES, joints, 2))
     table = pd.DataFrame({"part": "train", "width": np.full(LSP_EXAMPLES, 150)})
     table[BOX_COLUMNS] = [74.5, 74.5, 150.0, 150.0]
+    table["diameter"] = diameter(poses, np.ones((LSP_EXAMPLES, joints), dtype=bool), FULL_BODY)
     examples = Examples(table, poses, np.ones((LSP_EXAMPLES, joints), dtype=bool))
     normals = pd.DataFrame({"joint": np.arange(joints), "mean_x": 0.0, "mean_y": 0.0})
     normals[["var_x", "var_y", "cov_xy"]] = [25.0, 25.0, 0.0]
