@@ -20,12 +20,12 @@ CANDIDATES = {"lsp": (1.5, 1.7, 2.0, 2.3), "flic": (0.8, 1.0, 1.2)}  # §4.1
 
 def main(model: str, sigmas: list[float]) -> None:
     if not sigmas and model not in CANDIDATES:
-        known = ", ".join(CANDIDATES)
-        sys.exit(f"the paper names no candidates for model {model!r}, only for {known}: give some")
+        named = ", ".join(CANDIDATES)
+        sys.exit(f"the paper names no candidates for model {model!r}, only for {named}: give some")
     names = {f"sweep-{model}-sigma-{sigma}": sigma for sigma in sigmas or CANDIDATES[model]}
-    known = {experiment["Experiment"] for experiment in dvc.api.exp_show()}
+    earlier = {experiment["Experiment"] for experiment in dvc.api.exp_show()}
     for name, sigma in names.items():
-        if name in known:
+        if name in earlier:
             dvc_command("exp", "remove", name)
         settings = (f"sigma={sigma}", f"models=[{model}]")
         options = [option for setting in settings for option in ("--set-param", setting)]
