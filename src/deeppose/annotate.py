@@ -1,6 +1,6 @@
 """From data sets to the examples of a model: images in one file, poses, parts, and what was found."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,14 +72,17 @@ def annotate(
             raise AnnotationError(
                 f"{pose_set.name} has no examples to {'train' if chosen is pose_set.train else 'test'}"
             )
-    tables, digests, mean_colour = _pack(parts, images_path)
-    table = pd.concat(tables, ignore_index=True)
+    images = _number_images(parts)
+    shown = [images[s.archive, s.members[row]] for s, chosen in parts for row in np.flatnonzero(chosen)]
     trained = int(sum(s.train.sum() for s in train_sets))
-    part = np.full(len(table), "test", dtype=object)
-    chosen_out = choose_held_out(table["offset"].to_numpy()[:trained], held_out, seed)
+    part = np.full(len(shown), "test", dtype=object)
+    chosen_out = choose_held_out(np.array(shown[:trained]), held_out, seed)
     part[:trained] = np.where(chosen_out, "held-out", "train")
     if chosen_out.all():
         raise AnnotationError(f"{held_out} held-out images leave nothing of {trained} training examples")
+    coloured = {image for image, which in zip(shown, part, strict=True) if which == "train"}
+    tables, digests, mean_colour = _pack(parts, images, coloured, images_path)
+    table = pd.concat(tables, ignore_index=True)
     table.insert(1, "part", part)
     ours = [(s.on(skeleton), chosen) for s, chosen in parts]
     poses = np.concatenate([s.poses[chosen] for s, chosen in ours])
@@ -96,22 +99,22 @@ def annotate(
 
 
 Part = tuple[PoseSet, NDArray[np.bool_]]
+ImageNumbers = dict[tuple[Path, str], int]  # by archive and member
+
+
+def _number_images(parts: Sequence[Part]) -> ImageNumbers:
+    """The images of all parts in order, each once however many examples it shows."""
+    numbers: ImageNumbers = {}
+    for pose_set, chosen in parts:
+        for row in np.flatnonzero(chosen):
+            numbers.setdefault((pose_set.archive, pose_set.members[row]), len(numbers))
+    return numbers
 
 
 def _pack(
-    parts: Sequence[Part], images_path: Path
+    parts: Sequence[Part], unique: ImageNumbers, coloured: Container[int], images_path: Path
 ) -> tuple[list[pd.DataFrame], list[list[str]], tuple[float, float, float]]:
-    """Write the images of all parts; give a table and the digests a part, and the training mean colour."""
-    unique: dict[tuple[Path, str], int] = {}
-    for pose_set, chosen in parts:
-        for row in np.flatnonzero(chosen):
-            unique.setdefault((pose_set.archive, pose_set.members[row]), len(unique))
-    trained = {
-        unique[s.archive, s.members[row]]
-        for s, chosen in parts
-        if chosen is s.train
-        for row in np.flatnonzero(chosen)
-    }
+    """Write the images; give a table and the digests a part, and the mean colour of the `coloured` ones."""
     digests: list[str] = []
     colour, pixels = np.zeros(3), 0
 
@@ -119,7 +122,7 @@ def _pack(
         nonlocal colour, pixels
         for number, (image, digest) in enumerate(_decoded(list(unique))):
             digests.append(digest)
-            if number in trained:
+            if number in coloured:
                 colour += image.sum(axis=(0, 1), dtype=np.int64)
                 pixels += image.shape[0] * image.shape[1]
             yield image
