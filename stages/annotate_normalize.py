@@ -2,30 +2,34 @@
 
 from pathlib import Path
 
-from common import Item, run
+from common import Half, Item, run
 from deeppose.annotate import annotate
 from deeppose.datasets.checksums import archive_sha256
 from deeppose.datasets.registry import read_set
 from deeppose.errors import ArchiveError, MissingArchiveError
 from deeppose.examples import write_examples
-from deeppose.files import write_json
+from deeppose.files import atomic_path, write_json
 
 
 def main(item: Item, _: int) -> None:
     model = item.model
     folders = item.archive_folders()
     check_archives(item, folders)
-    test = [name for name in model.test if name not in item.left_out]
-    sets = {name: read_set(name, folders, model.labels) for name in dict.fromkeys((*model.train, *test))}
-    annotated = annotate(
-        [sets[name] for name in model.train],
-        [sets[name] for name in test],
-        item.skeleton,
-        item.images,
-        held_out=model.held_out,
-        seed=item.params.seed,
-    )
-    write_examples(annotated.examples, *item.example_tables)
+    test_sets = [name for name in model.test if name not in item.left_out]
+    sets = {name: read_set(name, folders, model.labels) for name in dict.fromkeys((*model.train, *test_sets))}
+    with atomic_path(item.train.folder) as train_folder, atomic_path(item.test.folder) as test_folder:
+        train, test = Half(train_folder, item.skeleton), Half(test_folder, item.skeleton)
+        annotated = annotate(
+            [sets[name] for name in model.train],
+            [sets[name] for name in test_sets],
+            item.skeleton,
+            train.images,
+            test.images,
+            held_out=model.held_out,
+            seed=item.params.seed,
+        )
+        write_examples(annotated.train, *train.example_tables)
+        write_examples(annotated.test, *test.example_tables)
     write_json(item.mean_colour, annotated.mean_colour)
     write_json(item.reports / "annotations.json", annotated.report)
 

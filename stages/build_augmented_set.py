@@ -15,7 +15,7 @@ def main(item: Item, stage: int) -> None:
     if unused(item, stage, output):
         write_json(report, {})
         return
-    examples = item.read_examples()
+    examples = item.train.read_examples()
     rows = write_augmented_set(output, tables(item, stage, examples))
     findings = augmented_set_report(
         examples,

@@ -1,6 +1,5 @@
 """What every stage script shares: its item of the matrix, the params, the paths, and how it fails."""
 
-import json
 import os
 import sys
 import time
@@ -11,13 +10,53 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deeppose.errors import DeepPoseError
-from deeppose.files import atomic_path, write_json, write_text
+from deeppose.files import atomic_path, read_json, write_json, write_text
 from deeppose.params import Model, Params, Profile, load_params
 from deeppose.skeleton import SKELETONS, Skeleton
 
 if TYPE_CHECKING:
     from deeppose.examples import Examples
     from deeppose.geometry import Floats
+
+
+@dataclass(frozen=True)
+class Half:
+    """The files of a model's training images, held-out ones among them, or those of its test images.
+
+    They lie apart so that a test set that is added later trains nothing again.
+    """
+
+    folder: Path
+    skeleton: Skeleton
+
+    @property
+    def images(self) -> Path:
+        return self.folder / "images.rgb"
+
+    @property
+    def example_tables(self) -> tuple[Path, Path]:
+        return self.folder / "examples.parquet", self.folder / "joints.parquet"
+
+    @property
+    def faces(self) -> Path:
+        return self.folder.with_name(f"{self.folder.name}-faces.parquet")
+
+    @property
+    def initial_boxes(self) -> Path:
+        return self.folder.with_name(f"{self.folder.name}-initial-boxes.parquet")
+
+    def read_annotations(self) -> "Examples":
+        """The examples, whose initial boxes are not known yet."""
+        # Imported here, so that the stage that always runs starts without pandas.
+        from deeppose.examples import read_examples
+
+        return read_examples(*self.example_tables, self.skeleton)
+
+    def read_examples(self) -> "Examples":
+        """The examples with their initial boxes."""
+        import pandas as pd
+
+        return self.read_annotations().with_boxes(pd.read_parquet(self.initial_boxes))
 
 
 @dataclass(frozen=True)
@@ -57,7 +96,7 @@ class Item:
 
     @property
     def manifest(self) -> Path:
-        return self.folder / "archives.json"
+        return manifests_folder(self.profile_name) / f"{self.model_name}.json"
 
     @property
     def checksums(self) -> Path:
@@ -72,7 +111,7 @@ class Item:
 
     def read_manifest(self) -> dict[str, Any]:
         """What `download` noted: `archives`, `left_out` (sets, with what would bring them), `peers`."""
-        manifest: dict[str, Any] = json.loads(self.manifest.read_text(encoding="utf-8"))
+        manifest: dict[str, Any] = read_json(self.manifest)
         return manifest
 
     @cached_property
@@ -84,23 +123,19 @@ class Item:
     @property
     def is_left_out(self) -> bool:
         """Whether a set is missing that the model would be trained on, so that nothing is made of it."""
-        return self.manifest.is_file() and any(name in self.left_out for name in self.model.train)
+        return any(name in self.left_out for name in self.model.train)
 
     @property
-    def images(self) -> Path:
-        return self.folder / "images.rgb"
+    def train(self) -> Half:
+        return Half(self.folder / "train", self.skeleton)
 
     @property
-    def example_tables(self) -> tuple[Path, Path]:
-        return self.folder / "examples.parquet", self.folder / "joints.parquet"
+    def test(self) -> Half:
+        return Half(self.folder / "test", self.skeleton)
 
     @property
-    def faces(self) -> Path:
-        return self.folder / "faces.parquet"
-
-    @property
-    def initial_boxes(self) -> Path:
-        return self.folder / "initial-boxes.parquet"
+    def initial_box_rule(self) -> Path:
+        return self.folder / "initial-box-rule.json"
 
     @property
     def initial_boxes_report(self) -> Path:
@@ -142,25 +177,17 @@ class Item:
     def mean_colour(self) -> Path:
         return self.folder / "mean-colour.json"
 
-    def read_annotations(self) -> "Examples":
-        """The examples, whose initial boxes are not known yet."""
-        # Imported here, so that the stage that always runs starts without pandas.
-        from deeppose.examples import read_examples
-
-        return read_examples(*self.example_tables, self.skeleton)
-
-    def read_examples(self) -> "Examples":
-        """The examples with their initial boxes."""
-        import pandas as pd
-
-        return self.read_annotations().with_boxes(pd.read_parquet(self.initial_boxes))
-
     def read_train_predictions(self, stage: int, examples: "Examples", *, mirrored: bool = False) -> "Floats":
-        """Predictions of a stage on train and held-out images, which are the first rows of the examples."""
+        """Predictions of a stage on the training and held-out images, one for each of `examples`."""
         from deeppose.predictions import read_predictions
 
-        count = int((examples.table["part"] != "test").sum())
-        return read_predictions(self.train_predictions(stage, mirrored=mirrored), count, self.skeleton)
+        path = self.train_predictions(stage, mirrored=mirrored)
+        return read_predictions(path, len(examples.table), self.skeleton)
+
+
+def manifests_folder(profile: str) -> Path:
+    """Where `download` notes the archives of each model."""
+    return Path("data") / profile / "manifests"
 
 
 def run(main: Callable[[Item, int], None]) -> None:
@@ -169,13 +196,25 @@ def run(main: Callable[[Item, int], None]) -> None:
     The command line is `PROFILE MODEL [STAGE]`, as dvc.yaml's matrix gives it.
     """
     profile, model, *rest = sys.argv[1:]
-    started = time.monotonic()
-    try:
-        item = Item(load_params(), profile, model)
-        if item.is_left_out and Path(sys.argv[0]).stem != "download":
+
+    def of_item(params: Params) -> None:
+        item = Item(params, profile, model)
+        if item.is_left_out:
             leave_empty(item)
         else:
             main(item, int(rest[0]) if rest else 0)
+
+    run_timed(profile, of_item)
+
+
+def run_timed(profile: str, main: Callable[[Params], None]) -> None:
+    """Call `main` with the params and note how long it took.
+
+    What a user can mend stops it without a traceback.
+    """
+    started = time.monotonic()
+    try:
+        main(load_params())
     except DeepPoseError as error:
         sys.exit(f"error: {error}")
     note_seconds(profile, time.monotonic() - started)
@@ -223,7 +262,7 @@ def note_seconds(profile: str, seconds: float) -> None:
     if name is None or os.environ.get("LOCAL_RANK", "0") != "0":
         return
     path = Path("logs") / profile / "times.json"
-    times = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    times = read_json(path) if path.is_file() else {}
     write_json(path, {**times, name: round(seconds, 1)})
 
 

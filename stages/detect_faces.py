@@ -12,18 +12,19 @@ MOST_THREADS = 16
 def main(item: Item, _: int) -> None:
     if item.model.initial_box == "image":
         print(f"initial_box of {item.model_name} is the image: no faces are looked for")
-        write_text(item.faces, "")
+        for half in (item.train, item.test):
+            write_text(half.faces, "")
         return
     from deeppose.faces import FaceDetector, faces_table
     from deeppose.images import Images
 
-    table = item.read_annotations().table
-    images = table.drop_duplicates("offset").sort_values("offset")
-    pixels = Images(item.images, images)
     detector = FaceDetector(threads=min(os.cpu_count() or 1, MOST_THREADS))
-    found = detector.detect((pixels[row] for row in range(len(pixels))), len(pixels))
-    with atomic_path(item.faces) as temporary:
-        faces_table(pixels.offsets, found).to_parquet(temporary, index=False)
+    for half in (item.train, item.test):
+        table = half.read_annotations().table
+        pixels = Images(half.images, table.drop_duplicates("offset").sort_values("offset"))
+        found = detector.detect((pixels[row] for row in range(len(pixels))), len(pixels))
+        with atomic_path(half.faces) as temporary:
+            faces_table(pixels.offsets, found).to_parquet(temporary, index=False)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,13 @@
-"""Find, draw or download the archives of a model, and note which they are; runs on every `dvc repro`."""
+"""Find, draw or download the archives of a profile's models, and note which; runs on every `dvc repro`."""
 
-import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from common import Item, run
+from common import Item, manifests_folder, run_timed
 from deeppose.errors import MissingArchiveError
-from deeppose.files import sha256, write_json
+from deeppose.files import atomic_path, read_json, sha256, write_json
+from deeppose.params import Params
 
 # What the drawn people and their labels follow from.
 GENERATOR = [
@@ -24,9 +25,12 @@ GENERATOR = [
 DRAWN_SETS = ("lsp", "lsp-extended", "parse", "flic", "buffy")  # in the order of what is drawn
 
 
-def main(item: Item, _: int) -> None:
-    manifest = drawn(item) if item.profile.archives == "embedded" else obtained(item)
-    write_json(item.manifest, manifest)
+def main(params: Params, profile: str) -> None:
+    items = [Item(params, profile, model) for model in params.models]
+    with atomic_path(manifests_folder(profile)) as folder:
+        for item in items:
+            manifest = drawn(item) if item.profile.archives == "embedded" else obtained(item)
+            write_json(folder / item.manifest.name, manifest)
 
 
 def drawn(item: Item) -> dict[str, object]:
@@ -39,7 +43,7 @@ def drawn(item: Item) -> dict[str, object]:
         "seed": item.params.seed,
         "generator": {path.name: sha256(path) for path in GENERATOR},
     }
-    stamp = json.loads(stamp_path.read_text()) if stamp_path.is_file() else {}
+    stamp = read_json(stamp_path) if stamp_path.is_file() else {}
     sizes = {folder / name: size for name, size in stamp.get("sizes", {}).items()}
     whole = bool(sizes) and all(path.is_file() and path.stat().st_size == sizes[path] for path in sizes)
     if stamp.get("drawn_from") != drawn_from or not whole:
@@ -121,4 +125,5 @@ def another_model_can_train(item: Item, folders: Sequence[Path]) -> bool:
 
 
 if __name__ == "__main__":
-    run(main)
+    name = sys.argv[1]
+    run_timed(name, lambda params: main(params, name))

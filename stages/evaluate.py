@@ -18,11 +18,11 @@ from deeppose.tables import matrix, of_set, predictors
 
 
 def main(item: Item, _: int) -> None:
-    examples = item.read_annotations()
-    sets = {name: examples.rows("test", name) for name in examples.sets("test")}
-    sets["held-out"] = examples.rows("held-out")
+    train, test = item.train.read_annotations(), item.test.read_annotations()
+    sets = {name: (test, test.rows("test", name)) for name in test.sets("test")}
+    sets["held-out"] = (train, train.rows("held-out"))
     tables = []
-    for set_name, rows in sets.items():
+    for set_name, (examples, rows) in sets.items():
         for predictor, poses, predicts in predicted(item, set_name, rows):
             for shown, chosen in with_subsets(set_name, examples, rows).items():
                 part = rows[chosen]

@@ -11,7 +11,7 @@ from deeppose.normals import fit_normals, observed_displacements
 def main(item: Item, stage: int) -> None:
     if unused(item, stage, item.displacements(stage), item.normals(stage)):
         return
-    examples = item.read_annotations()
+    examples = item.train.read_annotations()
     rows = examples.rows("train")
     poses, labelled = examples.poses[rows], examples.labelled[rows]
     diameters = examples.diameters[rows]

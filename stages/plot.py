@@ -1,6 +1,5 @@
 """Draw the tables and figures of a model from what was evaluated."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -18,7 +17,7 @@ from deeppose.curves import (
 from deeppose.examples import Examples
 from deeppose.exhibits import Exhibit, Kind, SetExhibits, exhibits_of, left_out_lines
 from deeppose.face_figure import boxes_figure, choose_box_examples, containment_figure
-from deeppose.files import sha256, write_json
+from deeppose.files import read_json, sha256, write_json
 from deeppose.geometry import Floats
 from deeppose.images import Images
 from deeppose.normals_figure import normals_figure
@@ -44,21 +43,23 @@ IMAGES_OF_STICK_SHEET = 24
 
 @dataclass(frozen=True)
 class Evaluated:
-    """What is drawn from: errors of joints and limbs, examples, and which labels each set was read with."""
+    """What is drawn from: errors of joints and limbs, test examples, each set's labels, the training sets."""
 
     joints: pd.DataFrame
     limbs: pd.DataFrame
     examples: Examples
     labels: dict[str, str]
+    trained_on: tuple[str, ...]
 
 
 def main(item: Item, _: int) -> None:
-    annotations = json.loads((item.reports / "annotations.json").read_text())["sets"]
+    annotations = read_json(item.reports / "annotations.json")["sets"]
     evaluated = Evaluated(
         joints=pd.read_parquet(item.evaluation / "joint-errors.parquet"),
         limbs=pd.read_parquet(item.evaluation / "limb-errors.parquet"),
-        examples=item.read_annotations(),
+        examples=item.test.read_annotations(),
         labels={name: found["labels"] for name, found in annotations.items()},
+        trained_on=tuple(name for name, found in annotations.items() if "train" in found),
     )
     for folder in ("tables", "figures", "photos"):
         (item.reports / folder).mkdir(parents=True, exist_ok=True)
@@ -185,13 +186,13 @@ def draw_training(item: Item, evaluated: Evaluated) -> None:
 
 def draw_initial_boxes(item: Item) -> None:
     """What the initial boxes were made of: faces on test images, and how far they had to be enlarged."""
-    examples, faces = item.read_examples(), pd.read_parquet(item.faces)
-    report = json.loads(item.initial_boxes_report.read_text(encoding="utf-8"))
+    examples, faces = item.test.read_examples(), pd.read_parquet(item.test.faces)
+    report = read_json(item.initial_boxes_report)
     scale, share = report["scale"], report["share_contained"]
-    chosen = pd.read_parquet(item.initial_boxes)["chosen"]
+    chosen = pd.read_parquet(item.test.initial_boxes)["chosen"]
     offsets = examples.table["offset"].to_numpy()
     choice = choose_box_examples(examples.rows("test"), offsets, faces, list(chosen))
-    images = Images(item.images, examples.table)
+    images = Images(item.test.images, examples.table)
     title = "Initial boxes from faces, test images"
     save_photos(
         boxes_figure(images, examples, faces, choice, scale, title), item.reports / "photos", "initial-boxes"
@@ -208,7 +209,7 @@ def draw_poses_by_stage(item: Item, evaluated: Evaluated, shown: SetExhibits, ex
     choice = choose_examples(evaluated.joints, shown.name, stages[-1], ROWS_OF_STAGES_SHEET)
     chosen = list(choice.examples)
     rows = evaluated.examples.rows("test", shown.name)
-    images = Images(item.images, evaluated.examples.table)
+    images = Images(item.test.images, evaluated.examples.table)
     figure = stages_sheet(
         [images[row] for row in rows[chosen]],
         evaluated.examples.poses[rows[chosen]],
@@ -226,7 +227,7 @@ def draw_sticks(item: Item, evaluated: Evaluated, shown: SetExhibits, exhibit: E
     choice = choose_examples(evaluated.joints, shown.name, last, IMAGES_OF_STICK_SHEET)
     chosen = list(choice.examples)
     rows = evaluated.examples.rows("test", shown.name)
-    images = Images(item.images, evaluated.examples.table)
+    images = Images(item.test.images, evaluated.examples.table)
     figure = stick_sheet(
         [images[row] for row in rows[chosen]],
         evaluated.examples.poses[rows[chosen]],
@@ -293,7 +294,7 @@ def what_of_peers(item: Item, shown: SetExhibits) -> str:
 
 def about(item: Item, evaluated: Evaluated) -> str:
     """Where figures come from, for captions and notes."""
-    trained = " and ".join(evaluated.examples.sets("train"))
+    trained = " and ".join(evaluated.trained_on)
     network = item.profile.network
     size = f"input {network.input} px, {network.width:g} of the paper's width"
     drawn = item.profile.archives == "embedded"

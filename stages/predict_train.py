@@ -17,9 +17,9 @@ def main(item: Item, stage: int) -> None:
         return
     # One process, however many train: two would write the same files.
     device = set_up_device(item.profile.device, item.params.threads)
-    examples = item.read_examples()
-    images = Images(item.images, examples.table)
-    rows = np.flatnonzero(examples.table["part"] != "test")
+    examples = item.train.read_examples()
+    images = Images(item.train.images, examples.table)
+    rows = np.arange(len(examples.table))
     network, _ = load_network(item.weights(stage))
     network = network.to(device)
     predictor = Predictor(item.profile.prediction_batch, item.params.workers, device)

@@ -1,6 +1,5 @@
 """Gather a profile: all metrics in one file, the paper's claims with their verdicts, and the page of it."""
 
-import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +9,7 @@ import pandas as pd
 
 from deeppose.claims import Evaluation, judge, other_methods, write_claims
 from deeppose.errors import DeepPoseError
-from deeppose.files import write_json, write_text
+from deeppose.files import read_json, write_json, write_text
 from deeppose.page import TIMES, Run, library_versions, render_page, times_script
 from deeppose.params import load_params
 from deeppose.skeleton import SKELETONS
@@ -19,7 +18,7 @@ from deeppose.skeleton import SKELETONS
 def main(profile: str) -> None:
     params = load_params()
     data, reports = Path("data") / profile, Path("reports") / profile
-    manifests = {model: read_json(data / model / "archives.json") for model in params.models}
+    manifests = {model: read_json(data / "manifests" / f"{model}.json") for model in params.models}
     evaluations: dict[str, Evaluation] = {}
     metrics: dict[str, Any] = {}
     skipped: dict[str, str] = {}
@@ -56,11 +55,6 @@ def why_skipped(manifest: Mapping[str, Any], train: tuple[str, ...]) -> str:
     """What would bring a model of which there is nothing to measure."""
     missing = [manifest["left_out"][name] for name in train if name in manifest["left_out"]]
     return "; ".join(missing) or "nothing of it was evaluated"
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return values
 
 
 if __name__ == "__main__":

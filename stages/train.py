@@ -1,6 +1,5 @@
 """Train one stage of a cascade."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from deeppose.batches import JointBoxes, Table, WholeBodies
 from deeppose.cascade import Predictor, predict_initial, refine
 from deeppose.errors import AnnotationError
 from deeppose.examples import Examples
-from deeppose.files import write_text
+from deeppose.files import read_json, write_text
 from deeppose.images import Images
 from deeppose.metrics import joint_errors, mean_pdj
 from deeppose.network import AlexNet, build_network, load_network, parameter_count, save_network
@@ -25,8 +24,8 @@ def main(item: Item, stage: int) -> None:
         return
     profile = item.profile
     fabric = start_fabric(profile.device, item.params.threads)
-    examples = item.read_examples()
-    images = Images(item.images, examples.table)
+    examples = item.train.read_examples()
+    images = Images(item.train.images, examples.table)
     description = describe(item, stage)
     torch.manual_seed(mixed_seed((item.params.seed, stage)))
     network = build_network(**description["network"])  # type: ignore[arg-type]
@@ -37,7 +36,7 @@ def main(item: Item, stage: int) -> None:
         f"{parameter_count(network):,} parameters; at the paper's size its layers come to 58.4 million "
         f"for 14 joints, its text says about 40 million"
     )
-    inputs = [Path(__file__), *item.example_tables, item.initial_boxes]
+    inputs = [Path(__file__), *item.train.example_tables, item.train.initial_boxes]
     if stage > 1:
         inputs += [item.augmented_set(stage), item.train_predictions(stage - 1, mirrored=False)]
         inputs.append(item.weights(stage - 1))
@@ -82,7 +81,7 @@ def describe(item: Item, stage: int) -> dict[str, object]:
     description: dict[str, object] = {
         "stage": stage,
         "skeleton": item.skeleton.name,
-        "initial_box": describe_initial_box(item),
+        "initial_box": read_json(item.initial_box_rule),
         "network": {
             "name": sizes.name,
             "joints": len(item.skeleton.joints),
@@ -91,19 +90,12 @@ def describe(item: Item, stage: int) -> dict[str, object]:
             "dropout": item.profile.training.dropout,
             "initial_weights": sizes.initial_weights,
             "pixel_scale": sizes.pixel_scale,
-            "mean": json.loads(item.mean_colour.read_text()),
+            "mean": read_json(item.mean_colour),
         },
     }
     if stage > 1:
         description |= {"sigma": item.sigma, "smallest_box": item.profile.smallest_box}
     return description
-
-
-def describe_initial_box(item: Item) -> dict[str, object]:
-    """How b⁰ is made of an image: the whole of it, or the face's rectangle times a scale."""
-    if item.model.initial_box == "image":
-        return {"kind": "image"}
-    return {"kind": "face", "scale": json.loads(item.initial_boxes_report.read_text())["scale"]}
 
 
 def training_table(item: Item, stage: int, examples: Examples, images: Images, network: AlexNet) -> Table:

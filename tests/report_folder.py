@@ -84,7 +84,7 @@ def write_manifest(project: Path, model: str, left_out: dict[str, str]) -> None:
         "left_out": left_out,
         "peers": {"odd.mat": {"sha256": "f" * 64, "method": ODD, "set": "flic"}} if model == "flic" else {},
     }
-    path = project / "data" / "demo" / model / "archives.json"
+    path = project / "data" / "demo" / "manifests" / f"{model}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(manifest))
 

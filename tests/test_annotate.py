@@ -3,6 +3,7 @@ import zipfile
 
 import archives
 import numpy as np
+import pandas as pd
 import pytest
 
 from deeppose.annotate import annotate
@@ -42,14 +43,15 @@ def annotated(
         [sets[name] for name in train],
         [sets[name] for name in test],
         skeleton,
-        folder / "images.rgb",
+        folder / "train.rgb",
+        folder / "test.rgb",
         held_out=held_out,
         seed=seed,
     )
 
 
-def packed(folder, result):
-    return Images(folder / "images.rgb", result.examples.table)
+def packed(folder, examples, half="train"):
+    return Images(folder / f"{half}.rgb", examples.table)
 
 
 def repack(path, **changes):
@@ -60,40 +62,60 @@ def repack(path, **changes):
     archives.write_zip(path, {name: data for name, data in members.items() if data is not None})
 
 
-def test_training_rows_come_first_then_test_rows(folder):
-    table = annotated(folder).examples.table
-    assert table["set"].tolist() == ["lsp"] * 3 + ["lsp-extended"] * 4 + ["lsp"] * 3
-    assert (table["part"] == "test").tolist() == [False] * 7 + [True] * 3
-    assert table["index"].tolist() == [0, 1, 2, 0, 1, 2, 3, 0, 1, 2]
-    assert table["file"].iloc[[0, 3, 7]].tolist() == [
-        "images/im0001.jpg",
-        "images/im00001.jpg",
-        "images/im0004.jpg",
-    ]
+def test_training_and_test_examples_lie_apart_in_the_order_of_their_sets(folder):
+    result = annotated(folder)
+    train, test = result.train.table, result.test.table
+    assert train["set"].tolist() == ["lsp"] * 3 + ["lsp-extended"] * 4
+    assert test["set"].tolist() == ["lsp"] * 3
+    assert set(train["part"]) == {"train", "held-out"}
+    assert set(test["part"]) == {"test"}
+    assert train["index"].tolist() == [0, 1, 2, 0, 1, 2, 3]
+    assert test["index"].tolist() == [0, 1, 2]
+    assert train["file"].iloc[[0, 3]].tolist() == ["images/im0001.jpg", "images/im00001.jpg"]
+    assert test["file"].iloc[0] == "images/im0004.jpg"
+
+
+def test_a_test_set_that_is_added_changes_nothing_of_the_training_examples(folder):
+    before = annotated(folder, "oc").train
+    images = (folder / "train.rgb").read_bytes()
+    archives.write_parse(folder, archives.parse_points(102))
+    result = annotated(folder, "oc", test=("lsp", "parse"))
+    pd.testing.assert_frame_equal(result.train.table, before.table)
+    np.testing.assert_array_equal(result.train.poses, before.poses)
+    assert (folder / "train.rgb").read_bytes() == images
+    assert result.test.sets("test") == ["lsp", "parse"]
+
+
+def test_there_may_be_no_set_to_test_on(folder):
+    result = annotated(folder, test=())
+    assert len(result.train.table) == 7
+    assert len(result.test.table) == len(result.test.poses) == 0
+    assert list(result.test.table.columns) == list(result.train.table.columns)
+    assert (folder / "test.rgb").read_bytes() == b""
 
 
 def test_held_out_images_are_of_the_training_part_and_follow_from_the_seed(folder):
-    parts = [annotated(folder, seed=seed).examples.table["part"].tolist() for seed in (7, 7, 8)]
+    parts = [annotated(folder, seed=seed).train.table["part"].tolist() for seed in (7, 7, 8)]
     assert parts[0] == parts[1] != parts[2]
     for part in parts:
-        assert part[:7].count("held-out") == 2
-        assert part[:7].count("train") == 5
-        assert part[7:] == ["test"] * 3
-    np.testing.assert_array_equal(np.array(parts[0][:7]) == "held-out", choose_held_out(np.arange(7), 2, 7))
+        assert part.count("held-out") == 2
+        assert part.count("train") == 5
+    np.testing.assert_array_equal(np.array(parts[0]) == "held-out", choose_held_out(np.arange(7), 2, 7))
 
 
 def test_poses_and_labels_are_those_of_the_archives(folder, joints, extended_joints):
-    examples = annotated(folder).examples
-    np.testing.assert_array_equal(examples.poses[:3], joints[:2].transpose(2, 1, 0)[:3] - 1)
-    np.testing.assert_array_equal(examples.poses[7:], joints[:2].transpose(2, 1, 0)[3:] - 1)
+    result = annotated(folder)
+    train = result.train
+    np.testing.assert_array_equal(train.poses[:3], joints[:2].transpose(2, 1, 0)[:3] - 1)
+    np.testing.assert_array_equal(result.test.poses, joints[:2].transpose(2, 1, 0)[3:] - 1)
     labelled = extended_joints[:, 2].T == 1
-    np.testing.assert_array_equal(examples.labelled[3:7], labelled)
-    np.testing.assert_array_equal(np.isnan(examples.poses[3:7]).any(axis=-1), ~labelled)
-    assert examples.labelled[:3].all()
+    np.testing.assert_array_equal(train.labelled[3:], labelled)
+    np.testing.assert_array_equal(np.isnan(train.poses[3:]).any(axis=-1), ~labelled)
+    assert train.labelled[:3].all()
 
 
 def test_diameters_are_those_of_the_true_poses(folder):
-    examples = annotated(folder).examples
+    examples = annotated(folder).train
     expected = diameter(examples.poses, examples.labelled, FULL_BODY)
     np.testing.assert_array_equal(examples.diameters, expected)
     assert np.isfinite(expected).any()
@@ -104,7 +126,7 @@ def test_poses_get_the_joints_of_the_model_but_keep_the_diameter_of_their_set(fo
     with pytest.raises(AnnotationError, match="no training example labels third eye"):
         annotated(folder, skeleton=arms)
     arms = Skeleton("arms", ("left wrist", "right wrist"), (), ((0, 1),))
-    found, whole = annotated(folder, skeleton=arms).examples, annotated(folder).examples
+    found, whole = annotated(folder, skeleton=arms).train, annotated(folder).train
     wrists = [FULL_BODY.joints.index(name) for name in arms.joints]
     np.testing.assert_array_equal(found.poses, whole.poses[:, wrists])
     np.testing.assert_array_equal(found.labelled, whole.labelled[:, wrists])
@@ -112,35 +134,36 @@ def test_poses_get_the_joints_of_the_model_but_keep_the_diameter_of_their_set(fo
 
 
 def test_only_a_set_that_names_the_person_has_torso_boxes(folder):
-    assert annotated(folder).examples.table[TORSO_COLUMNS].isna().all(axis=None)
+    assert annotated(folder).train.table[TORSO_COLUMNS].isna().all(axis=None)
 
 
 def test_images_are_packed_once_pixel_by_pixel(folder):
     result = annotated(folder)
-    images = packed(folder, result)
+    train, test = packed(folder, result.train), packed(folder, result.test, "test")
     with zipfile.ZipFile(folder / "lsp_dataset.zip") as archive:
-        for row, number in ((0, 1), (2, 3), (7, 4), (9, 6)):
+        for image, number in ((train[0], 1), (train[2], 3), (test[0], 4), (test[2], 6)):
             data = np.frombuffer(archive.read(f"images/im{number:04d}.jpg"), dtype=np.uint8)
             expected = archives.cv2.imdecode(data, archives.cv2.IMREAD_COLOR)[..., ::-1]
-            np.testing.assert_array_equal(images[row], expected)
-    assert (folder / "images.rgb").stat().st_size == 10 * WIDTH * HEIGHT * 3
+            np.testing.assert_array_equal(image, expected)
+    assert (folder / "train.rgb").stat().st_size == 7 * WIDTH * HEIGHT * 3
+    assert (folder / "test.rgb").stat().st_size == 3 * WIDTH * HEIGHT * 3
 
 
 def test_images_may_differ_in_size(folder):
     repack(folder / "lsp_dataset.zip", **{"images/im0002.jpg": archives.jpeg(9, 40, 30)})
-    result = annotated(folder)
-    assert result.examples.table.loc[1, ["width", "height"]].tolist() == [40, 30]
-    assert packed(folder, result)[1].shape == (30, 40, 3)
-    assert packed(folder, result)[2].shape == (HEIGHT, WIDTH, 3)
+    train = annotated(folder).train
+    assert train.table.loc[1, ["width", "height"]].tolist() == [40, 30]
+    assert packed(folder, train)[1].shape == (30, 40, 3)
+    assert packed(folder, train)[2].shape == (HEIGHT, WIDTH, 3)
 
 
 def test_the_mean_colour_is_that_of_training_pixels(folder):
-    result = annotated(folder, test=("lsp",))
-    images = packed(folder, result)
-    pixels = np.concatenate([images[row].reshape(-1, 3) for row in range(7)])
+    result = annotated(folder)
+    images = packed(folder, result.train)
+    pixels = np.concatenate([images[row].reshape(-1, 3) for row in result.train.rows("train")])
     np.testing.assert_allclose(result.mean_colour, pixels.mean(axis=0), rtol=0, atol=0.0006)
-    everything = np.concatenate([images[row].reshape(-1, 3) for row in range(10)])
-    assert not np.allclose(result.mean_colour, everything.mean(axis=0), rtol=0, atol=0.01)
+    with_held_out = np.concatenate([images[row].reshape(-1, 3) for row in range(7)])
+    assert not np.allclose(result.mean_colour, with_held_out.mean(axis=0), rtol=0, atol=0.01)
 
 
 def test_the_mean_colour_by_hand(folder):
@@ -148,15 +171,22 @@ def test_the_mean_colour_by_hand(folder):
         pixels = np.full((size, size, 3), colour[::-1], dtype=np.uint8)
         return archives.cv2.imencode(".png", pixels)[1].tobytes()
 
-    colours = [(30, 0, 200), (60, 10, 0), (0, 20, 100)] + [(255, 255, 255)] * 3
-    lsp = {f"images/im{n:04d}.jpg": png(colour, 10) for n, colour in enumerate(colours, start=1)}
-    repack(folder / "lsp_dataset.zip", **lsp)
-    extended = {f"images/im{n:05d}.jpg": png((0, 0, 0), 10) for n in (1, 2, 3)}
-    extended["images/im00004.jpg"] = png((100, 50, 25), 20)
+    white = (255, 255, 255)
+    held_out = choose_held_out(np.arange(7), 2, 7)
+    colours = [(30, 0, 200), (60, 10, 0), (0, 20, 100), (10, 10, 10), (100, 50, 25), (0, 0, 0), (40, 0, 0)]
+    # Over pixels, so that an image of twice the side counts fourfold.
+    sides = np.where(np.arange(7) == np.flatnonzero(~held_out)[-1], 20, 10)
+    images = [
+        png(white if out else colour, side)
+        for out, colour, side in zip(held_out, colours, sides, strict=True)
+    ]
+    lsp = [*images[:3], *[png(white, 10)] * 3]
+    repack(folder / "lsp_dataset.zip", **{f"images/im{n:04d}.jpg": d for n, d in enumerate(lsp, start=1)})
+    extended = {f"images/im{n:05d}.jpg": data for n, data in enumerate(images[3:], start=1)}
     repack(folder / "lspet_dataset.zip", **extended)
-    # Over pixels, so that the one image of twice the side counts fourfold; the test images don't count.
-    wanted = [(90 + 400) / 10, (30 + 200) / 10, (300 + 100) / 10]
-    assert annotated(folder).mean_colour == pytest.approx(wanted)
+    weights = np.square(sides) * ~held_out
+    wanted = np.average(colours, axis=0, weights=weights)
+    assert annotated(folder).mean_colour == pytest.approx(wanted, abs=0.0006)
 
 
 def test_an_image_of_two_people_is_packed_once(tmp_path):
@@ -164,11 +194,11 @@ def test_an_image_of_two_people_is_packed_once(tmp_path):
     archives.write_flic(tmp_path, examples)
     flic = {"train": ("flic",), "test": ("flic",), "skeleton": FLIC_LABELLED}
     result = annotated(tmp_path, "oc", held_out=1, **flic)
-    offsets = result.examples.table["offset"]
+    offsets = result.train.table["offset"]
     assert offsets[0] == offsets[1]
-    assert offsets.nunique() == 4
-    images = packed(tmp_path, result)
-    assert (tmp_path / "images.rgb").stat().st_size == 4 * images[0].size
+    assert offsets.nunique() == 2
+    images = packed(tmp_path, result.train)
+    assert (tmp_path / "train.rgb").stat().st_size == 2 * images[0].size
     np.testing.assert_array_equal(images[0], images[1])
 
 
@@ -220,7 +250,7 @@ def test_equal_images_in_train_and_test_are_found(folder):
 
 
 def test_examples_survive_being_written(folder):
-    examples = annotated(folder).examples
+    examples = annotated(folder).train
     paths = folder / "examples.parquet", folder / "joints.parquet"
     write_examples(examples, *paths)
     read = read_examples(*paths, FULL_BODY)
@@ -233,8 +263,8 @@ def test_examples_survive_being_written(folder):
 def test_the_same_bytes_every_time(folder):
     written = []
     for _ in range(2):
-        write_examples(annotated(folder).examples, folder / "a.parquet", folder / "b.parquet")
-        names = ("images.rgb", "a.parquet", "b.parquet")
+        write_examples(annotated(folder).train, folder / "a.parquet", folder / "b.parquet")
+        names = ("train.rgb", "test.rgb", "a.parquet", "b.parquet")
         written.append([(folder / name).read_bytes() for name in names])
     assert written[0] == written[1]
 
@@ -249,7 +279,7 @@ def nothing_written(folder):
 def test_too_many_held_out_images(folder):
     with pytest.raises(AnnotationError, match="7 held-out images leave nothing of 7 training examples"):
         annotated(folder, held_out=7)
-    assert (annotated(folder, held_out=6).examples.table["part"] == "train").sum() == 1
+    assert (annotated(folder, held_out=6).train.table["part"] == "train").sum() == 1
 
 
 def test_a_set_without_the_part_it_is_named_for(folder):
@@ -294,28 +324,28 @@ def test_an_image_that_cannot_be_decoded_leaves_nothing_half_written(folder, dat
 
 def test_a_failure_leaves_the_images_of_the_run_before(folder):
     annotated(folder)
-    before = (folder / "images.rgb").read_bytes()
+    before = (folder / "test.rgb").read_bytes()
     repack(folder / "lsp_dataset.zip", **{"images/im0001.jpg": archives.jpeg(70), "images/im0006.jpg": b""})
     with pytest.raises(ImageError, match=r"im0006\.jpg can't be decoded"):
         annotated(folder)
-    assert (folder / "images.rgb").read_bytes() == before
+    assert (folder / "test.rgb").read_bytes() == before
 
 
 def test_an_image_that_goes_missing_once_the_labels_are_read(folder):
     lsp = read_set("lsp", [folder], "pc")
     repack(folder / "lsp_dataset.zip", **{"images/im0002.jpg": None})
     with pytest.raises(ArchiveError, match=r"lsp_dataset\.zip has no member images/im0002\.jpg"):
-        annotate([lsp], [lsp], FULL_BODY, folder / "images.rgb", held_out=1, seed=7)
+        annotate([lsp], [lsp], FULL_BODY, folder / "train.rgb", folder / "test.rgb", held_out=1, seed=7)
     assert nothing_written(folder)
 
 
 def test_a_damaged_member(folder):
     path = folder / "lsp_dataset.zip"
     data = bytearray(path.read_bytes())
-    place = data.index(archives.jpeg(4)) + 30
+    place = data.index(archives.jpeg(1)) + 30
     data[place] ^= 0xFF
     path.write_bytes(data)
-    with pytest.raises(ArchiveError, match=r"member images/im0005\.jpg is damaged .*get the archive again"):
+    with pytest.raises(ArchiveError, match=r"member images/im0002\.jpg is damaged .*get the archive again"):
         annotated(folder)
     assert nothing_written(folder)
 

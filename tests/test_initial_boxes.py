@@ -20,6 +20,7 @@ from deeppose.initial_boxes import (
     enlarged,
     face_boxes,
     factors_needed,
+    fix_scaler,
     image_boxes,
 )
 
@@ -240,24 +241,23 @@ TORSOS = [TORSO] * 5 + [NOBODY]
 
 
 def test_boxes_from_faces():
-    made = face_boxes(examples(ROWS, TORSOS, POSES), FOUND, "torso", 1.0)
-    assert made.scale == 5
+    made = face_boxes(examples(ROWS, TORSOS, POSES), FOUND, "torso", 5.0)
     assert made.chosen.tolist() == ["only face", "torso", "no face", "only face", "no face", "confidence"]
     whole = image_box(200, 100).tolist()
     face = [100, 100, 50, 60]
     assert made.boxes.tolist() == [face, face, whole, face, whole, [50, 50, 50, 60]]
-    assert made.containment.to_numpy().tolist() == [[0, 0.5], [4, 0.75], [5, 1]]
 
 
-def test_a_share_of_the_joints():
-    made = face_boxes(examples(ROWS, TORSOS, POSES), FOUND, "torso", 0.75)
-    assert made.scale == 4
-    assert made.report["share_contained"] == 0.75
+@pytest.mark.parametrize(("share", "scale"), [(1.0, 5), (0.75, 4)])
+def test_the_scaler_is_the_smallest_that_contains_the_share_of_the_training_joints(share, scale):
+    scaler = fix_scaler(examples(ROWS, TORSOS, POSES), FOUND, "torso", share)
+    assert (scaler.scale, scaler.share_contained) == (scale, share)
+    assert scaler.containment.to_numpy().tolist() == [[0, 0.5], [4, 0.75], [5, 1]]
 
 
-def test_the_report_counts_every_example_and_image():
-    report = face_boxes(examples(ROWS, TORSOS, POSES), FOUND, "torso", 1.0).report
-    assert report["examples"] == {
+def test_every_example_and_image_is_counted():
+    counts = face_boxes(examples(ROWS, TORSOS, POSES), FOUND, "torso", 5.0).counts
+    assert counts["examples"] == {
         "train": {"flic": {"torso": 1, "only face": 1, "confidence": 0, "no face": 1}},
         "held-out": {"flic": {"torso": 0, "only face": 1, "confidence": 0, "no face": 0}},
         "test": {
@@ -265,7 +265,7 @@ def test_the_report_counts_every_example_and_image():
             "buffy": {"torso": 0, "only face": 0, "confidence": 1, "no face": 0},
         },
     }
-    assert report["images"] == {
+    assert counts["images"] == {
         "train": {"flic": {"no face": 0, "one face": 2, "several faces": 1}},
         "held-out": {"flic": {"no face": 0, "one face": 1, "several faces": 0}},
         "test": {
@@ -273,20 +273,23 @@ def test_the_report_counts_every_example_and_image():
             "buffy": {"no face": 0, "one face": 0, "several faces": 1},
         },
     }
-    assert report["faces_of_others_only"] == 1
-    assert (report["scale"], report["share_contained"]) == (5, 1)
-    json.dumps(report, allow_nan=False)
+    assert counts["faces_of_others_only"] == {
+        "train": {"flic": 1},
+        "held-out": {"flic": 0},
+        "test": {"flic": 0, "buffy": 0},
+    }
+    json.dumps(counts, allow_nan=False)
 
 
 def test_an_image_of_two_examples_is_one_image():
     rows = [("train", "flic", 0), ("train", "flic", 0)]
-    report = face_boxes(examples(rows, [TORSO] * 2, POSES[:2]), FOUND, "torso", 1.0).report
-    assert report["images"] == {"train": {"flic": {"no face": 0, "one face": 1, "several faces": 0}}}
+    counts = face_boxes(examples(rows, [TORSO] * 2, POSES[:2]), FOUND, "torso", 1.0).counts
+    assert counts["images"] == {"train": {"flic": {"no face": 0, "one face": 1, "several faces": 0}}}
 
 
 def test_examples_without_labels_fix_nothing():
     labelled = [[True, True], [False, False], *[[True, True]] * 4]
-    assert face_boxes(examples(ROWS, TORSOS, POSES, labelled), FOUND, "torso", 1.0).scale == 4
+    assert fix_scaler(examples(ROWS, TORSOS, POSES, labelled), FOUND, "torso", 1.0).scale == 4
 
 
 @pytest.mark.parametrize(
@@ -300,16 +303,14 @@ def test_examples_without_labels_fix_nothing():
 )
 def test_without_a_training_face_the_scaler_cant_be_fixed(found, labelled):
     with pytest.raises(FaceError, match=r"none of the 3 training examples .*`initial_box: image`"):
-        face_boxes(examples(ROWS, TORSOS, POSES, labelled), found, "torso", 1.0)
+        fix_scaler(examples(ROWS, TORSOS, POSES, labelled), found, "torso", 1.0)
 
 
 def test_the_full_image():
     made = image_boxes(examples(ROWS, TORSOS))
     assert made.boxes.tolist() == [image_box(200, 100).tolist()] * 6
     assert set(made.chosen) == {"image"}
-    assert made.scale is None
-    assert made.containment is None
-    assert made.report["examples"]["test"] == {"flic": {"image": 1}, "buffy": {"image": 1}}
+    assert made.counts["examples"]["test"] == {"flic": {"image": 1}, "buffy": {"image": 1}}
 
 
 @pytest.mark.realdata

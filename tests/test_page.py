@@ -201,7 +201,7 @@ def test_photographs_that_are_not_kept_are_named_with_the_reason(copied):
 def test_a_model_left_out_is_skipped_and_named(copied):
     shutil.rmtree(copied / "data/demo/evaluation/flic")
     (copied / "data/demo/evaluation/flic").write_text("")
-    manifest = copied / "data/demo/flic/archives.json"
+    manifest = copied / "data/demo/manifests/flic.json"
     why = "put FLIC.zip into data/mirror"
     manifest.write_text(json.dumps({"archives": {}, "left_out": {"flic": why}, "peers": {}}))
     page = read(write_report(copied))

@@ -164,8 +164,8 @@ def test_predictions_have_the_layout_that_is_promised(project):
 
 def test_held_out_images_are_in_no_training(project):
     folder = project / "data" / "demo" / "lsp"
-    part = pd.read_parquet(folder / "examples.parquet")["part"]
-    assert part.value_counts().to_dict() == {"train": 22, "test": 6 + 4, "held-out": 4}
+    part = pd.read_parquet(folder / "train" / "examples.parquet")["part"]
+    assert part.value_counts().to_dict() == {"train": 22, "held-out": 4}
     for stage in (2, 3):
         trained = pd.read_parquet(folder / f"augmented-set-stage{stage}.parquet")["example"].unique()
         assert set(part[trained]) == {"train"}
@@ -222,8 +222,8 @@ def test_labels_that_are_put_into_the_mirror_folder_later_are_noticed(mirror, tm
     for names in (published[:2], published[2:]):
         for name in names:
             (tmp_path / "mirror" / name).symlink_to(mirror / name)
-        dvc(copy, "repro", "download@demo-lsp")
-        found.append(json.loads((copy / "data" / "demo" / "lsp" / "archives.json").read_text()))
+        dvc(copy, "repro", "download@demo")
+        found.append(json.loads((copy / "data" / "demo" / "manifests" / "lsp.json").read_text()))
     assert set(found[0]["archives"]) == set(published[:2])
     assert set(found[1]["archives"]) == set(published)
     assert found[0]["archives"].items() <= found[1]["archives"].items()
@@ -337,7 +337,7 @@ def test_a_missing_archive_is_named_with_its_place_and_page(copied):
 
 
 def test_a_model_whose_archive_is_missing_is_left_empty_and_named(copied):
-    manifest = copied / "data" / "demo" / "flic" / "archives.json"
+    manifest = copied / "data" / "demo" / "manifests" / "flic.json"
     why = "FLIC.zip is missing; get it from its page"
     manifest.write_text(json.dumps({"archives": {}, "left_out": {"flic": why}, "peers": {}}))
     for name in STAGES[1:-1]:
@@ -362,7 +362,7 @@ def test_a_model_whose_archive_is_missing_is_left_empty_and_named(copied):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "schema: '2.0'\nstages:\n  download@demo-lsp:\n    cmd: python stag\n    de"]
+    "text", ["", "schema: '2.0'\nstages:\n  download@demo:\n    cmd: python stag\n    de"]
 )
 def test_a_lock_that_a_kill_cut_short_is_put_back(copied, text):
     before = hashes(copied)

@@ -64,9 +64,9 @@ def project(tmp_path, monkeypatch):
 def write_initial_boxes(data, reports, offsets):
     """Every example has one face, in the middle of its image."""
     boxes = pd.DataFrame([(WIDTH / 2, HEIGHT / 2, 40.0, 32.0)] * len(offsets), columns=BOX_COLUMNS)
-    boxes.assign(chosen="only face").to_parquet(data / "initial-boxes.parquet")
+    boxes.assign(chosen="only face").to_parquet(data / "test-initial-boxes.parquet")
     face = np.array([[WIDTH / 2, HEIGHT / 2, 10.0, 8.0, 0.9]])
-    faces_table(offsets, [face] * len(offsets)).to_parquet(data / "faces.parquet")
+    faces_table(offsets, [face] * len(offsets)).to_parquet(data / "test-faces.parquet")
     (data / "containment.csv").write_text("factor,share\n1,0.1\n4,1\n")
     (reports / "initial-boxes.json").write_text(json.dumps({"scale": 4.0, "share_contained": 1.0}))
 
@@ -82,11 +82,9 @@ def make(root, profile, model, stages, left_out, peer):
         folder.mkdir(parents=True, exist_ok=True)
     random = np.random.default_rng(0)
     tested = [name for name in TESTED[model] if name not in left_out]
-    sets = [(name, "train", 1) for name in TRAINED[model]] + [(name, "test", EXAMPLES) for name in tested]
-    table = pd.DataFrame([(name, part) for name, part, count in sets for _ in range(count)])
-    table.columns = ["set", "part"]
+    table = pd.DataFrame({"set": np.repeat(np.array(tested, dtype=object), EXAMPLES), "part": "test"})
     images = [random.integers(0, 255, (HEIGHT, WIDTH, 3), np.uint8) for _ in range(len(table))]
-    table[["offset", "width", "height"]] = write_images(data / "images.rgb", images)
+    table[["offset", "width", "height"]] = write_images(data / "test/images.rgb", images)
     poses = random.uniform(5, 35, (len(table), joints, 2))
     labelled = np.ones((len(table), joints), dtype=bool)
     # As on Buffy: neither hips nor eyes.
@@ -96,7 +94,7 @@ def make(root, profile, model, stages, left_out, peer):
     examples = Examples(
         table.assign(diameter=diameters, **dict.fromkeys(TORSO_COLUMNS, np.nan)), poses, labelled
     )
-    write_examples(examples, data / "examples.parquet", data / "joints.parquet")
+    write_examples(examples, data / "test/examples.parquet", data / "test/joints.parquet")
     write_initial_boxes(data, reports, table["offset"].to_numpy())
     errors = []
     for name in tested:
@@ -126,9 +124,12 @@ def make(root, profile, model, stages, left_out, peer):
     for kind, frames in zip(("joint", "limb"), zip(*errors, strict=True), strict=True):
         pd.concat(frames, ignore_index=True).to_parquet(evaluation / f"{kind}-errors.parquet")
     because = {name: f"no {name} here: get it from its page" for name in left_out}
-    (data / "archives.json").write_text(json.dumps({"archives": {}, "left_out": because, "peers": {}}))
+    manifests = data.parent / "manifests"
+    manifests.mkdir(exist_ok=True)
+    (manifests / f"{model}.json").write_text(json.dumps({"archives": {}, "left_out": because, "peers": {}}))
+    trained = {name: {"labels": LABELS, "train": {}, "test": {}} for name in TRAINED[model]}
     (reports / "annotations.json").write_text(
-        json.dumps({"sets": {name: {"labels": LABELS} for name in tested}})
+        json.dumps({"sets": {name: {"labels": LABELS, "test": {}} for name in tested} | trained})
     )
     for stage in range(1, stages + 1):
         log = pd.DataFrame({"step": [1, 2], "loss": [0.2, 0.1], "held_out_pdj@0.2": [0.1, 0.2]})

@@ -1,6 +1,6 @@
 """From data sets to the examples of a model: images in one file, poses, parts, and what was found."""
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,17 +23,28 @@ from deeppose.datasets.findings import (
 from deeppose.datasets.poseset import PoseSet
 from deeppose.datasets.zips import open_archive, read_image
 from deeppose.errors import AnnotationError
-from deeppose.examples import TORSO_COLUMNS, Examples, choose_held_out
-from deeppose.geometry import diameter
+from deeppose.examples import TORSO_COLUMNS, Examples, Indices, choose_held_out
+from deeppose.geometry import Bools, Floats, diameter
 from deeppose.images import Pixels, write_images
 from deeppose.skeleton import Skeleton
 
 
 @dataclass(frozen=True)
 class Annotated:
-    """Examples ready to train on, the mean colour of their training images, and a report for readers."""
+    """Examples ready to train on and to test on, and a report for readers.
 
-    examples: Examples
+    Attributes
+    ----------
+    train
+        Of the parts "train" and "held-out".
+    test
+        Of the part "test".
+    mean_colour
+        Of the images of the part "train", RGB, 0..255.
+    """
+
+    train: Examples
+    test: Examples
     mean_colour: tuple[float, float, float]
     report: dict[str, Any]
 
@@ -42,12 +53,13 @@ def annotate(
     train_sets: Sequence[PoseSet],
     test_sets: Sequence[PoseSet],
     skeleton: Skeleton,
-    images_path: Path,
+    train_images: Path,
+    test_images: Path,
     *,
     held_out: int,
     seed: int,
 ) -> Annotated:
-    """Decode each image once into `images_path`, and table the examples: training rows first, then test rows.
+    """Decode each image once, training images into one file and test images into another; table the examples.
 
     Parameters
     ----------
@@ -66,90 +78,121 @@ def annotate(
     ImageError
         Naming the image that can't be decoded.
     """
-    parts = [(s, s.train) for s in train_sets] + [(s, ~s.train) for s in test_sets]
-    for pose_set, chosen in parts:
-        if not chosen.any():
-            raise AnnotationError(
-                f"{pose_set.name} has no examples to {'train' if chosen is pose_set.train else 'test'}"
-            )
-    images = _number_images(parts)
-    shown = [images[s.archive, s.members[row]] for s, chosen in parts for row in np.flatnonzero(chosen)]
-    trained = int(sum(s.train.sum() for s in train_sets))
-    part = np.full(len(shown), "test", dtype=object)
-    chosen_out = choose_held_out(np.array(shown[:trained]), held_out, seed)
-    part[:trained] = np.where(chosen_out, "held-out", "train")
+    trained: list[Part] = [(s, s.train) for s in train_sets]
+    tested: list[Part] = [(s, ~s.train) for s in test_sets]
+    for purpose, parts in (("train", trained), ("test", tested)):
+        for pose_set, chosen in parts:
+            if not chosen.any():
+                raise AnnotationError(f"{pose_set.name} has no examples to {purpose}")
+    packed = _pack(trained, train_images)
+    packed_tests = _pack(tested, test_images)
+    chosen_out = choose_held_out(packed.table["offset"].to_numpy(), held_out, seed)
     if chosen_out.all():
-        raise AnnotationError(f"{held_out} held-out images leave nothing of {trained} training examples")
-    coloured = {image for image, which in zip(shown, part, strict=True) if which == "train"}
-    tables, digests, mean_colour = _pack(parts, images, coloured, images_path)
-    table = pd.concat(tables, ignore_index=True)
-    table.insert(1, "part", part)
-    ours = [(s.on(skeleton), chosen) for s, chosen in parts]
-    poses = np.concatenate([s.poses[chosen] for s, chosen in ours])
-    labelled = np.concatenate([s.labelled[chosen] for s, chosen in ours])
-    never = ~labelled[part == "train"].any(axis=0)
-    if never.any():
-        names = [name for name, absent in zip(skeleton.joints, never, strict=True) if absent]
         raise AnnotationError(
-            f"no training example labels {', '.join(names)}: the model can't learn such a joint; "
+            f"{held_out} held-out images leave nothing of {len(chosen_out)} training examples"
+        )
+    train = _examples(trained, packed.table, np.where(chosen_out, "held-out", "train"), skeleton)
+    test = _examples(tested, packed_tests.table, np.full(len(packed_tests.table), "test"), skeleton)
+    seen = train.labelled[~chosen_out].sum(axis=0)
+    never = [name for name, count in zip(skeleton.joints, seen, strict=True) if count == 0]
+    if never:
+        raise AnnotationError(
+            f"no training example labels {', '.join(never)}: the model can't learn such a joint; "
             f"train on a set that has it, or take a skeleton without it"
         )
-    examples = Examples(table, np.where(labelled[..., None], poses, np.nan), labelled)
-    return Annotated(examples, mean_colour, _report(parts, tables, digests, examples))
+    tables = [*_by_part(trained, train.table), *_by_part(tested, test.table)]
+    report = _report([*trained, *tested], tables) | {"held_out": int(chosen_out.sum())}
+    return Annotated(train, test, packed.mean_colour(~chosen_out), report)
 
 
 Part = tuple[PoseSet, NDArray[np.bool_]]
-ImageNumbers = dict[tuple[Path, str], int]  # by archive and member
 
 
-def _number_images(parts: Sequence[Part]) -> ImageNumbers:
-    """The images of all parts in order, each once however many examples it shows."""
-    numbers: ImageNumbers = {}
-    for pose_set, chosen in parts:
-        for row in np.flatnonzero(chosen):
-            numbers.setdefault((pose_set.archive, pose_set.members[row]), len(numbers))
-    return numbers
+@dataclass(frozen=True)
+class _Packed:
+    """Examples with the place of their images in the file, and what colours those have.
+
+    Attributes
+    ----------
+    table
+        One row an example, in the order of the parts.
+    image
+        The number of each example's image, `(n,)`.
+    colours, pixels
+        By image the sum over its pixels, `(images, 3)`, and their number, `(images,)`.
+    """
+
+    table: pd.DataFrame
+    image: Indices
+    colours: Indices
+    pixels: Indices
+
+    def mean_colour(self, chosen: Bools) -> tuple[float, float, float]:
+        """Over all pixels of the images that the chosen examples are of."""
+        images = np.unique(self.image[chosen])
+        mean = self.colours[images].sum(axis=0) / self.pixels[images].sum()
+        red, green, blue = (round(float(value), 3) for value in mean)
+        return red, green, blue
 
 
-def _pack(
-    parts: Sequence[Part], unique: ImageNumbers, coloured: Container[int], images_path: Path
-) -> tuple[list[pd.DataFrame], list[list[str]], tuple[float, float, float]]:
-    """Write the images; give a table and the digests a part, and the mean colour of the `coloured` ones."""
+def _pack(parts: Sequence[Part], images_path: Path) -> _Packed:
+    """Write the images of all parts, each once however many examples it shows, and table the examples."""
+    rows = [(pose_set, row) for pose_set, chosen in parts for row in np.flatnonzero(chosen)]
+    numbers: dict[tuple[Path, str], int] = {}
+    image = [numbers.setdefault((s.archive, s.members[row]), len(numbers)) for s, row in rows]
     digests: list[str] = []
-    colour, pixels = np.zeros(3), 0
+    colours = np.zeros((len(numbers), 3), dtype=np.int64)
 
     def noted() -> Iterator[Pixels]:
-        nonlocal colour, pixels
-        for number, (image, digest) in enumerate(_decoded(list(unique))):
+        for number, (pixels, digest) in enumerate(_decoded(list(numbers))):
             digests.append(digest)
-            if number in coloured:
-                colour += image.sum(axis=(0, 1), dtype=np.int64)
-                pixels += image.shape[0] * image.shape[1]
-            yield image
+            colours[number] = pixels.sum(axis=(0, 1), dtype=np.int64)
+            yield pixels
 
-    places = write_images(images_path, noted())
-    tables, part_digests = [], []
-    for pose_set, chosen in parts:
-        rows = np.flatnonzero(chosen)
-        images = [unique[pose_set.archive, pose_set.members[row]] for row in rows]
-        table = pd.DataFrame(
-            {
-                "set": pose_set.name,
-                "index": np.arange(len(rows), dtype=np.int32),
-                "file": [pose_set.members[row] for row in rows],
-                "digest": [digests[i] for i in images],
-                "offset": np.array([places[i].offset for i in images], dtype=np.int64),
-                "width": np.array([places[i].width for i in images], dtype=np.int32),
-                "height": np.array([places[i].height for i in images], dtype=np.int32),
-            }
-        )
-        table["diameter"] = diameter(pose_set.poses[rows], pose_set.labelled[rows], pose_set.skeleton)
-        torsos = pose_set.torso_boxes
-        table[TORSO_COLUMNS] = np.full((len(rows), 4), np.nan) if torsos is None else torsos[rows]
-        tables.append(table)
-        part_digests.append([digests[i] for i in images])
-    red, green, blue = (round(float(value), 3) for value in colour / max(pixels, 1))
-    return tables, part_digests, (red, green, blue)
+    places = np.array(write_images(images_path, noted()), dtype=np.int64).reshape(-1, 3)
+    of_image = np.array(image, dtype=np.int64)
+    offset, width, height = places[of_image].T
+    table = pd.DataFrame(
+        {
+            "set": [pose_set.name for pose_set, _ in rows],
+            "index": np.concatenate([np.zeros(0), *(np.arange(c.sum()) for _, c in parts)]).astype(np.int32),
+            "file": [pose_set.members[row] for pose_set, row in rows],
+            "digest": [digests[number] for number in image],
+            "offset": offset,
+            "width": width.astype(np.int32),
+            "height": height.astype(np.int32),
+        }
+    )
+    none = (np.zeros(0), np.zeros((0, 4)))
+    measured = [none, *(_of_own_skeleton(pose_set, chosen) for pose_set, chosen in parts)]
+    diameters, torsos = (np.concatenate(values) for values in zip(*measured, strict=True))
+    table["diameter"] = diameters
+    table[TORSO_COLUMNS] = torsos
+    return _Packed(table, of_image, colours, places[:, 1] * places[:, 2])
+
+
+def _of_own_skeleton(pose_set: PoseSet, chosen: Bools) -> tuple[Floats, Floats]:
+    """Diameters and torso boxes, NaN where there is none."""
+    diameters = diameter(pose_set.poses[chosen], pose_set.labelled[chosen], pose_set.skeleton)
+    torsos = pose_set.torso_boxes
+    return diameters, np.full((len(diameters), 4), np.nan) if torsos is None else torsos[chosen]
+
+
+def _examples(
+    parts: Sequence[Part], table: pd.DataFrame, part: NDArray[np.str_], skeleton: Skeleton
+) -> Examples:
+    ours = [(pose_set.on(skeleton), chosen) for pose_set, chosen in parts]
+    joints = len(skeleton.joints)
+    poses = np.concatenate([np.zeros((0, joints, 2)), *(s.poses[chosen] for s, chosen in ours)])
+    labelled = np.concatenate([np.zeros((0, joints), bool), *(s.labelled[chosen] for s, chosen in ours)])
+    table.insert(1, "part", part.astype(object))
+    return Examples(table, np.where(labelled[..., None], poses, np.nan), labelled)
+
+
+def _by_part(parts: Sequence[Part], table: pd.DataFrame) -> list[pd.DataFrame]:
+    """The rows of each part."""
+    counts = [int(chosen.sum()) for _, chosen in parts]
+    return [table.iloc[sum(counts[:i]) : sum(counts[: i + 1])] for i in range(len(counts))]
 
 
 CHUNK = 64
@@ -175,9 +218,7 @@ def _decoded(images: Sequence[tuple[Path, str]]) -> Iterator[tuple[Pixels, str]]
         archive.close()
 
 
-def _report(
-    parts: Sequence[Part], tables: Sequence[pd.DataFrame], digests: Sequence[list[str]], examples: Examples
-) -> dict[str, Any]:
+def _report(parts: Sequence[Part], tables: Sequence[pd.DataFrame]) -> dict[str, Any]:
     report: dict[str, Any] = {}
     subsets = []
     for (pose_set, chosen), table in zip(parts, tables, strict=True):
@@ -197,10 +238,9 @@ def _report(
         if outside is not None:
             found["torso_boxes_outside_image"] = outside
         report[pose_set.name]["train" if chosen is pose_set.train else "test"] = found
-    equal = equal_images_in_train_and_test(subsets, digests)
+    equal = equal_images_in_train_and_test(subsets, [list(table["digest"]) for table in tables])
     return {
         "sets": report,
-        "held_out": int((examples.table["part"] == "held-out").sum()),
         "equal_images_in_train_and_test": len(equal),
         "equal_images": [{"train": list(e.train), "test": list(e.test)} for e in equal],
     }

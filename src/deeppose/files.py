@@ -50,6 +50,11 @@ def write_json(target: Path, value: Any) -> None:  # noqa: ANN401 - whatever JSO
     write_text(target, text)
 
 
+def read_json(path: Path) -> Any:  # noqa: ANN401 - whatever JSON can hold
+    """What a file of JSON holds."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
 def write_text(target: Path, text: str) -> None:
     """Write `text` as UTF-8."""
     with atomic_path(target) as temporary:

@@ -20,7 +20,7 @@ from deeppose.geometry import Bools, Floats, image_box
 
 Rule = Literal["torso", "confidence"]
 Chosen = NDArray[np.object_]
-Counts = dict[str, dict[str, dict[str, int]]]
+Counts = dict[str, dict[str, dict[str, Any]]]
 
 IMAGE, TORSO, ONLY_FACE, CONFIDENCE, NO_FACE = "image", "torso", "only face", "confidence", "no face"
 WAYS = (TORSO, ONLY_FACE, CONFIDENCE, NO_FACE)
@@ -37,8 +37,27 @@ CURVE_SHARES = np.linspace(0, 1, 201)
 
 
 @dataclass(frozen=True)
+class Scaler:
+    """How far faces are enlarged, and what it was fixed by.
+
+    Attributes
+    ----------
+    scale
+        The factor on the sides of a face.
+    share_contained
+        Share of the labelled training joints inside the enlarged faces.
+    containment
+        That share against the factor, as of :func:`containment_curve`.
+    """
+
+    scale: float
+    share_contained: float
+    containment: pd.DataFrame
+
+
+@dataclass(frozen=True)
 class InitialBoxes:
-    """What the examples of a model start from.
+    """What examples start from.
 
     Attributes
     ----------
@@ -46,53 +65,49 @@ class InitialBoxes:
         b⁰, `(n, 4)`.
     chosen
         How each came about, `(n,)`: "image", or one of WAYS.
-    scale
-        The factor on the sides of a face; None where no face is looked for.
-    containment
-        Share of the labelled training joints inside the enlarged faces against the factor; None likewise.
-    report
-        The figures, ready for JSON.
+    counts
+        By what is counted, part and set: the figures, ready for JSON.
     """
 
     boxes: Floats
     chosen: Chosen
-    scale: float | None
-    containment: pd.DataFrame | None
-    report: dict[str, Any]
+    counts: Counts
 
 
 def image_boxes(examples: Examples) -> InitialBoxes:
     """The full image for every example, as on LSP (§4.1)."""
-    sizes = examples.table[["width", "height"]].to_numpy(np.int64)
-    boxes = np.array([image_box(int(width), int(height)) for width, height in sizes]).reshape(-1, 4)
+    boxes = _full_images(examples)
     chosen = np.full(len(boxes), IMAGE, dtype=object)
-    return InitialBoxes(boxes, chosen, None, None, {"examples": _counts(examples.table, chosen, (IMAGE,))})
+    return InitialBoxes(boxes, chosen, {"examples": _counts(examples.table, chosen, (IMAGE,))})
 
 
-def face_boxes(examples: Examples, faces: pd.DataFrame, rule: Rule, joints_in_box: float) -> InitialBoxes:
-    """Each person's face, enlarged by the scaler that the training examples fix; without a face, the image.
+def _full_images(examples: Examples) -> Floats:
+    sizes = examples.table[["width", "height"]].to_numpy(np.int64)
+    return np.array([image_box(int(width), int(height)) for width, height in sizes]).reshape(-1, 4)
+
+
+def fix_scaler(examples: Examples, faces: pd.DataFrame, rule: Rule, joints_in_box: float) -> Scaler:
+    """The smallest scaler with which the enlarged faces of the part "train" contain its labelled joints.
 
     Parameters
     ----------
     examples
-        Their table with `offset`, `width`, `height`, `part`, `set` and the torso's box.
+        Their table with `offset`, `part` and the torso's box.
     faces
         As of :func:`deeppose.faces.faces_table`.
     rule
         Which of the faces is the person's, see :func:`choose_faces`.
     joints_in_box
-        Share of the labelled training joints that the enlarged faces must contain; 1 in the paper.
+        Share of the labelled joints that the enlarged faces must contain; 1 in the paper.
 
     Raises
     ------
     FaceError
         If no training example has both a face and a labelled joint.
     """
-    table = examples.table
-    offsets = table["offset"].to_numpy(np.int64)
-    own, chosen = choose_faces(faces, offsets, table[TORSO_COLUMNS].to_numpy(np.float64), rule)
     train = examples.rows("train")
-    needed = factors_needed(own[train], examples.poses[train], examples.labelled[train])
+    own, _ = _own_faces(examples.table.iloc[train], faces, rule)
+    needed = factors_needed(own, examples.poses[train], examples.labelled[train])
     if np.isnan(needed).all():
         raise FaceError(
             f"none of the {len(train)} training examples has both a face and a labelled joint: there is "
@@ -100,16 +115,35 @@ def face_boxes(examples: Examples, faces: pd.DataFrame, rule: Rule, joints_in_bo
             f"`initial_box: image` for this model in params.yaml"
         )
     scale = containing_factor(needed, joints_in_box)
+    return Scaler(scale, float(_share_contained(needed, np.array([scale]))[0]), containment_curve(needed))
+
+
+def face_boxes(examples: Examples, faces: pd.DataFrame, rule: Rule, scale: float) -> InitialBoxes:
+    """Each person's face, enlarged; without a face, the full image.
+
+    Parameters
+    ----------
+    examples
+        Their table with `offset`, `width`, `height`, `part`, `set` and the torso's box.
+    faces, rule
+        As of :func:`fix_scaler`.
+    """
+    table = examples.table
+    own, chosen = _own_faces(table, faces, rule)
     faceless = chosen == NO_FACE
-    boxes = np.where(faceless[:, None], image_boxes(examples).boxes, enlarged(own, scale))
-    report = {
+    boxes = np.where(faceless[:, None], _full_images(examples), enlarged(own, scale))
+    of_others = faceless & np.isin(table["offset"], faces["offset"])
+    counts: Counts = {
         "examples": _counts(table, chosen, WAYS),
         "images": _image_counts(table, faces),
-        "faces_of_others_only": int((faceless & np.isin(offsets, faces["offset"])).sum()),
-        "scale": scale,
-        "share_contained": float(_share_contained(needed, np.array([scale]))[0]),
+        "faces_of_others_only": _by_part_and_set(table, lambda rows: int(of_others[rows].sum())),
     }
-    return InitialBoxes(boxes, chosen, scale, containment_curve(needed), report)
+    return InitialBoxes(boxes, chosen, counts)
+
+
+def _own_faces(table: pd.DataFrame, faces: pd.DataFrame, rule: Rule) -> tuple[Floats, Chosen]:
+    torsos = table[TORSO_COLUMNS].to_numpy(np.float64)
+    return choose_faces(faces, table["offset"].to_numpy(np.int64), torsos, rule)
 
 
 def choose_faces(
@@ -210,12 +244,12 @@ def _share_contained(needed: Floats, factors: Floats) -> Floats:
     return np.searchsorted(counted, factors, side="right") / len(counted)
 
 
-def _counts(table: pd.DataFrame, chosen: Chosen, ways: tuple[str, ...]) -> Counts:
+def _counts(table: pd.DataFrame, chosen: Chosen, ways: tuple[str, ...]) -> dict[str, dict[str, Any]]:
     """Examples by part, set, and how their box came about."""
     return _by_part_and_set(table, lambda rows: {way: int((chosen[rows] == way).sum()) for way in ways})
 
 
-def _image_counts(table: pd.DataFrame, faces: pd.DataFrame) -> Counts:
+def _image_counts(table: pd.DataFrame, faces: pd.DataFrame) -> dict[str, dict[str, Any]]:
     """Images by part, set, and how many faces they show."""
     per_image = faces["offset"].value_counts()
 
@@ -230,8 +264,8 @@ def _image_counts(table: pd.DataFrame, faces: pd.DataFrame) -> Counts:
     return _by_part_and_set(table, count)
 
 
-def _by_part_and_set(table: pd.DataFrame, count: Callable[[Indices], dict[str, int]]) -> Counts:
-    counts: Counts = {}
+def _by_part_and_set(table: pd.DataFrame, count: Callable[[Indices], object]) -> dict[str, dict[str, Any]]:
+    counts: dict[str, dict[str, Any]] = {}
     for part, name in table[["part", "set"]].drop_duplicates().itertuples(index=False):
         rows = np.flatnonzero((table["part"] == part) & (table["set"] == name))
         counts.setdefault(part, {})[name] = count(rows)
