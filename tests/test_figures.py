@@ -186,6 +186,12 @@ def test_training_figure_draws_each_measure_where_it_was_taken():
     assert held_out.lines[0].get_xydata().tolist() == [[20, 0.4]]
 
 
+def test_captions_break_between_words_alone():
+    log = pd.DataFrame({"step": [10], "loss": [0.5], "held_out_pdj@0.2": [0.4]})
+    figure = training_figure({"stage 1": log}, "Training", "observer-centric " * 30)
+    assert set(figure.get_supxlabel().split()) == {"observer-centric"}
+
+
 def test_examples_are_the_middles_of_equal_parts():
     found = choose_examples(joint_errors([0.8, 0.1, 0.7, 0.2, 0.6, 0.3, 0.5, 0.4]), "lsp", "stage 1", 2)
     assert found.examples == (5, 2)

@@ -97,10 +97,14 @@ def styled(function: Callable[P, R]) -> Callable[P, R]:
 def new_figure(width: float, height: float, title: str, caption: str = "") -> Figure:
     """A figure of `width` × `height` inches with a title above and a wrapped caption below."""
     figure = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(wspace=0.05, hspace=0.03))
-    figure.suptitle("\n".join(textwrap.wrap(title, int(width * 12.5))), fontsize=11)
+    figure.suptitle(_wrapped(title, width * 12.5), fontsize=11)
     if caption:
-        figure.supxlabel("\n".join(textwrap.wrap(caption, int(width * 16.5))), fontsize=8, color="0.25")
+        figure.supxlabel(_wrapped(caption, width * 16.5), fontsize=8, color="0.25")
     return figure
+
+
+def _wrapped(text: str, characters: float) -> str:
+    return "\n".join(textwrap.wrap(text, int(characters), break_on_hyphens=False))
 
 
 def save_plot(figure: Figure, folder: Path, name: str) -> None:
