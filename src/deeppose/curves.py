@@ -89,7 +89,7 @@ def limbs_figure(curves: pd.DataFrame, predictor: str, title: str, caption: str 
     """
     known = set(curves["joint"])
     shown = {limbs: joints for limbs, joints in LIMB_JOINTS.items() if known.intersection(joints)}
-    figure = new_figure(1.4 + 3.5 * len(shown), 3.7, title, caption)
+    figure = new_figure(1.8 + 2.9 * len(shown), 3.4, title, caption)
     panels = figure.subplots(1, len(shown), sharey=True, squeeze=False)[0]
     for axes, (limbs, joints) in zip(panels, shown.items(), strict=True):
         for joint in joints:
@@ -120,7 +120,7 @@ def joints_figure(curves: pd.DataFrame, joints: Sequence[str], title: str, capti
         Joint kinds, two panels in a row.
     """
     rows = (len(joints) + 1) // 2
-    figure = new_figure(9.2, 1.0 + 2.9 * rows, title, caption)
+    figure = new_figure(7.6, 1.0 + 2.4 * rows, title, caption)
     panels = figure.subplots(rows, 2, sharex=True, sharey=True, squeeze=False).ravel()
     images = list(dict.fromkeys(curves["images"])) if "images" in curves else [""]
     lines = _lines(curves, images)
