@@ -170,7 +170,8 @@ def draw_training(item: Item, evaluated: Evaluated) -> None:
     figures = item.reports / "figures"
     stages = range(1, item.params.cascade_stages + 1)
     logs = {f"stage {stage}": pd.read_csv(item.training_log(stage)) for stage in stages}
-    save_plot(training_figure(logs, "Training", about(item, evaluated)), figures, "training")
+    course = training_figure(logs, "Loss and held-out PDJ in training", about(item, evaluated))
+    save_plot(course, figures, "training")
     unit = {"pixels": "pixels", "diameter": "pose diameters"}[item.profile.displacement_units]
     for stage in stages[1:]:
         figure = normals_figure(

@@ -186,6 +186,14 @@ def test_training_figure_draws_each_measure_where_it_was_taken():
     assert held_out.lines[0].get_xydata().tolist() == [[20, 0.4]]
 
 
+def test_a_stage_that_reported_once_is_seen():
+    log = pd.DataFrame({"step": [10], "loss": [0.5], "held_out_pdj@0.2": [0.4]})
+    figure = training_figure({"stage 1": log, "stage 3": log}, "Training", "Profile demo.")
+    for axes in figure.axes:
+        assert [line.get_marker() for line in axes.lines] == ["o", "o"]
+    assert "their levels don't compare" in " ".join(figure.get_supxlabel().split())
+
+
 def test_captions_break_between_words_alone():
     log = pd.DataFrame({"step": [10], "loss": [0.5], "held_out_pdj@0.2": [0.4]})
     figure = training_figure({"stage 1": log}, "Training", "observer-centric " * 30)

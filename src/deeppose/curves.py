@@ -25,6 +25,10 @@ _HOLLOW: dict[str, Any] = {"linestyle": (0, (4, 1.5)), "linewidth": 1.1, "marker
 _DOTTED: dict[str, Any] = {"linestyle": ":", "linewidth": 1.2, "markerfacecolor": "white", "markersize": 3}
 _DISTANCE = "Normalised distance to the true joint\n(pose diameters)"
 _RATE = "Detection rate"
+_LOSSES = (
+    "Stage 1's loss is a sum over the joints, in units of the initial box; a later stage's is that of one "
+    "joint, in units of its sub-image: their levels don't compare."
+)
 
 
 def pdj_curves(
@@ -176,14 +180,15 @@ def training_figure(logs: Mapping[str, pd.DataFrame], title: str, caption: str =
     logs
         By stage ("stage 1"): columns step, loss, held_out_pdj@0.2; a row may lack one of the two.
     """
-    figure = new_figure(8.4, 3.4, title, caption)
+    figure = new_figure(7.6, 3.3, title, f"{caption} {_LOSSES}".lstrip() if len(logs) > 1 else caption)
     losses, held_out = figure.subplots(1, 2)
     for stage, log in logs.items():
         line = PREDICTOR_LINES[stage]
-        loss = log.dropna(subset=["loss"])
-        losses.plot(loss["step"], loss["loss"], label=stage, **{**line, "linewidth": 1.2, "marker": ""})
-        judged = log.dropna(subset=[HELD_OUT])
+        # A stage that reported once is a dot: without a marker it would not be seen.
         dots = {**line, "marker": "o", "markersize": 2.5}
+        loss = log.dropna(subset=["loss"])
+        losses.plot(loss["step"], loss["loss"], label=stage, **{**dots, "linewidth": 1.2})
+        judged = log.dropna(subset=[HELD_OUT])
         held_out.plot(judged["step"], judged[HELD_OUT], label=stage, **dots)
     losses.set_yscale("log")
     losses.set_ylabel("Training loss")
@@ -193,6 +198,7 @@ def training_figure(logs: Mapping[str, pd.DataFrame], title: str, caption: str =
     for axes in (losses, held_out):
         axes.set_xlabel("Step")
         axes.set_xlim(left=0)
+        axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
     figure.legend(handles=held_out.get_lines(), loc="outside right center")
     return figure
 
