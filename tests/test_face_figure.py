@@ -116,3 +116,5 @@ def test_the_scaler_stands_where_the_curve_reaches_the_share():
     line, mark = axes.get_lines()
     np.testing.assert_array_equal(line.get_xydata(), curve)
     assert set(mark.get_xdata()) == {2.0}
+    assert not line.get_clip_on()
+    assert axes.figure.get_supxlabel().startswith("Dotted: 2.00, the factor taken")

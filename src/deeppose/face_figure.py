@@ -150,10 +150,11 @@ def containment_figure(curve: pd.DataFrame, scale: float, share: float, title: s
     scale, share
         The factor taken, and the share of the training joints that it contains.
     """
-    caption = f"The factor taken, {scale:.2f}, contains {share:.1%} of the labelled training joints."
+    caption = f"Dotted: {scale:.2f}, the factor taken, with {share:.1%} of the labelled training joints."
     figure = new_figure(4.6, 3.2, title, caption)
     axes = figure.subplots()
-    axes.plot(curve["factor"], curve["share"], color=PREDICTED_COLOUR)
+    # Where it runs along the panel's edge the line is drawn whole.
+    axes.plot(curve["factor"], curve["share"], color=PREDICTED_COLOUR, clip_on=False)
     axes.axvline(scale, color="black", linestyle=":", linewidth=1.2)
     axes.set_xlabel("Factor by which the face's rectangle is enlarged")
     axes.set_ylabel("Share of joints inside")
