@@ -362,7 +362,9 @@ def test_normals_are_drawn_at_one_and_two_sigma():
     assert panel.get_aspect() == 1
     assert panel.get_ylim()[0] > 0 > panel.get_ylim()[1]
     assert panel.get_ylabel() == "Δy (pixels)"
-    assert [axes.get_title() for axes in figure.axes[:14]] == list(FULL_BODY.joints)
+    assert [axes.get_title() for axes in figure.axes[:14]] == [
+        f"{joint}\nn = 3, 0 beyond" for joint in FULL_BODY.joints
+    ]
 
 
 @pytest.mark.parametrize("skeleton", [FULL_BODY, UPPER_BODY])
@@ -370,7 +372,7 @@ def test_every_column_of_normals_has_its_axis_and_the_legend_a_place(skeleton):
     count = len(skeleton.joints)
     figure = normals_figure(*normals(3, count), "pixels", skeleton, "Normals")
     labelled = [axes.get_title() for axes in figure.axes if axes.get_xlabel() == "Δx (pixels)"]
-    assert labelled == list(skeleton.joints[-5:])
+    assert [title.partition("\n")[0] for title in labelled] == list(skeleton.joints[-5:])
     legends = [*figure.legends, *(axes.get_legend() for axes in figure.axes if axes.get_legend())]
     assert [legend.get_title().get_text() for legend in legends] == ["predicted − true"]
     assert len(figure.axes) == 5 * -(-count // 5)
@@ -393,7 +395,9 @@ def test_many_displacements_are_thinned_and_those_beyond_counted():
     first, second = (axes.collections[0].get_offsets() for axes in figure.axes[:2])
     np.testing.assert_array_equal(second, observed.loc[observed["joint"] == 1, ["dx", "dy"]][::2])
     assert len(first) == 1001
-    assert [text.get_text() for text in figure.axes[0].texts] == [f"{MOST_POINTS + 1} beyond"]
+    count = MOST_POINTS + 1
+    assert figure.axes[0].get_title() == f"right ankle\nn = {count}, {count} beyond"
+    assert figure.axes[1].get_title() == f"right knee\nn = {count}, 0 beyond"
 
 
 def test_the_same_figure_gives_the_same_bytes(curves, choice, tmp_path):
