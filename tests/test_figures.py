@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.collections import LineCollection
-from matplotlib.colors import to_hex
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.patches import Ellipse
 
 from deeppose.curves import joints_figure, limbs_figure, pdj_curves, select, training_figure, write_curves
@@ -271,6 +271,12 @@ def test_left_limbs_have_a_line_along_their_middle(choice):
     left = [limb for limb in UPPER_BODY.limbs if limb.name.startswith("left ")]
     assert len(left) == 3
     np.testing.assert_array_equal(lined.get_segments(), [poses[0][[limb.start, limb.end]] for limb in left])
+
+
+def test_the_line_along_a_left_limb_is_seen_in_grey():
+    left = [colour for name, colour in LIMB_COLOURS.items() if name.startswith("left ")]
+    assert len(left) == 5
+    assert all(np.dot(to_rgb(colour), (0.299, 0.587, 0.114)) > 0.45 for colour in left)
 
 
 def test_both_skeletons_give_a_limb_the_same_colour(choice):

@@ -38,15 +38,16 @@ PEER_LINES: tuple[dict[str, Any], ...] = (
     {"color": "#222222", "linestyle": (0, (9, 2)), "linewidth": 1.1, "marker": "v"},
 )
 
-# Right is warm and left is cool; a lower limb is lighter than the upper one it hangs on.
+# Right is warm and left is cool; a lower limb is lighter than the upper one it hangs on. No left limb is so
+# dark that the black line along its middle is lost in grey.
 LIMB_COLOURS = {
     "right upper arm": "#d7191c",
     "right lower arm": "#ff8a65",
     "right upper leg": "#c06a00",
     "right lower leg": "#ffd21f",
-    "left upper arm": "#1552b8",
+    "left upper arm": "#4c8df0",
     "left lower arm": "#4fc3f7",
-    "left upper leg": "#00784a",
+    "left upper leg": "#2aa876",
     "left lower leg": "#7be07f",
     "right side": "#f3cdbf",
     "left side": "#c3d5ee",
