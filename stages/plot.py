@@ -130,7 +130,8 @@ def draw_limbs(item: Item, evaluated: Evaluated, shown: SetExhibits, exhibit: Ex
     curves = pdj_curves(evaluated.joints, item.skeleton, shown.name, exhibit.end)
     curves = select(curves, [last, MEAN_POSE], exhibit.joints)
     title = exhibit.titled(f"PDJ on {title_of(item, shown)}")
-    figure = limbs_figure(curves, last, title, caption_of(item, evaluated, shown))
+    caption = f"{caption_of(item, evaluated, shown)} {what_of_peers(item, shown)}".rstrip()
+    figure = limbs_figure(curves, last, title, caption)
     save_plot(figure, item.reports / "figures", exhibit.file)
     write_curves(curves, item.reports / "figures" / f"{exhibit.file}.csv")
 

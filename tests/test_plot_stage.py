@@ -279,6 +279,8 @@ def test_drawn_pictures_are_named_as_such(project, model, stand_in):
             assert stand_in in title(figure)
             if "poses" not in name:
                 assert "drawn pictures, not comparable with the paper" in caption(figure)
+    for name in {"figure3-pdj-flic", "figure4-pdj-lsp", "figure7-pdj-buffy"} & set(written):
+        assert caption(written[name]).endswith("Of drawn pictures other methods have no predictions.")
 
 
 def test_the_same_bytes_twice(project):
