@@ -171,7 +171,9 @@ def test_lsp_brings_its_tables_and_figures_and_parse_table_2(project):
     )
     assert title(written["figure4-pdj-lsp"]) == "Figure 4: PDJ on LSP"
     assert "model lsp, trained on lsp and lsp-extended" in caption(written["figure4-pdj-lsp"])
-    assert f"Labels: {LABELS}." in caption(written["figure4-pdj-lsp"])
+    assert f"Measured on 6 test examples. Labels: {LABELS}." in caption(written["figure4-pdj-lsp"])
+    for name in tables:
+        assert "Measured on 6 test examples." in (reports / "tables" / f"{name}.md").read_text("utf-8")
 
 
 def test_flic_brings_figures_3_5_and_9_and_buffy_figure_7(project, capsys):
