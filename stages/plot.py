@@ -92,7 +92,8 @@ def note_what_was_drawn(item: Item) -> None:
 def draw_pcp_table(item: Item, evaluated: Evaluated, shown: SetExhibits, exhibit: Exhibit) -> None:
     table = pcp_table(evaluated.limbs, item.skeleton, shown.name, evaluated.labels[shown.name])
     title = exhibit.titled(f"PCP at 0.5 on {title_of(item, shown)}")
-    write_table(table, item.reports / "tables", exhibit.file, title, [about(item, evaluated), *shown.notes])
+    notes = [about(item, evaluated), measured_on(evaluated, shown), *shown.notes]
+    write_table(table, item.reports / "tables", exhibit.file, title, notes)
 
 
 def draw_pdj_table(item: Item, evaluated: Evaluated, shown: SetExhibits, exhibit: Exhibit) -> None:
@@ -102,7 +103,7 @@ def draw_pdj_table(item: Item, evaluated: Evaluated, shown: SetExhibits, exhibit
         words: pdj_table(evaluated.joints, item.skeleton, name, labels) for name, words in parts.items()
     }
     table = by_images(tables) if len(tables) > 1 else tables[parts[shown.name]]
-    notes = [about(item, evaluated), *shown.notes]
+    notes = [about(item, evaluated), measured_on(evaluated, shown), *shown.notes]
     peers = [name for name in predictors(of_set(evaluated.joints, shown.name)) if is_peer(name)]
     if peers:
         notes.append(
@@ -131,7 +132,8 @@ def draw_limbs(item: Item, evaluated: Evaluated, shown: SetExhibits, exhibit: Ex
     curves = pdj_curves(evaluated.joints, item.skeleton, shown.name, exhibit.end)
     curves = select(curves, [last, MEAN_POSE], exhibit.joints)
     title = exhibit.titled(f"PDJ on {title_of(item, shown)}")
-    figure = limbs_figure(curves, last, title, caption_of(item, evaluated, shown))
+    caption = f"{caption_of(item, evaluated, shown)} {what_of_peers(item, shown)}".rstrip()
+    figure = limbs_figure(curves, last, title, caption)
     save_plot(figure, item.reports / "figures", exhibit.file)
     write_curves(curves, item.reports / "figures" / f"{exhibit.file}.csv")
 
@@ -171,7 +173,8 @@ def draw_training(item: Item, evaluated: Evaluated) -> None:
     figures = item.reports / "figures"
     stages = range(1, item.params.cascade_stages + 1)
     logs = {f"stage {stage}": pd.read_csv(item.training_log(stage)) for stage in stages}
-    save_plot(training_figure(logs, "Training", about(item, evaluated)), figures, "training")
+    course = training_figure(logs, "Loss and held-out PDJ in training", about(item, evaluated))
+    save_plot(course, figures, "training")
     unit = {"pixels": "pixels", "diameter": "pose diameters"}[item.profile.displacement_units]
     for stage in stages[1:]:
         figure = normals_figure(
@@ -282,7 +285,13 @@ def title_of(item: Item, shown: SetExhibits) -> str:
 def caption_of(item: Item, evaluated: Evaluated, shown: SetExhibits) -> str:
     """What holds for every curve of a set."""
     labels = f"Labels: {evaluated.labels[shown.name]}."
-    return " ".join([about(item, evaluated), labels, *shown.notes])
+    return " ".join([about(item, evaluated), measured_on(evaluated, shown), labels, *shown.notes])
+
+
+def measured_on(evaluated: Evaluated, shown: SetExhibits) -> str:
+    """How many examples a set's numbers stand on."""
+    count = of_set(evaluated.joints, shown.name)["example"].nunique()
+    return f"Measured on {count} test examples."
 
 
 def what_of_peers(item: Item, shown: SetExhibits) -> str:

@@ -27,7 +27,7 @@ IMAGES = [
 CHOSEN = [chosen for _, chosen in IMAGES]
 OFFSETS = np.arange(len(IMAGES)) * 100
 FACES = faces_table(OFFSETS, [np.array(faces).reshape(-1, 5) for faces, _ in IMAGES])
-NAMES = ("a face", "the person's", "torso, as labelled", "initial box")
+NAMES = ("a detected face", "the person's face", "torso, as labelled", "initial box")
 
 
 @pytest.fixture
@@ -85,14 +85,14 @@ def test_the_boxes_are_where_they_are(examples):
     assert len(panels) == 6
     face, box = FACE[:4], (FACE[0], FACE[1], SCALE * FACE[2], SCALE * FACE[3])
     several = rectangles(panels[2], colours)
-    np.testing.assert_allclose(several["a face"], [face, OTHER[:4]])
-    np.testing.assert_allclose(several["the person's"], [face])
+    np.testing.assert_allclose(several["a detected face"], [face, OTHER[:4]])
+    np.testing.assert_allclose(several["the person's face"], [face])
     np.testing.assert_allclose(several["torso, as labelled"], [TORSO])
     np.testing.assert_allclose(several["initial box"], [box])
     none = rectangles(panels[4], colours)
-    assert none["a face"] == none["the person's"] == []
+    assert none["a detected face"] == none["the person's face"] == []
     assert none["initial box"] == [(59.5, 39.5, 120, 80)]
-    np.testing.assert_allclose(rectangles(panels[5], colours)["a face"], [OTHER[:4]])
+    np.testing.assert_allclose(rectangles(panels[5], colours)["a detected face"], [OTHER[:4]])
     # Nobody is named there.
     assert rectangles(panels[1], colours)["torso, as labelled"] == []
     assert panels[0].collections[0].get_offsets().tolist() == [[40, 40]] * 3
@@ -102,6 +102,19 @@ def test_a_row_without_examples_stays_empty(examples):
     drawn = figure(examples, rows=[0, 5])
     assert [len(axes.images) for axes in drawn.axes] == [1, 1, 0, 0, 0, 0]
     assert "0 examples" in drawn.axes[2].get_ylabel()
+
+
+def test_an_initial_box_is_seen_whole(examples):
+    far = Examples(
+        examples.table.assign(**dict(zip(BOX_COLUMNS, (10.0, 70.0, 200.0, 150.0), strict=True))),
+        examples.poses,
+        examples.labelled,
+    )
+    for axes in figure(far).axes:
+        left, right = axes.get_xlim()
+        bottom, top = axes.get_ylim()
+        assert left < 10 - 100 < 119.5 < right
+        assert top < 70 - 75 < 70 + 75 < bottom
 
 
 def test_the_same_bytes_every_time(examples, tmp_path):
@@ -116,3 +129,5 @@ def test_the_scaler_stands_where_the_curve_reaches_the_share():
     line, mark = axes.get_lines()
     np.testing.assert_array_equal(line.get_xydata(), curve)
     assert set(mark.get_xdata()) == {2.0}
+    assert not line.get_clip_on()
+    assert axes.figure.get_supxlabel().startswith("Dotted: 2.00, the factor taken")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.collections import LineCollection
-from matplotlib.colors import to_hex
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.patches import Ellipse
 
 from deeppose.curves import joints_figure, limbs_figure, pdj_curves, select, training_figure, write_curves
@@ -186,6 +186,20 @@ def test_training_figure_draws_each_measure_where_it_was_taken():
     assert held_out.lines[0].get_xydata().tolist() == [[20, 0.4]]
 
 
+def test_a_stage_that_reported_once_is_seen():
+    log = pd.DataFrame({"step": [10], "loss": [0.5], "held_out_pdj@0.2": [0.4]})
+    figure = training_figure({"stage 1": log, "stage 3": log}, "Training", "Profile demo.")
+    for axes in figure.axes:
+        assert [line.get_marker() for line in axes.lines] == ["o", "o"]
+    assert "their levels don't compare" in " ".join(figure.get_supxlabel().split())
+
+
+def test_captions_break_between_words_alone():
+    log = pd.DataFrame({"step": [10], "loss": [0.5], "held_out_pdj@0.2": [0.4]})
+    figure = training_figure({"stage 1": log}, "Training", "observer-centric " * 30)
+    assert set(figure.get_supxlabel().split()) == {"observer-centric"}
+
+
 def test_examples_are_the_middles_of_equal_parts():
     found = choose_examples(joint_errors([0.8, 0.1, 0.7, 0.2, 0.6, 0.3, 0.5, 0.4]), "lsp", "stage 1", 2)
     assert found.examples == (5, 2)
@@ -257,6 +271,12 @@ def test_left_limbs_have_a_line_along_their_middle(choice):
     left = [limb for limb in UPPER_BODY.limbs if limb.name.startswith("left ")]
     assert len(left) == 3
     np.testing.assert_array_equal(lined.get_segments(), [poses[0][[limb.start, limb.end]] for limb in left])
+
+
+def test_the_line_along_a_left_limb_is_seen_in_grey():
+    left = [colour for name, colour in LIMB_COLOURS.items() if name.startswith("left ")]
+    assert len(left) == 5
+    assert all(np.dot(to_rgb(colour), (0.299, 0.587, 0.114)) > 0.45 for colour in left)
 
 
 def test_both_skeletons_give_a_limb_the_same_colour(choice):
@@ -348,7 +368,9 @@ def test_normals_are_drawn_at_one_and_two_sigma():
     assert panel.get_aspect() == 1
     assert panel.get_ylim()[0] > 0 > panel.get_ylim()[1]
     assert panel.get_ylabel() == "Δy (pixels)"
-    assert [axes.get_title() for axes in figure.axes[:14]] == list(FULL_BODY.joints)
+    assert [axes.get_title() for axes in figure.axes[:14]] == [
+        f"{joint}\nn = 3, 0 beyond" for joint in FULL_BODY.joints
+    ]
 
 
 @pytest.mark.parametrize("skeleton", [FULL_BODY, UPPER_BODY])
@@ -356,7 +378,7 @@ def test_every_column_of_normals_has_its_axis_and_the_legend_a_place(skeleton):
     count = len(skeleton.joints)
     figure = normals_figure(*normals(3, count), "pixels", skeleton, "Normals")
     labelled = [axes.get_title() for axes in figure.axes if axes.get_xlabel() == "Δx (pixels)"]
-    assert labelled == list(skeleton.joints[-5:])
+    assert [title.partition("\n")[0] for title in labelled] == list(skeleton.joints[-5:])
     legends = [*figure.legends, *(axes.get_legend() for axes in figure.axes if axes.get_legend())]
     assert [legend.get_title().get_text() for legend in legends] == ["predicted − true"]
     assert len(figure.axes) == 5 * -(-count // 5)
@@ -379,7 +401,9 @@ def test_many_displacements_are_thinned_and_those_beyond_counted():
     first, second = (axes.collections[0].get_offsets() for axes in figure.axes[:2])
     np.testing.assert_array_equal(second, observed.loc[observed["joint"] == 1, ["dx", "dy"]][::2])
     assert len(first) == 1001
-    assert [text.get_text() for text in figure.axes[0].texts] == [f"{MOST_POINTS + 1} beyond"]
+    count = MOST_POINTS + 1
+    assert figure.axes[0].get_title() == f"right ankle\nn = {count}, {count} beyond"
+    assert figure.axes[1].get_title() == f"right knee\nn = {count}, 0 beyond"
 
 
 def test_the_same_figure_gives_the_same_bytes(curves, choice, tmp_path):

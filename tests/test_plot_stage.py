@@ -172,7 +172,9 @@ def test_lsp_brings_its_tables_and_figures_and_parse_table_2(project):
     )
     assert title(written["figure4-pdj-lsp"]) == "Figure 4: PDJ on LSP"
     assert "model lsp, trained on lsp and lsp-extended" in caption(written["figure4-pdj-lsp"])
-    assert f"Labels: {LABELS}." in caption(written["figure4-pdj-lsp"])
+    assert f"Measured on 6 test examples. Labels: {LABELS}." in caption(written["figure4-pdj-lsp"])
+    for name in tables:
+        assert "Measured on 6 test examples." in (reports / "tables" / f"{name}.md").read_text("utf-8")
 
 
 def test_flic_brings_figures_3_5_and_9_and_buffy_figure_7(project, capsys):
@@ -280,6 +282,8 @@ def test_drawn_pictures_are_named_as_such(project, model, stand_in):
             assert stand_in in title(figure)
             if "poses" not in name:
                 assert "drawn pictures, not comparable with the paper" in caption(figure)
+    for name in {"figure3-pdj-flic", "figure4-pdj-lsp", "figure7-pdj-buffy"} & set(written):
+        assert caption(written[name]).endswith("Of drawn pictures other methods have no predictions.")
 
 
 def test_the_same_bytes_twice(project):

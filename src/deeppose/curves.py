@@ -25,6 +25,10 @@ _HOLLOW: dict[str, Any] = {"linestyle": (0, (4, 1.5)), "linewidth": 1.1, "marker
 _DOTTED: dict[str, Any] = {"linestyle": ":", "linewidth": 1.2, "markerfacecolor": "white", "markersize": 3}
 _DISTANCE = "Normalised distance to the true joint\n(pose diameters)"
 _RATE = "Detection rate"
+_LOSSES = (
+    "Stage 1's loss is a sum over the joints, in units of the initial box; a later stage's is that of one "
+    "joint, in units of its sub-image: their levels don't compare."
+)
 
 
 def pdj_curves(
@@ -89,7 +93,7 @@ def limbs_figure(curves: pd.DataFrame, predictor: str, title: str, caption: str 
     """
     known = set(curves["joint"])
     shown = {limbs: joints for limbs, joints in LIMB_JOINTS.items() if known.intersection(joints)}
-    figure = new_figure(1.4 + 3.5 * len(shown), 3.7, title, caption)
+    figure = new_figure(1.8 + 2.9 * len(shown), 3.4, title, caption)
     panels = figure.subplots(1, len(shown), sharey=True, squeeze=False)[0]
     for axes, (limbs, joints) in zip(panels, shown.items(), strict=True):
         for joint in joints:
@@ -120,7 +124,7 @@ def joints_figure(curves: pd.DataFrame, joints: Sequence[str], title: str, capti
         Joint kinds, two panels in a row.
     """
     rows = (len(joints) + 1) // 2
-    figure = new_figure(9.2, 1.0 + 2.9 * rows, title, caption)
+    figure = new_figure(7.6, 1.0 + 2.4 * rows, title, caption)
     panels = figure.subplots(rows, 2, sharex=True, sharey=True, squeeze=False).ravel()
     images = list(dict.fromkeys(curves["images"])) if "images" in curves else [""]
     lines = _lines(curves, images)
@@ -176,14 +180,15 @@ def training_figure(logs: Mapping[str, pd.DataFrame], title: str, caption: str =
     logs
         By stage ("stage 1"): columns step, loss, held_out_pdj@0.2; a row may lack one of the two.
     """
-    figure = new_figure(8.4, 3.4, title, caption)
+    figure = new_figure(7.6, 3.3, title, f"{caption} {_LOSSES}".lstrip() if len(logs) > 1 else caption)
     losses, held_out = figure.subplots(1, 2)
     for stage, log in logs.items():
         line = PREDICTOR_LINES[stage]
-        loss = log.dropna(subset=["loss"])
-        losses.plot(loss["step"], loss["loss"], label=stage, **{**line, "linewidth": 1.2, "marker": ""})
-        judged = log.dropna(subset=[HELD_OUT])
+        # A stage that reported once is a dot: without a marker it would not be seen.
         dots = {**line, "marker": "o", "markersize": 2.5}
+        loss = log.dropna(subset=["loss"])
+        losses.plot(loss["step"], loss["loss"], label=stage, **{**dots, "linewidth": 1.2})
+        judged = log.dropna(subset=[HELD_OUT])
         held_out.plot(judged["step"], judged[HELD_OUT], label=stage, **dots)
     losses.set_yscale("log")
     losses.set_ylabel("Training loss")
@@ -193,6 +198,7 @@ def training_figure(logs: Mapping[str, pd.DataFrame], title: str, caption: str =
     for axes in (losses, held_out):
         axes.set_xlabel("Step")
         axes.set_xlim(left=0)
+        axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
     figure.legend(handles=held_out.get_lines(), loc="outside right center")
     return figure
 

@@ -23,11 +23,11 @@ from deeppose.style import PREDICTED_COLOUR, TRUE_COLOUR, new_figure, styled
 
 ROWS = ("one face", "several faces", "no face of the person's")
 
-# How far beyond its image a box is still shown, in shares of the image's longer side.
-_MARGIN = 0.15
+# Free space around the image and its box, in shares of the longer side of both.
+_MARGIN = 0.03
 _LINES: dict[str, dict[str, Any]] = {
-    "a face": {"color": "#f2c14e", "linestyle": "-", "linewidth": 1.0},
-    "the person's": {"color": "#d01c1f", "linestyle": "-", "linewidth": 1.8},
+    "a detected face": {"color": "#f2c14e", "linestyle": "-", "linewidth": 1.0},
+    "the person's face": {"color": "#d01c1f", "linestyle": "-", "linewidth": 1.8},
     "torso, as labelled": {"color": "#ffffff", "linestyle": ":", "linewidth": 1.4},
     "initial box": {"color": "#1552b8", "linestyle": "--", "linewidth": 1.8},
 }
@@ -86,7 +86,8 @@ def choose_box_examples(
         counts[name] = len(members)
     rule = (
         f"Images chosen by rule: in each row the middles of {columns} equal parts of its examples, in the "
-        f"order of the set. Without a face the initial box is the full image. Dots: labelled joints."
+        f"order of the set. Without a face the initial box is the full image. Dots: labelled joints; grey: "
+        f"beyond the image."
     )
     return BoxExamples(rows, counts, rule)
 
@@ -114,7 +115,7 @@ def boxes_figure(
         The scaler between a face and its initial box.
     """
     columns = max(len(rows) for rows in choice.rows.values())
-    figure = new_figure(columns * 2.2 + 1.9, len(ROWS) * 1.6 + 1.0, title, choice.rule)
+    figure = new_figure(columns * 1.6 + 1.9, len(ROWS) * 1.6 + 1.0, title, choice.rule)
     panels = figure.subplots(len(ROWS), columns, squeeze=False)
     torsos = examples.table[TORSO_COLUMNS].to_numpy(np.float64)
     offsets = examples.table["offset"].to_numpy(np.int64)
@@ -123,13 +124,13 @@ def boxes_figure(
             _strip(axes)
         line[0].set_ylabel(f"{name}\n({choice.counts[name]} examples)")
         for axes, row in zip(line, choice.rows[name], strict=False):
-            _show(axes, images[row])
+            _show(axes, images[row], examples.boxes[row])
             for face in faces.loc[faces["offset"] == offsets[row], FACE_COLUMNS].to_numpy(np.float64):
-                _draw(axes, face, "a face")
+                _draw(axes, face, "a detected face")
             _draw(axes, torsos[row], "torso, as labelled")
             _draw(axes, examples.boxes[row], "initial box")
             if name != ROWS[-1]:
-                _draw(axes, enlarged(examples.boxes[row], 1 / scale), "the person's")
+                _draw(axes, enlarged(examples.boxes[row], 1 / scale), "the person's face")
             pose = examples.poses[row]
             axes.scatter(
                 pose[:, 0], pose[:, 1], s=7, c=TRUE_COLOUR, edgecolors="black", linewidths=0.5, zorder=3
@@ -150,10 +151,11 @@ def containment_figure(curve: pd.DataFrame, scale: float, share: float, title: s
     scale, share
         The factor taken, and the share of the training joints that it contains.
     """
-    caption = f"The factor taken, {scale:.2f}, contains {share:.1%} of the labelled training joints."
+    caption = f"Dotted: {scale:.2f}, the factor taken, with {share:.1%} of the labelled training joints."
     figure = new_figure(4.6, 3.2, title, caption)
     axes = figure.subplots()
-    axes.plot(curve["factor"], curve["share"], color=PREDICTED_COLOUR)
+    # Where it runs along the panel's edge the line is drawn whole.
+    axes.plot(curve["factor"], curve["share"], color=PREDICTED_COLOUR, clip_on=False)
     axes.axvline(scale, color="black", linestyle=":", linewidth=1.2)
     axes.set_xlabel("Factor by which the face's rectangle is enlarged")
     axes.set_ylabel("Share of joints inside")
@@ -170,12 +172,16 @@ def _strip(axes: Axes) -> None:
     axes.spines[:].set_visible(False)
 
 
-def _show(axes: Axes, image: Pixels) -> None:
+def _show(axes: Axes, image: Pixels, box: Floats) -> None:
+    """The image, and around it as much as its initial box takes: cut off it would look like another box."""
     height, width = image.shape[:2]
+    axes.set_facecolor("0.92")
     axes.imshow(image, interpolation="bicubic")
-    reach = _MARGIN * max(width, height)
-    axes.set_xlim(-reach, width + reach)
-    axes.set_ylim(height + reach, -reach)
+    first = np.minimum((-0.5, -0.5), box[:2] - box[2:] / 2)
+    last = np.maximum((width - 0.5, height - 0.5), box[:2] + box[2:] / 2)
+    margin = _MARGIN * (last - first).max()
+    axes.set_xlim(first[0] - margin, last[0] + margin)
+    axes.set_ylim(last[1] + margin, first[1] - margin)
 
 
 def _draw(axes: Axes, box: Floats, what: str) -> None:

@@ -41,12 +41,12 @@ def normals_figure(
     joints = len(skeleton.joints)
     rows = math.ceil(joints / _COLUMNS)
     caption = (
-        f"All panels have the same axes; points beyond them are counted in the corner. "
-        f"Of more than {MOST_POINTS} points of a joint every n-th is drawn."
+        f"n: displacements of the joint; beyond: those outside the axes, which are the same in all panels. "
+        f"Where n is above {MOST_POINTS}, every ⌈n/{MOST_POINTS}⌉-th is drawn."
     )
     legend_apart = joints == rows * _COLUMNS
     width = 1.75 * _COLUMNS + (1.7 if legend_apart else 0.5)
-    figure = new_figure(width, 1.9 * rows + 1.2, title, caption)
+    figure = new_figure(width, 2.0 * rows + 1.2, title, caption)
     panels = figure.subplots(rows, _COLUMNS, sharex=True, sharey=True, squeeze=False).ravel()
     fitted = normals.set_index("joint").loc[list(range(joints))]
     means = fitted[["mean_x", "mean_y"]].to_numpy()
@@ -56,7 +56,8 @@ def normals_figure(
     for joint, axes in enumerate(panels[:joints]):
         observed = displacements.loc[displacements["joint"] == joint, ["dx", "dy"]].to_numpy()
         _joint_panel(axes, observed, means[joint], covariances[joint], reach)
-        axes.set_title(skeleton.joints[joint], fontsize=9)
+        beyond = int((np.abs(observed) > reach).any(axis=1).sum())
+        axes.set_title(f"{skeleton.joints[joint]}\nn = {len(observed)}, {beyond} beyond", fontsize=8.5)
     for axes in panels[joints:]:
         axes.set_axis_off()
     for index, axes in enumerate(panels[:joints]):
@@ -93,11 +94,6 @@ def _joint_panel(axes: Axes, observed: Floats, mean: Floats, covariance: Floats,
     axes.set_aspect("equal")
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.yaxis.set_major_locator(MaxNLocator(5))
-    beyond = int((np.abs(observed) > reach).any(axis=1).sum())
-    if beyond:
-        box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1}
-        corner = axes.text(0.97, 0.03, f"{beyond} beyond", transform=axes.transAxes, fontsize=8, bbox=box)
-        corner.set(ha="right", va="bottom")
 
 
 def _handles() -> list[Line2D]:

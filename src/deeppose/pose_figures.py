@@ -29,7 +29,7 @@ _CUT = 1.5
 # Limbs of this side have a line along their middle, so that sides are told apart in grey.
 _CENTRE_LINED = "left "
 _CENTRE_LINE = 0.7
-_CUT_RULE = "Each image is cut to a square around the true and the predicted pose."
+_CUT_RULE = "Each image is cut to a square around the true and the predicted poses."
 
 
 @dataclass(frozen=True)

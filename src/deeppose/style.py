@@ -38,15 +38,16 @@ PEER_LINES: tuple[dict[str, Any], ...] = (
     {"color": "#222222", "linestyle": (0, (9, 2)), "linewidth": 1.1, "marker": "v"},
 )
 
-# Right is warm and left is cool; a lower limb is lighter than the upper one it hangs on.
+# Right is warm and left is cool; a lower limb is lighter than the upper one it hangs on. No left limb is so
+# dark that the black line along its middle is lost in grey.
 LIMB_COLOURS = {
     "right upper arm": "#d7191c",
     "right lower arm": "#ff8a65",
     "right upper leg": "#c06a00",
     "right lower leg": "#ffd21f",
-    "left upper arm": "#1552b8",
+    "left upper arm": "#4c8df0",
     "left lower arm": "#4fc3f7",
-    "left upper leg": "#00784a",
+    "left upper leg": "#2aa876",
     "left lower leg": "#7be07f",
     "right side": "#f3cdbf",
     "left side": "#c3d5ee",
@@ -97,10 +98,14 @@ def styled(function: Callable[P, R]) -> Callable[P, R]:
 def new_figure(width: float, height: float, title: str, caption: str = "") -> Figure:
     """A figure of `width` × `height` inches with a title above and a wrapped caption below."""
     figure = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(wspace=0.05, hspace=0.03))
-    figure.suptitle("\n".join(textwrap.wrap(title, int(width * 12.5))), fontsize=11)
+    figure.suptitle(_wrapped(title, width * 12.5), fontsize=11)
     if caption:
-        figure.supxlabel("\n".join(textwrap.wrap(caption, int(width * 16.5))), fontsize=8, color="0.25")
+        figure.supxlabel(_wrapped(caption, width * 16.5), fontsize=8, color="0.25")
     return figure
+
+
+def _wrapped(text: str, characters: float) -> str:
+    return "\n".join(textwrap.wrap(text, int(characters), break_on_hyphens=False))
 
 
 def save_plot(figure: Figure, folder: Path, name: str) -> None:
