@@ -8,6 +8,7 @@ import pandas as pd
 
 from deeppose.exhibits import exhibits_of
 from deeppose.paper import LIMB_KINDS, NOTE_SEPARATOR, paper_rows
+from deeppose.shares import difference_text, published_text, share_text
 
 MEASURES = {"strict": "Strict PCP", "loose": "Looser PCP"}
 
@@ -20,7 +21,7 @@ def published_groups(set_name: str) -> dict[str, list[dict[str, Any]]]:
     notes = published_notes(set_name)
     for row in paper_rows(set_name).to_dict("records"):
         marks = [notes.index(note) + 1 for note in row["note"].split(NOTE_SEPARATOR) if note]
-        cells = [f"{row[column]:.3f}".removesuffix("0") for column in _PCP_COLUMNS]
+        cells = [published_text(row[column]) for column in _PCP_COLUMNS]
         labels = "" if row["labels"] == "not stated" else row["labels"]
         shown = {"method": row["method"], "labels": labels, "marks": marks, "cells": cells}
         groups.setdefault(MEASURES[row["pcp"]], []).append(shown)
@@ -43,7 +44,7 @@ def pcp_groups(path: Path) -> dict[str, Any]:
         beside = gaps[(gaps["pcp"] == row["pcp"]) & gaps["method"].str.startswith(f"{row['method']} − ")]
         gap = beside.to_dict("records")[0] if len(beside) else {}
         cells = [
-            {"value": _share(row[column]), "gap": _signed(gap[column]) if gap else ""}
+            {"value": share_text(row[column]), "gap": difference_text(gap[column]) if gap else ""}
             for column in _PCP_COLUMNS
         ]
         groups.setdefault(MEASURES[row["pcp"]], []).append({"method": row["method"], "cells": cells})
@@ -58,7 +59,7 @@ def pdj_rows(path: Path) -> dict[str, Any]:
     rows = [
         {
             "words": [str(row[column]) for column in words],
-            "cells": [f"{row['t']:g}", *(_share(row[column]) for column in numbers)],
+            "cells": [f"{row['t']:g}", *(share_text(row[column]) for column in numbers)],
         }
         for row in table.to_dict("records")
     ]
@@ -74,13 +75,5 @@ def glance(metrics: Mapping[str, Mapping[str, Any]], cascade_stages: int) -> dic
             shares = [by_predictor[column]["pdj@0.2"]["mean"] for column in columns]
             held_out = f"held-out images of {model}"
             shown = held_out if name == "held-out" else exhibits_of(name).title
-            rows.append({"set": shown, "cells": [_share(share) for share in shares]})
+            rows.append({"set": shown, "cells": [share_text(share) for share in shares]})
     return {"heads": [column.replace("_", " ") for column in columns], "rows": rows}
-
-
-def _share(value: float | None) -> str:
-    return "–" if pd.isna(value) else f"{value:.3f}"
-
-
-def _signed(value: float) -> str:
-    return "–" if pd.isna(value) else f"{value:+.3f}".replace("-", "−")
