@@ -1,7 +1,7 @@
 """Draw the tables and figures of a model from what was evaluated."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -239,6 +239,7 @@ def draw_poses_by_stage(item: Item, evaluated: Evaluated, shown: SetExhibits, ex
 def draw_sticks(item: Item, evaluated: Evaluated, shown: SetExhibits, exhibit: Exhibit) -> None:
     last = stages_of(item)[-1]
     choice = choose_examples(evaluated.joints, shown.name, last, IMAGES_OF_STICK_SHEET)
+    choice = replace(choice, rule=f"{choice.rule} {whose_left(evaluated, shown)}")
     chosen = list(choice.examples)
     rows = evaluated.examples.rows("test", shown.name)
     images = Images(item.test.images, evaluated.examples.table)
@@ -303,6 +304,13 @@ def measured_on(evaluated: Evaluated, shown: SetExhibits) -> str:
     """How many examples a set's numbers stand on."""
     count = of_set(evaluated.joints, shown.name)["example"].nunique()
     return f"Measured on {count} test examples."
+
+
+def whose_left(evaluated: Evaluated, shown: SetExhibits) -> str:
+    """What left and right mean in a picture's legend."""
+    if evaluated.labels[shown.name].startswith("observer-centric"):
+        return "Left and right are as if the person faced the camera."
+    return "Left and right are the person's own."
 
 
 def what_of_peers(item: Item, shown: SetExhibits) -> str:

@@ -171,6 +171,8 @@ def test_lsp_brings_its_tables_and_figures_and_parse_table_2(project):
         "utf-8"
     )
     assert title(written["figure4-pdj-lsp"]) == "Figure 4: PDJ on LSP"
+    assert "the curves of Dantone et al. are published as a picture" in caption(written["figure4-pdj-lsp"])
+    assert "as if the person faced the camera" in caption(written["figure8-poses-lsp"])
     assert "model lsp, trained on lsp and lsp-extended" in caption(written["figure4-pdj-lsp"])
     assert f"Measured on 6 test examples. Labels: {LABELS}." in caption(written["figure4-pdj-lsp"])
     for name in tables:

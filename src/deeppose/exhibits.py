@@ -128,6 +128,7 @@ _SETS = (
             Exhibit("poses after each stage", "figure6-poses-lsp-by-stage", "Figure 6"),
             Exhibit("stick figures", "figure8-poses-lsp", "Figure 8"),
         ),
+        without_peers="Ours alone: the curves of Dantone et al. are published as a picture, not as numbers.",
     ),
     SetExhibits(
         name="parse",

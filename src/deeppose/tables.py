@@ -21,7 +21,7 @@ MEASURES = ("strict", "loose")
 MEAN_POSE = "mean pose"
 
 _OURS, _PAPER, _DIFFERENCE = "this run", "paper", "difference"
-_HEADS = {"pcp": "PCP", "t": "t", "ave": "Ave."}
+_HEADS = {"pcp": "PCP", "t": "t (pose diameters)", "ave": "Ave."}
 _LATEX = str.maketrans(
     {
         "\\": r"\textbackslash{}",
