@@ -31,17 +31,27 @@ class Device(_Section):
     precision: Literal["32-true", "16-mixed", "bf16-mixed"]
 
 
-class Network(_Section):
-    """ψ (§3.1): which regressor, and its size."""
+class AlexNet(_Section):
+    """The paper's ψ (§3.1), and its size."""
 
     name: Literal["alexnet"]
     input: Annotated[int, Field(ge=59, description="side of the square crop, pixels")]
     width: Annotated[PositiveFloat, Field(description="share of the paper's channels")]
+    dropout: Annotated[float, Field(ge=0, lt=1, description="share of units dropped")]
     initial_weights: Literal["krizhevsky", "he"]
     pixel_scale: Annotated[PositiveFloat, Field(description="factor on (0..255 less the mean colour)")]
 
 
-class Optimizer(_Section):
+class SpatialNet(_Section):
+    """A ψ with a spatial output on a pretrained backbone, and its size."""
+
+    name: Literal["spatial"]
+    input: Annotated[int, Field(ge=64, multiple_of=32, description="side of the square crop, pixels")]
+    channels: Annotated[PositiveInt, Field(description="of the pyramid of features")]
+    initial_weights: Annotated[Literal["imagenet", "random"], Field(description="of the backbone")]
+
+
+class Adagrad(_Section):
     """Adaptive gradient updates (§3.1)."""
 
     name: Literal["adagrad"]
@@ -50,13 +60,20 @@ class Optimizer(_Section):
     epsilon: PositiveFloat
 
 
+class AdamW(_Section):
+    """Adam with decoupled weight decay; the learning rate falls along half a cosine to 0."""
+
+    name: Literal["adamw"]
+    learning_rate: PositiveFloat
+    weight_decay: Annotated[float, Field(ge=0)]
+
+
 class Training(_Section):
     """How every stage is trained (§3.1; §3.2 changes the data alone)."""
 
     batch: PositiveInt
-    optimizer: Optimizer
+    optimizer: Annotated[Adagrad | AdamW, Field(discriminator="name")]
     loss: Annotated[Literal["mean", "sum"], Field(description="over the examples of a batch")]
-    dropout: Annotated[float, Field(ge=0, lt=1, description="share of units dropped")]
     report_every: Annotated[PositiveInt, Field(description="steps between held-out figures and checkpoints")]
 
 
@@ -68,6 +85,9 @@ class InitialStage(_Section):
 
     steps: Steps
     translation: Annotated[float, Field(ge=0, le=1, description="largest move of b0, shares of its sides")]
+    scale: Annotated[float, Field(ge=0, lt=1, description="largest change of its sides, share of them")] = 0.0
+    rotation: Annotated[float, Field(ge=0, le=180, description="largest turn of it, degrees")] = 0.0
+    rotated: Annotated[Share, Field(description="share of the boxes that are turned")] = 0.0
     keep_joints: Annotated[Share, Field(description="share of its joints a moved box keeps")]
 
 
@@ -79,6 +99,12 @@ class RefinementStage(_Section):
         Literal["fresh", "previous"],
         Field(description="from initial weights, or from those of the stage before"),
     ]
+    input: Annotated[
+        int | None, Field(gt=0, description="side of the square crop, pixels; null: that of stage 1")
+    ] = None
+    others: Annotated[
+        Share, Field(description="weight of the other joints that a crop shows; 0: only its own (Eq. 8)")
+    ] = 0.0
 
 
 class Embedded(_Section):
@@ -108,9 +134,15 @@ class Profile(_Section):
     archives: Literal["embedded", "mirror"]
     embedded: Embedded | None = None
     device: Device
-    network: Network
+    network: Annotated[AlexNet | SpatialNet, Field(discriminator="name")]
+    average_mirrored: Annotated[
+        bool, Field(description="predict the mean of a crop's prediction and its mirrored copy's")
+    ] = False
     displacement_units: Literal["pixels", "diameter"]
     covariance: Literal["diagonal", "full"]
+    narrowest_normal: Annotated[
+        float, Field(ge=0, description="smallest standard deviation of a Normal, in displacement_units")
+    ] = 0.0
     boxes_per_joint: PositiveInt
     real_predictions: bool
     joints_in_box: Annotated[
