@@ -7,7 +7,7 @@ import pandas as pd
 
 from common import Item, run
 from deeppose.datasets.peers import find_peers, peer_poses
-from deeppose.datasets.registry import read_set, subsets_of
+from deeppose.datasets.subsets import subsets_of
 from deeppose.errors import PredictionsError
 from deeppose.evaluate import error_tables, figures
 from deeppose.examples import Examples, Indices
@@ -23,7 +23,7 @@ def main(item: Item, _: int) -> None:
     sets["held-out"] = (train, train.rows("held-out"))
     tables = []
     for set_name, (examples, rows) in sets.items():
-        for predictor, poses, predicts in predicted(item, set_name, rows):
+        for predictor, poses, predicts in predicted(item, set_name, examples, rows):
             for shown, chosen in with_subsets(set_name, examples, rows).items():
                 part = rows[chosen]
                 tables.append(
@@ -45,7 +45,9 @@ def main(item: Item, _: int) -> None:
         write_json(folder / "metrics.json", metrics(item, joints, limbs))
 
 
-def predicted(item: Item, set_name: str, rows: Indices) -> Iterator[tuple[str, Floats, Bools]]:
+def predicted(
+    item: Item, set_name: str, examples: Examples, rows: Indices
+) -> Iterator[tuple[str, Floats, Bools]]:
     """Who predicts a set, the poses `(n, k, 2)`, and which joints are predicted at all, `(k,)`."""
     joints = item.skeleton.joints
     files = {"mean pose": "mean"} | {
@@ -55,14 +57,13 @@ def predicted(item: Item, set_name: str, rows: Indices) -> Iterator[tuple[str, F
         path = item.test_predictions / f"{set_name}-{file}.parquet"
         yield predictor, read_predictions(path, len(rows), item.skeleton), np.ones(len(joints), dtype=bool)
     noted = item.read_manifest()["peers"]
-    folders = item.archive_folders()
-    for found in find_peers(folders):
+    for found in find_peers(item.archive_folders()):
         if found.path.name not in noted or found.peer.set != set_name:
             continue
         if found.sha256 != noted[found.path.name]["sha256"]:
             raise PredictionsError(f"{found.path} has changed since it was noted: run `dvc repro` again")
-        pose_set = read_set(set_name, folders, item.model.labels)
-        poses, names = peer_poses(found, pose_set, item.skeleton)
+        truth, labelled = examples.poses[rows], examples.labelled[rows]
+        poses, names = peer_poses(found, truth, labelled, item.skeleton)
         yield found.peer.method, poses, np.array([joint in names for joint in joints])
 
 

@@ -15,7 +15,17 @@ from deeppose.curves import (
     write_curves,
 )
 from deeppose.examples import Examples
-from deeppose.exhibits import Exhibit, Kind, SetExhibits, exhibits_of, left_out_lines
+from deeppose.exhibits import (
+    INITIAL_BOXES,
+    SCALER,
+    TRAINING,
+    Exhibit,
+    Kind,
+    SetExhibits,
+    exhibits_of,
+    left_out_lines,
+    normals_of,
+)
 from deeppose.face_figure import boxes_figure, choose_box_examples, containment_figure
 from deeppose.files import read_json, sha256, write_json
 from deeppose.geometry import Floats
@@ -93,7 +103,7 @@ def draw_pcp_table(item: Item, evaluated: Evaluated, shown: SetExhibits, exhibit
     table = pcp_table(evaluated.limbs, item.skeleton, shown.name, evaluated.labels[shown.name])
     title = exhibit.titled(f"PCP at 0.5 on {title_of(item, shown)}")
     notes = [about(item, evaluated), measured_on(evaluated, shown), *shown.notes]
-    write_table(table, item.reports / "tables", exhibit.file, title, notes)
+    write_table(table, item.reports / exhibit.folder, exhibit.file, title, notes)
 
 
 def draw_pdj_table(item: Item, evaluated: Evaluated, shown: SetExhibits, exhibit: Exhibit) -> None:
@@ -111,7 +121,7 @@ def draw_pdj_table(item: Item, evaluated: Evaluated, shown: SetExhibits, exhibit
             f"a joint that they don't predict is left empty."
         )
     title = exhibit.titled(f"PDJ on {title_of(item, shown)}")
-    write_table(table, item.reports / "tables", exhibit.file, title, notes)
+    write_table(table, item.reports / exhibit.folder, exhibit.file, title, notes)
 
 
 # Curves
@@ -134,8 +144,8 @@ def draw_limbs(item: Item, evaluated: Evaluated, shown: SetExhibits, exhibit: Ex
     title = exhibit.titled(f"PDJ on {title_of(item, shown)}")
     caption = f"{caption_of(item, evaluated, shown)} {what_of_peers(item, shown)}".rstrip()
     figure = limbs_figure(curves, last, title, caption)
-    save_plot(figure, item.reports / "figures", exhibit.file)
-    write_curves(curves, item.reports / "figures" / f"{exhibit.file}.csv")
+    save_plot(figure, item.reports / exhibit.folder, exhibit.file)
+    write_curves(curves, item.reports / exhibit.folder / f"{exhibit.file}.csv")
 
 
 def draw_stages(item: Item, evaluated: Evaluated, shown: SetExhibits, exhibit: Exhibit) -> None:
@@ -143,8 +153,8 @@ def draw_stages(item: Item, evaluated: Evaluated, shown: SetExhibits, exhibit: E
     curves = select(curves, [*stages_of(item), MEAN_POSE], exhibit.joints)
     title = exhibit.titled(f"PDJ on {title_of(item, shown)} after each stage")
     figure = joints_figure(curves, exhibit.joints, title, caption_of(item, evaluated, shown))
-    save_plot(figure, item.reports / "figures", exhibit.file)
-    write_curves(curves, item.reports / "figures" / f"{exhibit.file}.csv")
+    save_plot(figure, item.reports / exhibit.folder, exhibit.file)
+    write_curves(curves, item.reports / exhibit.folder / f"{exhibit.file}.csv")
 
 
 def draw_methods(item: Item, evaluated: Evaluated, shown: SetExhibits, exhibit: Exhibit) -> None:
@@ -164,17 +174,18 @@ def draw_methods(item: Item, evaluated: Evaluated, shown: SetExhibits, exhibit: 
         f"PDJ on {title_of(item, shown)} after {'two cascade stages' if count > 1 else 'one cascade stage'}"
     )
     caption = f"{caption_of(item, evaluated, shown)} DeepPose is this run's, after {after}. {beside}".rstrip()
-    save_plot(joints_figure(curves, exhibit.joints, title, caption), item.reports / "figures", exhibit.file)
-    write_curves(curves, item.reports / "figures" / f"{exhibit.file}.csv")
+    save_plot(
+        joints_figure(curves, exhibit.joints, title, caption), item.reports / exhibit.folder, exhibit.file
+    )
+    write_curves(curves, item.reports / exhibit.folder / f"{exhibit.file}.csv")
 
 
 def draw_training(item: Item, evaluated: Evaluated) -> None:
     """Training curves, and the Normals over what they were fitted to."""
-    figures = item.reports / "figures"
     stages = range(1, item.params.cascade_stages + 1)
     logs = {f"stage {stage}": pd.read_csv(item.training_log(stage)) for stage in stages}
     course = training_figure(logs, "Loss and held-out PDJ in training", about(item, evaluated))
-    save_plot(course, figures, "training")
+    save_plot(course, item.reports / TRAINING.folder, TRAINING.file)
     unit = {"pixels": "pixels", "diameter": "pose diameters"}[item.profile.displacement_units]
     for stage in stages[1:]:
         figure = normals_figure(
@@ -184,7 +195,8 @@ def draw_training(item: Item, evaluated: Evaluated) -> None:
             item.skeleton,
             f"Errors of stage {stage - 1} in training, and the Normals that simulate them in stage {stage}",
         )
-        save_plot(figure, figures, f"displacement-normals-stage{stage}")
+        exhibit = normals_of(stage)
+        save_plot(figure, item.reports / exhibit.folder, exhibit.file)
 
 
 def draw_initial_boxes(item: Item) -> None:
@@ -197,11 +209,10 @@ def draw_initial_boxes(item: Item) -> None:
     choice = choose_box_examples(examples.rows("test"), offsets, faces, list(chosen))
     images = Images(item.test.images, examples.table)
     title = "Initial boxes from faces, test images"
-    save_photos(
-        boxes_figure(images, examples, faces, choice, scale, title), item.reports / "photos", "initial-boxes"
-    )
+    boxes = boxes_figure(images, examples, faces, choice, scale, title)
+    save_photos(boxes, item.reports / INITIAL_BOXES.folder, INITIAL_BOXES.file)
     curve = containment_figure(pd.read_csv(item.containment), scale, share, "The scaler of the initial boxes")
-    save_plot(curve, item.reports / "figures", "initial-box-scaler")
+    save_plot(curve, item.reports / SCALER.folder, SCALER.file)
 
 
 # Photographs
@@ -222,7 +233,7 @@ def draw_poses_by_stage(item: Item, evaluated: Evaluated, shown: SetExhibits, ex
         exhibit.titled(f"poses on {title_of(item, shown)} after each stage"),
         cut=shown.scenes,
     )
-    save_photos(figure, item.reports / "photos", exhibit.file)
+    save_photos(figure, item.reports / exhibit.folder, exhibit.file)
 
 
 def draw_sticks(item: Item, evaluated: Evaluated, shown: SetExhibits, exhibit: Exhibit) -> None:
@@ -240,7 +251,7 @@ def draw_sticks(item: Item, evaluated: Evaluated, shown: SetExhibits, exhibit: E
         exhibit.titled(f"poses on {title_of(item, shown)} after {last}"),
         cut=shown.scenes,
     )
-    save_photos(figure, item.reports / "photos", exhibit.file)
+    save_photos(figure, item.reports / exhibit.folder, exhibit.file)
 
 
 DRAW: dict[Kind, Callable[[Item, Evaluated, SetExhibits, Exhibit], None]] = {

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from deeppose.evaluate import error_tables, figures
-from deeppose.exhibits import exhibits_of
+from deeppose.exhibits import TRAINING, exhibits_of, normals_of
 from deeppose.geometry import diameter
 from deeppose.skeleton import SKELETONS, Skeleton
 from deeppose.tables import matrix, of_set, pcp_table, pdj_table, predictors, write_table
@@ -95,11 +95,7 @@ def write_report_folder(project: Path, model: str, skeleton: Skeleton, sets: tup
     evaluation = project / "data" / "demo" / "evaluation" / model
     joints = pd.read_parquet(evaluation / "joint-errors.parquet")
     limbs = pd.read_parquet(evaluation / "limb-errors.parquet")
-    pictures = [
-        "figures/training",
-        "figures/displacement-normals-stage2",
-        "figures/displacement-normals-stage3",
-    ]
+    pictures = [TRAINING, normals_of(2), normals_of(3)]
     for name in sets:
         for exhibit in exhibits_of(name).exhibits:
             if exhibit.kind == "table of pcp":
@@ -109,13 +105,12 @@ def write_report_folder(project: Path, model: str, skeleton: Skeleton, sets: tup
                 table = pdj_table(joints, skeleton, name, LABELS)
                 write_table(table, reports / "tables", exhibit.file, "PDJ", [])
             else:
-                kind = "figures" if exhibit.kind.startswith("curves") else "photos"
-                pictures.append(f"{kind}/{exhibit.file}")
+                pictures.append(exhibit)
     for picture in pictures:
-        path = reports / f"{picture}.png"
+        path = reports / picture.folder / f"{picture.file}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         cv2.imwrite(str(path), np.full((60, 1260, 3), 200, dtype=np.uint8))
-        if picture.startswith("figures"):
+        if picture.folder == "figures":
             path.with_suffix(".svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
 
 

@@ -1,6 +1,9 @@
 import pytest
 
-from deeppose.exhibits import OF_THE_PAPER, exhibits_of, left_out_lines
+from deeppose.exhibits import OF_THE_PAPER, counterpart_of, exhibits_of, left_out_lines
+from deeppose.paper_exhibits import PAPER_EXHIBITS
+from deeppose.params import load_params
+from project import ROOT
 
 
 def test_each_number_of_the_paper_has_one_place():
@@ -19,9 +22,22 @@ def test_no_two_exhibits_share_a_file_and_the_file_names_number_and_set():
             assert exhibit.file.startswith(exhibit.heading.replace(" ", "").lower() + "-")
 
 
+def test_what_the_paper_shows_has_a_counterpart():
+    for shown in PAPER_EXHIBITS:
+        of_set, exhibit = counterpart_of(shown.heading)
+        assert exhibit in of_set.exhibits
+        assert exhibit.heading == shown.heading
+
+
+def test_the_model_of_a_set_is_tested_on_it():
+    models = load_params(ROOT / "params.yaml").model
+    for name, of_set in OF_THE_PAPER.items():
+        assert name in models[of_set.model].test
+
+
 def test_every_set_has_a_table_of_pdj():
     for name, of_set in OF_THE_PAPER.items():
-        assert f"pdj-{name}" in [exhibit.file for exhibit in of_set.exhibits]
+        assert of_set.table_of_pdj.file == f"pdj-{name}"
 
 
 def test_a_set_of_ones_own_gets_tables():

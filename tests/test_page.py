@@ -13,7 +13,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from deeppose.page import PAPER_EXHIBITS, deviations, library_versions, params_text, times_script
+from deeppose.page import deviations, library_versions, params_text, times_script
+from deeppose.paper_exhibits import PAPER_EXHIBITS
 from deeppose.params import load_params
 from project import ROOT
 from report_folder import LEFT_OUT, ODD, copy_of, made_up_project, write_report, write_times

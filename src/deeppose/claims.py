@@ -17,6 +17,7 @@ from deeppose.files import write_text
 from deeppose.geometry import Floats
 from deeppose.metrics import pcp, pdj
 from deeppose.paper import paper_results
+from deeppose.shares import difference_text, share_text
 from deeppose.skeleton import Skeleton
 from deeppose.tables import MEAN_POSE, is_peer, matrix
 
@@ -242,7 +243,7 @@ def _flic_over_next_best(evidence: _Evidence, joint: str, wanted: float) -> Find
     flic = evidence.on_published("flic")
     best, rate = flic.best_other([joint], 0.2)
     ours = flic.rate(_AFTER_TWO_STAGES, [joint], 0.2)
-    figures = f"{_signed(ours - rate)} ({ours:.3f}; {best} {rate:.3f})"
+    figures = f"{difference_text(ours - rate)} ({share_text(ours)}; {best} {share_text(rate)})"
     return Finding(figures, _reaches(ours - rate, wanted), flic.only_those_at_hand())
 
 
@@ -262,23 +263,23 @@ def _lsp_gains_at_low_precision(evidence: _Evidence) -> Finding:
 
 def _gains_at_low_precision(gains: Mapping[float, float], note: str) -> Finding:
     fine, coarse = gains.values()
-    figures = ", ".join(f"{_signed(gain)} at {threshold:g}" for threshold, gain in gains.items())
+    figures = ", ".join(f"{difference_text(gain)} at {threshold:g}" for threshold, gain in gains.items())
     return Finding(figures, coarse > max(fine, 0) + _ROUNDING, note)
 
 
 def _lsp_over_dantone(evidence: _Evidence) -> Finding:
     gain = _over_dantone(evidence.on_published("lsp"), (*_LEGS, *_ARMS), 0.5)
-    return Finding(_signed(gain), _reaches(gain, 0.1))
+    return Finding(difference_text(gain), _reaches(gain, 0.1))
 
 
 def _lsp_legs_comparable(evidence: _Evidence) -> Finding:
     gain = _over_dantone(evidence.on_published("lsp"), _LEGS, 0.2)
-    return Finding(_signed(gain), abs(gain) <= _COMPARABLE + _ROUNDING)
+    return Finding(difference_text(gain), abs(gain) <= _COMPARABLE + _ROUNDING)
 
 
 def _lsp_arms_slightly_worse(evidence: _Evidence) -> Finding:
     gain = _over_dantone(evidence.on_published("lsp"), _ARMS, 0.2)
-    return Finding(_signed(gain), -_SLIGHTLY - _ROUNDING <= gain < -_ROUNDING)
+    return Finding(difference_text(gain), -_SLIGHTLY - _ROUNDING <= gain < -_ROUNDING)
 
 
 def _over_dantone(lsp: _OnSet, kinds: Sequence[str], threshold: float) -> float:
@@ -300,21 +301,21 @@ def _over_table(on_set: _OnSet, table: int, *, from_0_on: bool) -> Finding:
     best = others.sort_values("ave", kind="stable").iloc[-1]
     ours = on_set.average_pcp(on_set.last_stage())
     gain = ours - float(best["ave"])
-    figures = f"{_signed(gain)} ({ours:.3f}; {best['method']} {best['ave']:.2f})"
+    figures = f"{difference_text(gain)} ({share_text(ours)}; {best['method']} {best['ave']:.2f})"
     return Finding(figures, gain >= -_ROUNDING if from_0_on else gain > _ROUNDING)
 
 
 def _lsp_upper_legs(evidence: _Evidence) -> Finding:
     ours = evidence.on_published("lsp").pcp_of(_AFTER_TWO_STAGES, "leg_upper")
     note = "the paper's own Table 1 has 0.76 for the next best method, not 0.74"
-    return Finding(f"{ours:.3f}", _reaches(ours, _UPPER_LEGS), note)
+    return Finding(share_text(ours), _reaches(ours, _UPPER_LEGS), note)
 
 
 def _lsp_better_by_stage(evidence: _Evidence) -> Finding:
     lsp = evidence.on("lsp")
     averages = [lsp.average_pcp(stage) for stage in lsp.stages(at_least=2)]
     rises = [later > earlier + _ROUNDING for earlier, later in pairwise(averages)]
-    return Finding(" → ".join(f"{average:.3f}" for average in averages), all(rises))
+    return Finding(" → ".join(map(share_text, averages)), all(rises))
 
 
 def _refinement_at_high_precision(evidence: _Evidence) -> Finding:
@@ -326,7 +327,10 @@ def _refinement_at_high_precision(evidence: _Evidence) -> Finding:
     within = (at >= _PRECISE[0]) & (at <= _PRECISE[1])
     mean = gains[_precise()].mean()
     shown = at[within][0] if within.any() else at[0]
-    ours = f"largest gain {_signed(largest)}, at {shown:g}; mean gain {_signed(mean)} from 0.15 to 0.2"
+    ours = (
+        f"largest gain {difference_text(largest)}, at {shown:g}; "
+        f"mean gain {difference_text(mean)} from 0.15 to 0.2"
+    )
     return Finding(ours, bool(largest > _ROUNDING and within.any()))
 
 
@@ -336,7 +340,7 @@ def _first_refinement_gains_most(evidence: _Evidence) -> Finding:
     first, second, last = (
         flic.curve(stage, _ARMS)[_precise()].mean() for stage in (stages[0], stages[1], stages[-1])
     )
-    figures = f"{_signed(second - first)} of {_signed(last - first)}"
+    figures = f"{difference_text(second - first)} of {difference_text(last - first)}"
     if last - first <= _ROUNDING:
         return Finding(figures, False, "refinement gains nothing in all")
     share = (second - first) / (last - first)
@@ -360,7 +364,7 @@ def _carries_over_to_buffy(evidence: _Evidence) -> Finding:
 
 
 def _over_mean_pose(ours: float, mean_pose: float) -> Finding:
-    figures = f"{ours - mean_pose:+.3f} ({ours:.3f}; {MEAN_POSE} {mean_pose:.3f})"
+    figures = f"{difference_text(ours - mean_pose)} ({share_text(ours)}; {MEAN_POSE} {share_text(mean_pose)})"
     return Finding(figures, ours - mean_pose > _ROUNDING)
 
 
@@ -368,7 +372,7 @@ def _buffy_state_of_the_art(evidence: _Evidence) -> Finding:
     buffy = evidence.on_published("buffy")
     best, rate = buffy.best_other(_ARMS, 0.2)
     ours = buffy.rate(_AFTER_TWO_STAGES, _ARMS, 0.2)
-    figures = f"{_signed(ours - rate)} ({ours:.3f}; {best} {rate:.3f})"
+    figures = f"{difference_text(ours - rate)} ({share_text(ours)}; {best} {share_text(rate)})"
     return Finding(figures, ours - rate >= -_ROUNDING, buffy.only_those_at_hand())
 
 
@@ -378,10 +382,6 @@ def _untold(_: _Evidence, reason: str) -> Finding:
 
 def _reaches(value: float, wanted: float) -> bool:
     return value >= wanted - _HALF_A_HUNDREDTH - _ROUNDING
-
-
-def _signed(gain: float) -> str:
-    return f"{gain:+.3f}".replace("-", "−")
 
 
 def _line(cells: Sequence[str]) -> str:

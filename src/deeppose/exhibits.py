@@ -1,4 +1,4 @@
-"""What is drawn of each test set: which of the paper's tables and figures it brings, under which names."""
+"""What is drawn of each test set, and of each model: which of the paper's tables and figures, which files."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,24 @@ Kind = Literal[
     "curves of stages",
     "poses after each stage",
     "stick figures",
+    "curves of training",
+    "normals",
+    "initial boxes",
+    "curve of the scaler",
 ]
+_FOLDERS: dict[Kind, str] = {
+    "table of pcp": "tables",
+    "table of pdj": "tables",
+    "curves of limbs": "figures",
+    "curves of methods": "figures",
+    "curves of stages": "figures",
+    "poses after each stage": "photos",
+    "stick figures": "photos",
+    "curves of training": "figures",
+    "normals": "figures",
+    "initial boxes": "photos",
+    "curve of the scaler": "figures",
+}
 ARMS = ("elbow", "wrist")
 LIMB_JOINTS = (*ARMS, "knee", "ankle")
 
@@ -26,7 +43,8 @@ class Exhibit:
     file
         Its name without a suffix.
     heading
-        The paper's number for it, "" for what the paper doesn't have.
+        The paper's number for it, "" for what the paper doesn't have; "Figure 5's kind" for what it has of
+        another set.
     joints
         Kinds of joints whose curves it shows.
     end
@@ -38,6 +56,11 @@ class Exhibit:
     heading: str = ""
     joints: tuple[str, ...] = ()
     end: float = 0.5
+
+    @property
+    def folder(self) -> str:
+        """The folder in the model's reports that it lies in."""
+        return _FOLDERS[self.kind]
 
     @property
     def called(self) -> str:
@@ -61,6 +84,9 @@ class SetExhibits:
         Its name for readers.
     stand_in
         What takes its place where the archives are drawn.
+    model
+        The one that the paper tests on it, in whose reports the page looks for it; "" for a set that the
+        paper doesn't have.
     parts
         Where parts of it are reported beside the whole: the whole and each part, by their names in tables
         of errors, in words that take their numbers of images.
@@ -76,10 +102,16 @@ class SetExhibits:
     title: str
     stand_in: str
     exhibits: tuple[Exhibit, ...]
+    model: str = ""
     parts: Mapping[str, str] = field(default_factory=dict)
     scenes: bool = False
     notes: tuple[str, ...] = ()
     without_peers: str = ""
+
+    @property
+    def table_of_pdj(self) -> Exhibit:
+        """Its detection rates in numbers."""
+        return next(exhibit for exhibit in self.exhibits if exhibit.kind == "table of pdj")
 
 
 _SETS = (
@@ -87,6 +119,7 @@ _SETS = (
         name="lsp",
         title="LSP",
         stand_in="drawn people",
+        model="lsp",
         exhibits=(
             Exhibit("table of pcp", "table1-pcp-lsp", "Table 1"),
             Exhibit("table of pdj", "pdj-lsp"),
@@ -100,6 +133,7 @@ _SETS = (
         name="parse",
         title="Image Parse",
         stand_in="drawn people",
+        model="lsp",
         exhibits=(
             Exhibit("table of pcp", "table2-pcp-parse", "Table 2"),
             Exhibit("table of pdj", "pdj-parse"),
@@ -109,6 +143,7 @@ _SETS = (
         name="flic",
         title="FLIC",
         stand_in="drawn scenes",
+        model="flic",
         exhibits=(
             Exhibit("table of pdj", "pdj-flic"),
             Exhibit("curves of methods", "figure3-pdj-flic", "Figure 3", ARMS, end=0.2),
@@ -126,6 +161,7 @@ _SETS = (
         name="buffy",
         title="Buffy",
         stand_in="drawn scenes",
+        model="flic",
         exhibits=(
             Exhibit("table of pdj", "pdj-buffy"),
             Exhibit("curves of methods", "figure7-pdj-buffy", "Figure 7", ARMS, end=0.2),
@@ -140,6 +176,23 @@ _SETS = (
     ),
 )
 OF_THE_PAPER = {of_set.name: of_set for of_set in _SETS}
+
+# Of a model, whatever it is tested on; the last two of one whose initial boxes are made of faces.
+TRAINING = Exhibit("curves of training", "training")
+INITIAL_BOXES = Exhibit("initial boxes", "initial-boxes")
+SCALER = Exhibit("curve of the scaler", "initial-box-scaler")
+
+
+def normals_of(stage: int) -> Exhibit:
+    """Of a model too: the Normals that a stage is trained with."""
+    return Exhibit("normals", f"displacement-normals-stage{stage}")
+
+
+def counterpart_of(heading: str) -> tuple[SetExhibits, Exhibit]:
+    """What stands for a table or figure of the paper ("Figure 3"), and of which set it is."""
+    return next(
+        (of_set, exhibit) for of_set in _SETS for exhibit in of_set.exhibits if exhibit.heading == heading
+    )
 
 
 def exhibits_of(name: str) -> SetExhibits:

@@ -1,6 +1,5 @@
 """PCP and PDJ as tables: Table 1 (and 2) of the paper with ours beside it, as CSV, Markdown and LaTeX."""
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from deeppose.files import atomic_path, write_text
 from deeppose.geometry import Floats
 from deeppose.metrics import mean_pdj, pcp, pdj
 from deeppose.paper import LIMB_KINDS, NOTE_SEPARATOR, paper_rows
+from deeppose.shares import DECIMALS_KEPT, difference_text, published_text, share_text
 from deeppose.skeleton import Skeleton
 
 PCP_THRESHOLD = 0.5
@@ -22,7 +22,6 @@ MEAN_POSE = "mean pose"
 
 _OURS, _PAPER, _DIFFERENCE = "this run", "paper", "difference"
 _HEADS = {"pcp": "PCP", "t": "t", "ave": "Ave."}
-_NOTHING = "–"
 _LATEX = str.maketrans(
     {
         "\\": r"\textbackslash{}",
@@ -183,8 +182,9 @@ def by_images(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 def write_table(table: pd.DataFrame, folder: Path, name: str, title: str, notes: Sequence[str]) -> None:
     """Write a table as `name`.csv, `name`.md and `name`.tex into `folder`.
 
-    The CSV holds the table as it is. In Markdown and LaTeX a text column with one value throughout is said
-    once above the table, and the notes of single rows become numbered ones below it.
+    The CSV holds the table as it is, with so many digits that its numbers, rounded, are those of the others.
+    In Markdown and LaTeX a text column with one value throughout is said once above the table, and the notes
+    of single rows become numbered ones below it.
 
     Parameters
     ----------
@@ -194,8 +194,9 @@ def write_table(table: pd.DataFrame, folder: Path, name: str, title: str, notes:
         What holds for the whole table: the profile, the set, what the numbers can't be compared with.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    table = table.round(DECIMALS_KEPT)
     with atomic_path(folder / f"{name}.csv") as temporary:
-        table.to_csv(temporary, index=False, lineterminator="\n", float_format="%.6g")
+        table.to_csv(temporary, index=False, lineterminator="\n", float_format=f"%.{DECIMALS_KEPT}g")
     cells, said_once, footnotes = _as_text(table)
     below = [*footnotes, *notes]
     write_text(folder / f"{name}.md", _markdown(cells, title, said_once, below))
@@ -231,14 +232,11 @@ def _as_text(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str], list[str]]:
 
 
 def _cell(value: float, column: str, source: str) -> str:
-    if math.isnan(value):
-        return _NOTHING
     if column == "t":
         return f"{value:g}"
     if source == _PAPER:
-        # As published: two decimals, three where the paper has three.
-        return f"{value:.3f}".removesuffix("0")
-    return f"{value:+.3f}".replace("-", "−") if source == _DIFFERENCE else f"{value:.3f}"
+        return published_text(value)
+    return difference_text(value) if source == _DIFFERENCE else share_text(value)
 
 
 def _head(column: str) -> str:

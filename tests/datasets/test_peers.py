@@ -35,6 +35,12 @@ def write_peer(folder, poses):
     return path
 
 
+def poses_on(skeleton, found, pose_set):
+    """What the file holds, checked by that set's test part."""
+    ours, test = pose_set.on(skeleton), ~pose_set.train
+    return peer_poses(found, ours.poses[test], ours.labelled[test], skeleton)
+
+
 def arms_alone(pose_set, factor=1.0):
     poses = pose_set.poses[~pose_set.train] * factor
     poses[:, 6:] = -1  # a constant, the corner of the image as MATLAB counts
@@ -79,30 +85,27 @@ def test_joints_that_are_not_predicted_are_told_apart(tmp_path, pose_set):
     predicted[1, 2] = np.nan  # a miss
     write_peer(tmp_path, predicted)
     (found,) = find_peers([tmp_path])
-    poses, joints = peer_poses(found, pose_set, UPPER_BODY)
+    poses, joints = poses_on(UPPER_BODY, found, pose_set)
     assert joints == ARMS
     assert poses.shape == (2, 10, 2)
     np.testing.assert_allclose(poses[:, :6], predicted[:, :6])
     assert np.isnan(poses[:, 6:]).all()
-    on_model, its_joints = peer_poses(found, pose_set.on(UPPER_BODY), UPPER_BODY)
-    np.testing.assert_array_equal(on_model, poses)
-    assert its_joints == joints
 
 
 def test_joints_are_taken_by_name(tmp_path, pose_set):
     write_peer(tmp_path, arms_alone(pose_set))
     (found,) = find_peers([tmp_path])
-    poses, joints = peer_poses(found, pose_set, FULL_BODY)
+    poses, joints = poses_on(FULL_BODY, found, pose_set)
     assert set(joints) == set(ARMS)
     assert joints == tuple(joint for joint in FULL_BODY.joints if joint in ARMS)
     truth = pose_set.on(FULL_BODY).poses[~pose_set.train]
     np.testing.assert_allclose(poses, truth * np.where(np.isin(FULL_BODY.joints, ARMS), 1, np.nan)[:, None])
-    assert peer_poses(found, pose_set, BUFFY_STICKS)[1] == ARMS
+    assert poses_on(BUFFY_STICKS, found, pose_set)[1] == ARMS
 
 
 def test_figures_of_joints_that_are_not_predicted_are_none(tmp_path, pose_set):
     write_peer(tmp_path, arms_alone(pose_set))
-    poses, _ = peer_poses(find_peers([tmp_path])[0], pose_set, FLIC_LABELLED)
+    poses, _ = poses_on(FLIC_LABELLED, find_peers([tmp_path])[0], pose_set)
     figures = measure(pose_set, poses, "oc").figures
     assert figures["pdj"]["0.2"]["hip"] is None
     assert figures["pdj"]["0.2"]["wrist"] == 1
@@ -113,28 +116,28 @@ def test_predictions_for_images_of_another_size_are_refused(tmp_path, pose_set, 
     write_peer(tmp_path, arms_alone(pose_set, factor))
     (found,) = find_peers([tmp_path])
     with pytest.raises(
-        PredictionsError, match=rf"does not belong to the images of .*FLIC.zip.* by {1 / factor:.2f}"
+        PredictionsError, match=rf"does not belong to the images of flic .* by {1 / factor:.2f}"
     ):
-        peer_poses(found, pose_set, UPPER_BODY)
+        poses_on(UPPER_BODY, found, pose_set)
 
 
 @pytest.mark.parametrize("factor", [0.75, 1.0, 1.4])
 def test_poses_a_little_too_large_or_small_are_only_poor(tmp_path, pose_set, factor):
     write_peer(tmp_path, arms_alone(pose_set, factor))
-    poses, _ = peer_poses(find_peers([tmp_path])[0], pose_set, UPPER_BODY)
+    poses, _ = poses_on(UPPER_BODY, find_peers([tmp_path])[0], pose_set)
     np.testing.assert_allclose(poses[:, 0], pose_set.poses[~pose_set.train, 0] * factor)
 
 
 def test_misses_everywhere_are_refused(tmp_path, pose_set):
     write_peer(tmp_path, np.full((2, 11, 2), np.nan))
     with pytest.raises(PredictionsError, match="multiplied by nan"):
-        peer_poses(find_peers([tmp_path])[0], pose_set, UPPER_BODY)
+        poses_on(UPPER_BODY, find_peers([tmp_path])[0], pose_set)
 
 
 def test_predictions_for_another_number_of_images_are_refused(tmp_path, pose_set):
     write_peer(tmp_path, pose_set.poses)
     with pytest.raises(PredictionsError, match=r"shape \(2, 11, 4\); \(2, 11, 2\) is expected"):
-        peer_poses(find_peers([tmp_path])[0], pose_set, UPPER_BODY)
+        poses_on(UPPER_BODY, find_peers([tmp_path])[0], pose_set)
 
 
 @pytest.mark.realdata
@@ -145,11 +148,11 @@ def test_the_published_predictions(mirror):
     modec = found[MODEC.file]
     assert modec.packing == "scaled to images at half size"
     pose_set = read_set("flic", [mirror], "oc")
-    poses, joints = peer_poses(modec, pose_set, UPPER_BODY)
+    poses, joints = poses_on(UPPER_BODY, modec, pose_set)
     assert poses.shape == (1016, 10, 2)
     assert joints == ARMS
     assert not np.isnan(poses[:, :6]).any()
     np.testing.assert_allclose(poses[0, 0], [194.20147705, 114.73316193])
     published_scale = dataclasses.replace(pose_set, poses=2 * pose_set.poses + 0.5, torso_boxes=None)
     with pytest.raises(PredictionsError, match="does not belong"):
-        peer_poses(modec, published_scale, UPPER_BODY)
+        poses_on(UPPER_BODY, modec, published_scale)

@@ -6,7 +6,7 @@ import pytest
 
 from deeppose.datasets.contents import check_contents, classify, unexpected_counts
 from deeppose.datasets.observer_centric import observer_centric
-from deeppose.datasets.registry import ENTRIES, entry_named, find_archive, read_set, subsets_of
+from deeppose.datasets.registry import ENTRIES, entry_named, find_archive, read_set
 from deeppose.errors import AnnotationError, ArchiveError, MissingArchiveError
 from deeppose.skeleton import FULL_BODY
 
@@ -92,16 +92,6 @@ def test_a_missing_buffy_says_what_may_be_put_there(tmp_path):
 def test_a_file_alone_is_no_folder_of_that_name(tmp_path):
     (tmp_path / "FLIC.zip").mkdir()
     assert find_archive(entry_named("flic"), [tmp_path]) is None
-
-
-def test_subsets_are_customary_parts(folder):
-    assert list(subsets_of("buffy")) == ["buffy-276"]
-    pattern = subsets_of("buffy")["buffy-276"]
-    members = read_set("buffy", [folder], "oc").members
-    assert [bool(pattern.search(member)) for member in members] == [True, False, True]
-    assert pattern.fullmatch("Buffy V3/images/buffy_s5e6_original/000001.jpg")
-    assert not pattern.search("Buffy V3/images/buffy_s5e4_original/000001.jpg")
-    assert subsets_of("lsp") == subsets_of("held-out") == {}
 
 
 def test_a_missing_archive_says_what_to_do(tmp_path):

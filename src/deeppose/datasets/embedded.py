@@ -5,7 +5,8 @@ Full bodies stand in for LSP, LSP extended and Image Parse, film scenes for FLIC
 
 import io
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -144,30 +145,36 @@ def write_embedded(folder: Path, settings: Embedded, seed: int) -> list[Path]:
 
 
 def _lsp(textures: Sequence[Image], settings: Embedded, seed: int) -> dict[str, bytes]:
-    joints: list[Floats] = []
-    images: list[bytes] = []
-    for rng in _streams(LSP, settings.lsp_images, seed):
-        drawing = draw(rng, textures, settings.height)
-        joints.append(np.vstack([_published(drawing.pose).T, drawing.occluded]))
-        images.append(_encode(drawing.image, settings.quality))
-    return {
-        "joints.mat": _mat({"joints": np.stack(joints, axis=-1)}),
-        "README.txt": LSP_README.encode(),
-        **{f"images/im{number:04d}.jpg": image for number, image in enumerate(images, start=1)},
-    }
+    streams = _streams(LSP, settings.lsp_images, seed)
+    return _sports(textures, settings, streams, _lsp_labels, digits=4, readme=LSP_README)
 
 
 def _lsp_extended(textures: Sequence[Image], settings: Embedded, seed: int) -> dict[str, bytes]:
+    streams = _streams(EXTENDED, settings.extended_images, seed)
+    labels_of = partial(_crowd_labels, unlabelled=settings.unlabelled)
+    return _sports(textures, settings, streams, labels_of, digits=5, readme=EXTENDED_README)
+
+
+def _sports(
+    textures: Sequence[Image],
+    settings: Embedded,
+    streams: Iterable[np.random.Generator],
+    labels_of: Callable[[np.random.Generator, Drawing], Floats],
+    *,
+    digits: int,
+    readme: str,
+) -> dict[str, bytes]:
+    """LSP and LSP extended: a person fills the image."""
     joints: list[Floats] = []
     images: list[bytes] = []
-    for rng in _streams(EXTENDED, settings.extended_images, seed):
+    for rng in streams:
         drawing = draw(rng, textures, settings.height)
-        joints.append(_crowd_labels(rng, drawing, settings.unlabelled))
+        joints.append(labels_of(rng, drawing))
         images.append(_encode(drawing.image, settings.quality))
     return {
         "joints.mat": _mat({"joints": np.stack(joints, axis=-1)}),
-        "README.txt": EXTENDED_README.encode(),
-        **{f"images/im{number:05d}.jpg": image for number, image in enumerate(images, start=1)},
+        "README.txt": readme.encode(),
+        **{f"images/im{number:0{digits}d}.jpg": image for number, image in enumerate(images, start=1)},
     }
 
 
@@ -311,6 +318,12 @@ def _load_textures() -> list[Image]:
 def _published(points: Floats) -> Floats:
     """Points 1-based; rounded, so that the last bit of a machine's sine does not show."""
     return np.round(points + 1, 3)
+
+
+def _lsp_labels(_: np.random.Generator, drawing: Drawing) -> Floats:
+    """`(3, 14)` as published: x, y, whether the joint is occluded."""
+    labels: Floats = np.vstack([_published(drawing.pose).T, drawing.occluded])
+    return labels
 
 
 def _crowd_labels(rng: np.random.Generator, drawing: Drawing, unlabelled: float) -> Floats:

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from deeppose.datasets.poseset import PoseSet
-from deeppose.datasets.registry import Packing
+from deeppose.datasets.packing import Packing
 from deeppose.errors import PredictionsError
 from deeppose.files import sha256
 from deeppose.geometry import Bools, Floats
@@ -105,7 +104,9 @@ def how_to_add(peer: Peer, folder: Path) -> str:
     )
 
 
-def peer_poses(found: FoundPeer, pose_set: PoseSet, skeleton: Skeleton) -> tuple[Floats, tuple[str, ...]]:
+def peer_poses(
+    found: FoundPeer, truth: Floats, labelled: Bools, skeleton: Skeleton
+) -> tuple[Floats, tuple[str, ...]]:
     """A peer's poses on the test part of a set, and the joints that it predicts at all.
 
     The predictions must be in pixels of these very images. The rule: the one factor that brings them nearest
@@ -113,10 +114,12 @@ def peer_poses(found: FoundPeer, pose_set: PoseSet, skeleton: Skeleton) -> tuple
 
     Parameters
     ----------
-    pose_set
-        The set that the peer predicts, on whatever skeleton.
+    truth
+        Poses of that test part in its order, `(n, k, 2)` pixels.
+    labelled
+        `(n, k)`.
     skeleton
-        Whose joints are wanted, by name.
+        The k joints, which are found by name in the file.
 
     Returns
     -------
@@ -130,29 +133,27 @@ def peer_poses(found: FoundPeer, pose_set: PoseSet, skeleton: Skeleton) -> tuple
     PredictionsError
         If the file does not fit the set's test part, or belongs to images of another size.
     """
-    test = ~pose_set.train
     own = found.peer.skeleton
-    poses = read_predictions(found.path, int(test.sum()), own)
+    poses = read_predictions(found.path, len(truth), own)
     is_predicted = predicted_joints(poses)
-    truth = pose_set.on(own)
-    _check_scale(found, poses, truth.poses[test], truth.labelled[test] & is_predicted, pose_set)
     joints = [
         joint for joint in skeleton.joints if joint in own.joints and is_predicted[own.joints.index(joint)]
     ]
     wanted = np.full((len(poses), len(skeleton.joints), 2), np.nan)
     for joint in joints:
         wanted[:, skeleton.joints.index(joint)] = poses[:, own.joints.index(joint)]
+    _check_scale(found, wanted, truth, labelled)
     return wanted, tuple(joints)
 
 
-def _check_scale(found: FoundPeer, poses: Floats, truth: Floats, labelled: Bools, pose_set: PoseSet) -> None:
+def _check_scale(found: FoundPeer, poses: Floats, truth: Floats, labelled: Bools) -> None:
     both = labelled & ~np.isnan(poses).any(axis=-1)
     predicted, true = poses[both], truth[both]
     energy = float((predicted**2).sum())
     factor = float((predicted * true).sum()) / energy if energy else np.nan
     if not 1 / WRONG_SCALE < factor < WRONG_SCALE:
         raise PredictionsError(
-            f"{found.path} does not belong to the images of {pose_set.archive}: its poses come nearest to "
-            f"the labels when they are multiplied by {factor:.2f}; scale them to those images, or put the "
-            f"archive there that they were made for"
+            f"{found.path} does not belong to the images of {found.peer.set} that are there: its poses come "
+            f"nearest to the labels when they are multiplied by {factor:.2f}; scale them to those images, or "
+            f"put the archive there that they were made for"
         )

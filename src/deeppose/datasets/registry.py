@@ -4,8 +4,7 @@ One block of ENTRIES is one set; nothing else has to change when a block is adde
 """
 
 import dataclasses
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ from deeppose.datasets.flic import ANNOTATIONS as FLIC_ANNOTATIONS
 from deeppose.datasets.flic import read_flic
 from deeppose.datasets.lsp import read_lsp, read_lsp_extended, read_lsp_observer_centric
 from deeppose.datasets.observer_centric import observer_centric
+from deeppose.datasets.packing import Packing
 from deeppose.datasets.parse import ANNOTATIONS as PARSE_ANNOTATIONS
 from deeppose.datasets.parse import read_parse
 from deeppose.datasets.poseset import (
@@ -25,14 +25,6 @@ from deeppose.datasets.poseset import (
 )
 from deeppose.errors import AnnotationError, MissingArchiveError
 from deeppose.params import Labels
-
-
-@dataclasses.dataclass(frozen=True)
-class Packing:
-    """One archive file that is known byte for byte."""
-
-    sha256: str
-    description: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,9 +60,6 @@ class Entry:
         The reader; None for labels published apart, which `labels_of` says the set of.
     counts_vary
         Whether versions of the set with other counts are in use, `counts` being those of one.
-    subsets
-        Customary parts of the test part, by name: a regular expression that the members of their images
-        match.
     """
 
     name: str
@@ -88,7 +77,6 @@ class Entry:
     read: Callable[[Path], PoseSet] | None
     labels_of: str | None = None
     counts_vary: bool = False
-    subsets: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def wanted(self) -> str:
@@ -221,8 +209,6 @@ ENTRIES = (
         ),
         read=read_buffy,
         counts_vary=True,
-        # Episodes 2, 5 and 6 are the 276 frames on which most methods were measured.
-        subsets={"buffy-276": r"(?:[^/]+/)?images/buffy_s5e[256](?:_original)?/\d{6}\.jpg"},
     ),
 )
 
@@ -240,16 +226,6 @@ def entry_named(name: str) -> Entry:
             return entry
     known = ", ".join(entry.name for entry in ENTRIES)
     raise MissingArchiveError(f"no data set is called {name!r}; there are {known}")
-
-
-def subsets_of(set_name: str) -> dict[str, re.Pattern[str]]:
-    """The customary parts of a set's test part, by name: what the members of their images match."""
-    return {
-        name: re.compile(pattern)
-        for entry in ENTRIES
-        if entry.name == set_name
-        for name, pattern in entry.subsets.items()
-    }
 
 
 def find_archive(entry: Entry, folders: Sequence[Path]) -> Path | None:

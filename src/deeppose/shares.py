@@ -1,0 +1,29 @@
+"""Shares of 1 as texts for readers: every number is rounded once, and alike wherever it stands."""
+
+import math
+from decimal import ROUND_HALF_UP, Decimal
+
+# What lies beyond is the noise of floats, which must not decide on which side of a half a share lies.
+DECIMALS_KEPT = 12
+
+_NOTHING = "–"
+_THREE_DECIMALS = Decimal("0.001")
+
+
+def share_text(share: float | None) -> str:
+    """A share with three decimals, a half rounded up; a dash for one of nothing (None, NaN)."""
+    return _NOTHING if share is None or math.isnan(share) else str(_rounded(share))
+
+
+def difference_text(difference: float) -> str:
+    """As :func:`share_text`, of how much larger or smaller a share is, with its sign."""
+    return _NOTHING if math.isnan(difference) else f"{_rounded(difference):+}".replace("-", "−")
+
+
+def published_text(share: float) -> str:
+    """A share of the paper as it is printed there: two decimals, three where the paper has three."""
+    return str(_rounded(share)).removesuffix("0")
+
+
+def _rounded(share: float) -> Decimal:
+    return Decimal(f"{share:z.{DECIMALS_KEPT}f}").quantize(_THREE_DECIMALS, ROUND_HALF_UP)
