@@ -67,7 +67,8 @@ class Predictor:
         if self.average is None:
             return joints
         back = torch.tensor([-1.0, 1.0], device=joints.device)
-        return (joints + network(crops.flip(2))[:, list(self.average)] * back) / 2
+        mirrored: torch.Tensor = network(crops.flip(2))[:, list(self.average)] * back
+        return (joints + mirrored) / 2
 
 
 class _Crops(Dataset[torch.Tensor]):

@@ -93,7 +93,7 @@ def joint_box_sides(
 
 
 def turn_about(points: Floats, centres: Floats, angles: Floats) -> Floats:
-    """Points `(..., k, 2)` turned about `centres` `(..., 2)` by `angles` `(...)`, radians, from x towards y."""
+    """Points `(..., k, 2)` turned about `centres` `(..., 2)` by `angles` `(...)`, radians, x towards y."""
     away = points - centres[..., None, :]
     cos, sin = np.cos(angles)[..., None], np.sin(angles)[..., None]
     turned = np.stack([cos * away[..., 0] - sin * away[..., 1], sin * away[..., 0] + cos * away[..., 1]], -1)

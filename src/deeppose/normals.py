@@ -50,8 +50,8 @@ def fit_normals(displacements: pd.DataFrame, covariance: Covariance, narrowest: 
     Parameters
     ----------
     narrowest
-        The smallest standard deviation along x and along y, in the displacements' unit: a network is less far off
-        on images that it was trained on than it will be on others.
+        The smallest standard deviation along x and along y, in the displacements' unit: a network is less far
+        off on images that it was trained on than it will be on others.
 
     Returns
     -------

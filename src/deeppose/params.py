@@ -264,10 +264,13 @@ def _explained(problems: Sequence[ErrorDetails]) -> dict[str, list[str]]:
         if problem["type"] == "too_short" and problem["input"]:
             continue  # its items are at fault, and named already
         # Pydantic appends the type that it tried, as in sigma.literal['auto'].
-        where = problem["loc"][:1] if problem["loc"][:1] == ("sigma",) else problem["loc"]
+        where = problem["loc"][:1] if problem["loc"][:1] == ("sigma",) else _untagged(problem["loc"])
+        value = problem["input"]
+        if problem["type"].startswith("union_tag"):
+            where, value = [*where, "name"], problem["ctx"].get("tag")
         key = ".".join(str(part) for part in where) or "(the whole file)"
-        if problem["type"] not in ("missing", "value_error"):
-            key += f" = {problem['input']!r}"
+        if problem["type"] not in ("missing", "union_tag_not_found", "value_error"):
+            key += f" = {value!r}"
         explained.setdefault(key, []).append(_what_is_allowed(problem))
     return explained
 
@@ -284,6 +287,10 @@ def _what_is_allowed(problem: ErrorDetails) -> str:
             return "should be a list, as in [a, b]"
         case "too_short":
             return "should have an item at least"
+        case "union_tag_invalid":
+            return f"should be one of {problem['ctx']['expected_tags']}"
+        case "union_tag_not_found":
+            return "missing"
         case "float_type" if str(problem["input"])[:1].isdigit():
             return "should be a number, without quotes; YAML takes 1e-3 for text, write 1.0e-3"
         case "value_error":
@@ -292,10 +299,29 @@ def _what_is_allowed(problem: ErrorDetails) -> str:
             return problem["msg"].removeprefix("Input ")
 
 
+TAGGED: dict[int | str, dict[int | str, type[_Section]]] = {
+    "network": {"alexnet": AlexNet, "spatial": SpatialNet},
+    "optimizer": {"adagrad": Adagrad, "adamw": AdamW},
+}
+"""The sections whose `name` says which kind they are; Pydantic counts the name among the keys."""
+
+
+def _untagged(location: Sequence[int | str]) -> list[int | str]:
+    return [
+        part
+        for before, part in zip(("", *location), location, strict=False)
+        if part not in TAGGED.get(before, ())
+    ]
+
+
 def _keys_beside(location: Sequence[int | str]) -> Iterator[str]:
     section: Any = Params
-    for part in location[:-1]:
-        if get_args(section):  # the name of a model or of a profile
+    for before, part in zip(("", *location), location[:-1], strict=False):
+        if part in TAGGED:
+            continue
+        if before in TAGGED:
+            section = TAGGED[before][part]
+        elif get_args(section):  # the name of a model or of a profile
             section = get_args(section)[1]
         else:
             kind = section.model_fields[part].annotation

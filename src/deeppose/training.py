@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -135,7 +136,7 @@ def learning_rate(settings: Adagrad | AdamW, step: int, steps: int) -> float:
 
 
 def _train_step(
-    model: nn.Module,
+    model: Any,  # noqa: ANN401 - Fabric's wrapper of a Regressor
     optimizer: torch.optim.Optimizer,
     fabric: Fabric,
     batch: Batch,

@@ -87,8 +87,7 @@ def squared_distances(outputs: Tensor, targets: Tensor, weights: Tensor) -> Tens
             f"outputs {tuple(outputs.shape)}, targets {tuple(targets.shape)}, weights {tuple(weights.shape)}"
         )
     squared = (outputs - targets).square().sum(dim=-1)
-    # What has no weight must not count even where it isn't finite.
-    return torch.where(weights > 0, squared * weights, 0.0).sum(dim=-1)
+    return (squared * weights).sum(dim=-1)
 
 
 def parameter_count(network: nn.Module) -> int:

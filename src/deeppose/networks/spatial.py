@@ -1,7 +1,7 @@
 """A network with a spatial output: where on a map each joint is likely, and from that its expected place.
 
-Its backbone is EfficientNet-Lite0 with weights learned on ImageNet, both from packages. What a fully connected
-layer must learn from many crops, which place in the crop a unit means, is given here by the map itself.
+Its backbone is EfficientNet-Lite0 with weights learned on ImageNet, both from packages. What a fully
+connected layer must learn from many crops, which place in the crop a unit means, is given by the map itself.
 """
 
 from collections.abc import Sequence
@@ -95,11 +95,11 @@ class SpatialNet(Regressor):
         return expected_places(self.maps(crops))
 
     def losses(self, crops: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
-        """|x| + |y| of each joint's distance, and a little of its map's cross-entropy, see :class:`Regressor`."""
+        """|x| + |y| of each distance, and a little of the map's cross-entropy, see :class:`Regressor`."""
         maps = self.maps(crops)
         distances = (expected_places(maps) - targets).abs().sum(dim=-1)
         losses = distances + MAP_WEIGHT * map_cross_entropy(maps, targets)
-        return torch.where(weights > 0, losses * weights, 0.0).sum(dim=-1)
+        return (losses * weights).sum(dim=-1)
 
 
 def backbone(initial_weights: Literal["imagenet", "random"]) -> EfficientNet:
