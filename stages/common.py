@@ -15,6 +15,9 @@ from deeppose.params import Model, Params, Profile, load_params
 from deeppose.skeleton import SKELETONS, Skeleton
 
 if TYPE_CHECKING:
+    import torch
+
+    from deeppose.cascade import Predictor
     from deeppose.examples import Examples
     from deeppose.geometry import Floats
 
@@ -172,6 +175,13 @@ class Item:
 
     def training_log(self, stage: int) -> Path:
         return self.reports / f"training-stage{stage}.csv"
+
+    def predictor(self, device: "torch.device") -> "Predictor":
+        """What runs the networks of this item."""
+        from deeppose.cascade import Predictor
+
+        average = self.skeleton.mirrored if self.profile.average_mirrored else None
+        return Predictor(self.profile.prediction_batch, self.params.workers, device, average)
 
     @property
     def mean_colour(self) -> Path:

@@ -37,9 +37,10 @@ def main(item: Item, stage: int) -> None:
         ],
         ignore_index=True,
     )
+    normals = fit_normals(displacements, item.profile.covariance, item.profile.narrowest_normal)
     for frame, output in (
         (displacements, item.displacements(stage)),
-        (fit_normals(displacements, item.profile.covariance), item.normals(stage)),
+        (normals, item.normals(stage)),
     ):
         with atomic_path(output) as temporary:
             frame.to_parquet(temporary, index=False)

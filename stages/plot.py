@@ -324,7 +324,10 @@ def about(item: Item, evaluated: Evaluated) -> str:
     """Where figures come from, for captions and notes."""
     trained = " and ".join(evaluated.trained_on)
     network = item.profile.network
-    size = f"input {network.input} px, {network.width:g} of the paper's width"
+    size = f"input {network.input} px, "
+    size += (
+        f"{network.width:g} of the paper's width" if network.name == "alexnet" else "a pretrained backbone"
+    )
     drawn = item.profile.archives == "embedded"
     warning = ": drawn pictures, not comparable with the paper." if drawn else "."
     return f"Profile {item.profile_name} ({size}), model {item.model_name}, trained on {trained}{warning}"

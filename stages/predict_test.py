@@ -1,13 +1,13 @@
 """Predict the test sets and the held-out images with every stage of the cascade."""
 
 from common import Item, run
-from deeppose.cascade import Predictor, predict_initial, refine
+from deeppose.cascade import predict_initial, refine
 from deeppose.devices import set_up_device
 from deeppose.examples import mean_pose
 from deeppose.files import atomic_path, write_json
 from deeppose.geometry import Floats, denormalise
 from deeppose.images import Images
-from deeppose.network import load_network
+from deeppose.networks.weights import load_network
 from deeppose.predictions import write_predictions
 
 
@@ -15,7 +15,7 @@ def main(item: Item, _: int) -> None:
     # One process, however many train: two would write the same files.
     device = set_up_device(item.profile.device, item.params.threads)
     train, test = item.train.read_examples(), item.test.read_examples()
-    predictor = Predictor(item.profile.prediction_batch, item.params.workers, device)
+    predictor = item.predictor(device)
     mean = mean_pose(train, train.rows("train"))
     train_images, test_images = (
         Images(half.images, examples.table) for half, examples in ((item.train, train), (item.test, test))

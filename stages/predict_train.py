@@ -3,10 +3,10 @@
 import numpy as np
 
 from common import Item, run, unused
-from deeppose.cascade import Predictor, predict_initial, refine
+from deeppose.cascade import predict_initial, refine
 from deeppose.devices import set_up_device
 from deeppose.images import Images
-from deeppose.network import load_network
+from deeppose.networks.weights import load_network
 from deeppose.predictions import write_predictions
 
 
@@ -22,7 +22,7 @@ def main(item: Item, stage: int) -> None:
     rows = np.arange(len(examples.table))
     network, _ = load_network(item.weights(stage))
     network = network.to(device)
-    predictor = Predictor(item.profile.prediction_batch, item.params.workers, device)
+    predictor = item.predictor(device)
     for mirrored, output in zip((False, True), outputs, strict=True):
         if stage == 1:
             poses = predict_initial(network, predictor, images, examples, rows, mirrored=mirrored)

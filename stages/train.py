@@ -5,17 +5,17 @@ from pathlib import Path
 
 import pandas as pd
 import torch
-from torch import nn
 
 from common import Item, run, unused
 from deeppose.batches import JointBoxes, Table, WholeBodies
-from deeppose.cascade import Predictor, predict_initial, refine
+from deeppose.cascade import predict_initial, refine
 from deeppose.errors import AnnotationError
 from deeppose.examples import Examples
 from deeppose.files import read_json, write_text
 from deeppose.images import Images
 from deeppose.metrics import joint_errors, mean_pdj
-from deeppose.network import AlexNet, build_network, load_network, parameter_count, save_network
+from deeppose.networks.regressor import Regressor, parameter_count
+from deeppose.networks.weights import build_network, load_network, save_network
 from deeppose.training import fingerprint, mixed_seed, start_fabric, train
 
 
@@ -71,25 +71,22 @@ def main(item: Item, stage: int) -> None:
 
 def start(item: Item, stage: int) -> list[object]:
     """What decides the examples of stage 1 or the first weights of a later one, beside the files."""
-    first = item.profile.stage1
-    return [first.translation, first.keep_joints] if stage == 1 else [item.profile.refinement(stage).start]
+    return [item.profile.stage(stage).model_dump(exclude={"steps"})]
 
 
 def describe(item: Item, stage: int) -> dict[str, object]:
     """What goes with the weights: all that it takes to run them."""
     sizes = item.profile.network
+    size = sizes.input if stage == 1 else item.profile.refinement(stage).input or sizes.input
     description: dict[str, object] = {
         "stage": stage,
         "skeleton": item.skeleton.name,
         "initial_box": read_json(item.initial_box_rule),
+        "average_mirrored": item.profile.average_mirrored,
         "network": {
-            "name": sizes.name,
+            **sizes.model_dump(exclude={"input"}),
             "joints": len(item.skeleton.joints),
-            "size": sizes.input,
-            "width": sizes.width,
-            "dropout": item.profile.training.dropout,
-            "initial_weights": sizes.initial_weights,
-            "pixel_scale": sizes.pixel_scale,
+            "size": size,
             "mean": read_json(item.mean_colour),
         },
     }
@@ -98,7 +95,7 @@ def describe(item: Item, stage: int) -> dict[str, object]:
     return description
 
 
-def training_table(item: Item, stage: int, examples: Examples, images: Images, network: AlexNet) -> Table:
+def training_table(item: Item, stage: int, examples: Examples, images: Images, network: Regressor) -> Table:
     """What batches are drawn from: the examples in stage 1, the augmented set later."""
     seed = (item.params.seed, stage)
     if stage == 1:
@@ -113,22 +110,26 @@ def training_table(item: Item, stage: int, examples: Examples, images: Images, n
             translation=first.translation,
             keep_joints=first.keep_joints,
             seed=seed,
+            scale=first.scale,
+            rotation=first.rotation,
+            rotated=first.rotated,
         )
     table = pd.read_parquet(item.augmented_set(stage))
-    return JointBoxes(images, table, len(item.skeleton.joints), network.size, network.padding, seed)
+    others = item.profile.refinement(stage).others
+    return JointBoxes(images, table, examples, item.skeleton, network.size, network.padding, seed, others)
 
 
 def held_out_judge(
     item: Item, stage: int, examples: Examples, images: Images, device: torch.device
-) -> Callable[[nn.Module], float]:
+) -> Callable[[Regressor], float]:
     """What tells how good a network is: its mean PDJ at 0.2 on the held-out images (§4.1)."""
-    predictor = Predictor(item.profile.prediction_batch, item.params.workers, device)
+    predictor = item.predictor(device)
     rows = examples.rows("held-out")
     poses, labelled = examples.poses[rows], examples.labelled[rows]
     diameters = examples.diameters[rows]
     previous = None if stage == 1 else item.read_train_predictions(stage - 1, examples)[rows]
 
-    def judge(network: nn.Module) -> float:
+    def judge(network: Regressor) -> float:
         if previous is None:
             predicted = predict_initial(network, predictor, images, examples, rows)
         else:

@@ -32,8 +32,8 @@ def small_params() -> dict[str, Any]:
     demo = params["profiles"]["demo"]
     demo["embedded"] |= {"lsp_images": 12, "extended_images": 20, "height": 100, "scene_height": 128}
     demo["embedded"] |= {"parse_images": 104, "flic_images": 24, "flic_test_images": 6, "buffy_frames": 8}
-    demo["network"] |= {"input": 60, "width": 0.05}
-    demo["training"] |= {"batch": 8, "report_every": 3, "dropout": 0.3}
+    demo["network"] |= {"input": 60, "width": 0.05, "dropout": 0.3}
+    demo["training"] |= {"batch": 8, "report_every": 3}
     demo["boxes_per_joint"] = 2
     for stage, steps in (("stage1", 9), ("stage2", 6), ("stage3", 6)):
         demo[stage]["steps"] = dict.fromkeys(params["model"], steps)

@@ -12,7 +12,7 @@ import torch
 
 import dots
 from deeppose.batches import WholeBodies
-from deeppose.network import AlexNet
+from deeppose.networks.alexnet import AlexNet
 from deeppose.params import Device, Training
 from deeppose.skeleton import FULL_BODY
 from deeppose.training import start_fabric, train
@@ -20,7 +20,7 @@ from deeppose.training import start_fabric, train
 STEPS = 10
 DEVICE = Device(accelerator="cpu", devices=1, precision="32-true")
 OPTIMIZER = {"name": "adagrad", "learning_rate": 0.002, "initial_accumulator": 0.0, "epsilon": 1e-10}
-TRAINING = {"batch": 6, "optimizer": OPTIMIZER, "loss": "mean", "dropout": 0.5, "report_every": 3}
+TRAINING = {"batch": 6, "optimizer": OPTIMIZER, "loss": "mean", "report_every": 3}
 
 
 def sum_of_weights(network):
@@ -53,7 +53,7 @@ def run(checkpoint, held_out=sum_of_weights, *, rows=None, steps=STEPS, workers=
     """Train; gives the network and the log."""
     fabric = start_fabric(DEVICE, threads=1)
     trained = network(dropout)
-    settings = TRAINING | {"dropout": dropout} | changes
+    settings = TRAINING | changes
     log = train(
         trained,
         rows or table(),

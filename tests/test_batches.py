@@ -1,9 +1,11 @@
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -59,7 +61,7 @@ def joint_boxes(images, poses):
         seed=(1, 2),
     )
     table = pd.concat(tables, ignore_index=True)
-    return table, JointBoxes(images, table, dots.JOINTS, SIZE, dots.PADDING, (1, 2))
+    return table, JointBoxes(images, table, dots.examples_of(poses), FULL_BODY, SIZE, dots.PADDING, (1, 2))
 
 
 def all_of(table, step=0):
@@ -146,9 +148,9 @@ def test_another_seed_gives_other_crops(images, poses):
 
 
 def test_joints_are_in_the_crop_where_the_targets_say(images, poses):
-    crops, targets, counted = all_of(whole_bodies(images, dots.examples_of(poses)))
+    crops, targets, weights = all_of(whole_bodies(images, dots.examples_of(poses)))
     assert crops.shape == (12, SIZE, SIZE, 3)
-    assert counted.all()
+    assert (weights == 1).all()
     frames = set()
     for crop, target in zip(crops, targets, strict=True):
         fits = []
@@ -205,8 +207,8 @@ def test_a_moved_box_keeps_its_share_of_the_joints(keep):
     kept, moved = [], []
     for step in range(5):
         table = whole_bodies(images, examples, translation=0.3, keep_joints=keep)
-        _, targets, counted = all_of(table, step)
-        inside = (targets.abs() <= 0.5).all(dim=-1) & counted
+        _, targets, weights = all_of(table, step)
+        inside = (targets.abs() <= 0.5).all(dim=-1) & (weights > 0)
         kept.append(inside.sum(dim=1).numpy())
         moved.append((targets[:, 12].numpy() != normalise(poses[:, 12], image_box(201, 160))).any(axis=1))
     kept = np.concatenate(kept)
@@ -218,12 +220,43 @@ def test_a_moved_box_keeps_its_share_of_the_joints(keep):
 
 def test_unlabelled_joints_do_not_count_and_are_finite(images, poses):
     labelled = np.random.default_rng(5).random((12, dots.JOINTS)) < 0.6
-    _, targets, counted = all_of(whole_bodies(images, dots.examples_of(poses, labelled)))
+    _, targets, weights = all_of(whole_bodies(images, dots.examples_of(poses, labelled)))
     swapped = labelled[:, COUNTERPART]
-    for row, which in enumerate(counted.numpy()):
+    for row, which in enumerate(weights.numpy() > 0):
         assert (which == labelled[row]).all() or (which == swapped[row]).all()
     assert targets.isfinite().all()
-    assert (targets[~counted] == 0).all()
+    assert (targets[weights == 0] == 0).all()
+
+
+def test_a_turned_and_scaled_box_has_its_joints_where_the_targets_say(images, poses):
+    table = replace(
+        whole_bodies(images, dots.examples_of(poses), translation=0.05, keep_joints=1.0),
+        scale=0.2,
+        rotation=25.0,
+        rotated=0.8,
+    )
+    offsets = []
+    for step in range(4):
+        crops, targets, weights = all_of(table, step)
+        for crop, target, which in zip(crops.numpy(), targets.numpy(), weights.numpy(), strict=True):
+            # A mirrored crop shows the colours of the other side.
+            place = dots.found(crop)
+            best = min(
+                (place - target, place[COUNTERPART] - target), key=lambda off: np.nanmedian(np.abs(off))
+            )
+            inside = (np.abs(target) < 0.45).all(axis=-1) & (which > 0)
+            offsets.append(best[inside])
+    found = np.concatenate(offsets)
+    assert len(found) > 300
+    assert np.nanmax(np.abs(found)) < 2 * PIXEL
+    assert np.abs(np.nanmean(found, axis=0)).max() < 0.2 * PIXEL
+
+
+def test_without_turns_the_crops_are_those_of_moved_boxes(images, poses):
+    table = whole_bodies(images, dots.examples_of(poses))
+    still = replace(table, rotation=30.0, rotated=0.0)
+    for ours, theirs in zip(all_of(table), all_of(still), strict=True):
+        assert torch.equal(ours, theirs)
 
 
 # Stages s ≥ 2
@@ -231,24 +264,24 @@ def test_unlabelled_joints_do_not_count_and_are_finite(images, poses):
 
 def test_a_joint_box_trains_one_output(joint_boxes):
     rows, table = joint_boxes
-    crops, targets, counted = all_of(table)
-    assert (counted.sum(dim=1) == 1).all()
-    np.testing.assert_array_equal(counted.int().argmax(dim=1), rows["joint"])
-    np.testing.assert_array_equal(targets[counted], rows[["target_x", "target_y"]])
-    assert (targets[~counted] == 0).all()
+    crops, targets, weights = all_of(table)
+    assert (weights.sum(dim=1) == 1).all()
+    np.testing.assert_array_equal(weights.argmax(dim=1), rows["joint"])
+    np.testing.assert_array_equal(targets[weights > 0], rows[["target_x", "target_y"]])
+    assert (targets[weights == 0] == 0).all()
     assert crops.shape == (12 * 14 * 2 * 2, SIZE, SIZE, 3)
 
 
 def test_the_joint_is_in_its_box_where_the_target_says(joint_boxes):
     rows, table = joint_boxes
-    crops, targets, counted = all_of(table)
+    crops, targets, weights = all_of(table)
     seen = {False: [], True: []}
-    for row, (crop, target, one) in enumerate(zip(crops, targets[counted].numpy(), counted, strict=True)):
+    for row, (crop, target, one) in enumerate(zip(crops, targets[weights > 0].numpy(), weights, strict=True)):
         side = rows["side"][row]
         if np.abs(target).max() > 0.5 - 5 / side:
             continue  # the dot is cut by the crop's edge
         mirrored = bool(rows["mirrored"][row])
-        joint = int(one.int().argmax())
+        joint = int(one.argmax())
         place = dots.found(crop.numpy())[COUNTERPART[joint] if mirrored else joint]
         seen[mirrored].append(place - target)
     for offsets in seen.values():
@@ -270,3 +303,29 @@ print(len(list(crop_loader([np.zeros(2), np.zeros(2)], 1))))
     command = [sys.executable, "-c", script]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout == "2\n"
+
+
+def test_the_other_joints_that_a_crop_shows_count_less(joint_boxes, images, poses):
+    rows, alone = joint_boxes
+    labelled = np.random.default_rng(5).random((len(poses), dots.JOINTS)) < 0.8
+    examples = dots.examples_of(poses, labelled)
+    table = JointBoxes(images, rows, examples, FULL_BODY, SIZE, dots.PADDING, (1, 2), others=0.25)
+    crops, targets, weights = all_of(table)
+    own_crops, own_targets, own = all_of(alone)
+    assert torch.equal(crops, own_crops)
+    assert torch.equal(targets[own > 0], own_targets[own > 0])
+    assert set(weights.unique().tolist()) == {0.0, 0.25, 1.0}
+    assert torch.equal(weights == 1, own == 1)
+    assert targets.isfinite().all()
+    others = weights == 0.25
+    assert (targets[others].abs() <= 0.5).all()
+    offsets = []
+    for row in range(len(rows)):
+        mirrored = bool(rows["mirrored"][row])
+        place = dots.found(crops[row].numpy())
+        place = place[COUNTERPART] if mirrored else place
+        well_inside = others[row].numpy() & (targets[row].abs() < 0.5 - 5 / rows["side"][row]).all(-1).numpy()
+        seen = labelled[rows["example"][row]]
+        assert not (others[row].numpy() & ~(seen[COUNTERPART] if mirrored else seen)).any()
+        offsets.append((place - targets[row].numpy())[well_inside])
+    assert np.nanmax(np.abs(np.concatenate(offsets))) < PIXEL

@@ -6,7 +6,7 @@ from torch import nn
 import dots
 from deeppose.cascade import Predictor, predict_initial, refine
 from deeppose.geometry import image_box, mirror_poses
-from deeppose.network import AlexNet
+from deeppose.networks.alexnet import AlexNet
 from deeppose.skeleton import FULL_BODY
 
 K = dots.JOINTS
@@ -175,3 +175,21 @@ def test_batch_and_workers_change_no_pose(images, poses, unlabelled, batch, work
     assert np.ptp(initial[0]) > 10, "nothing to compare"
     later = [refined(network, images, unlabelled, poses[ROWS], by=by)[0] for by in (some, other)]
     np.testing.assert_allclose(*later, rtol=0, atol=1e-5 * dots.WIDTH)
+
+
+def test_a_prediction_can_be_averaged_with_that_of_the_mirrored_crop(images, poses):
+    sizes = {"size": 60, "width": 0.05, "dropout": 0.0, "initial_weights": "he", "pixel_scale": 0.016}
+    torch.manual_seed(0)
+    network = AlexNet(K, mean=(9, 9, 9), **sizes)
+    torch.nn.init.normal_(network.regressor[-1].weight, std=0.05)
+    examples = dots.examples_of(poses)
+    rows = np.arange(len(poses))
+    averaging = Predictor(64, 0, torch.device("cpu"), FULL_BODY.mirrored)
+    alone = predict_initial(network, predictor(), images, examples, rows)
+    average = predict_initial(network, averaging, images, examples, rows)
+    of_mirrored = predict_initial(network, averaging, images, examples, rows, mirrored=True)
+    assert np.abs(average - alone).max() > 0.1
+    # Whichever way the image is given, the mean is the same.
+    np.testing.assert_allclose(
+        mirror_poses(of_mirrored, examples.widths[rows], FULL_BODY), average, atol=1e-3
+    )

@@ -253,3 +253,33 @@ class TestExtremes:
         assert found.dtype == np.uint8
         assert found.min() >= 90
         assert found.max() <= 120
+
+
+class TestTurned:
+    def test_a_quarter_turn_is_that_of_the_array(self):
+        image = noise(40, 40)
+        box = image_box(40, 40)
+        # The box's own x axis points down the image: what is seen is turned the other way.
+        turned = crop(image, box, 40, GREEN, angle=np.pi / 2)
+        assert difference(turned, np.rot90(image)).max() <= 1
+
+    def test_no_turn_is_the_crop_as_it_is(self):
+        image, box = noise(60, 50), np.array([31.3, 20.2, 30.0, 44.0])
+        np.testing.assert_array_equal(crop(image, box, 32, GREEN, angle=0.0), crop(image, box, 32, GREEN))
+
+    @pytest.mark.parametrize("mirrored", [False, True])
+    @pytest.mark.parametrize(("width", "height"), [(60, 60), (90, 40), (200, 160)])
+    def test_a_spot_is_where_the_turned_box_has_it(self, width, height, mirrored):
+        angle, size = 0.4, 64
+        centre = np.array([150.0, 120.0])
+        away = np.array([0.2 * width, -0.15 * height])  # along the box's own axes
+        cos, sin = np.cos(angle), np.sin(angle)
+        x = centre[0] + cos * away[0] - sin * away[1]
+        y = centre[1] + sin * away[0] + cos * away[1]
+        box = np.array([*centre, width, height])
+        cut = crop(blob(300, 240, x, y), box, size, (0, 0, 0), mirrored=mirrored, angle=angle)
+        bright = cut[..., 0].astype(float)
+        rows, columns = np.mgrid[:size, :size]
+        found = [(bright * axis).sum() / bright.sum() for axis in (columns, rows)]
+        place = np.array([-0.2 if mirrored else 0.2, -0.15])
+        np.testing.assert_allclose(found, (place + 0.5) * size - 0.5, atol=0.1)

@@ -8,14 +8,9 @@ import torch
 from torch import nn
 
 from deeppose.errors import WeightsError
-from deeppose.network import (
-    AlexNet,
-    LocalResponseNorm,
-    build_network,
-    load_network,
-    parameter_count,
-    save_network,
-)
+from deeppose.networks.alexnet import AlexNet, LocalResponseNorm
+from deeppose.networks.regressor import parameter_count
+from deeppose.networks.weights import build_network, load_network, save_network
 
 PAPER = {
     "joints": 14,

@@ -102,3 +102,9 @@ def test_a_singular_covariance_never_gives_a_nan(x, y, slope):
     # Rounding makes the smaller eigenvalue negative as often as not.
     wanted = normal((0.0, 0.0), [[x * x, slope * x * y], [slope * x * y, y * y]])
     assert np.isfinite(sample_displacements(wanted, 9, np.random.default_rng(6))).all()
+
+
+def test_a_normal_is_no_narrower_than_it_may_be():
+    table = pd.DataFrame({"joint": [0, 0, 1, 1], "dx": [0.0, 0.0, 1.0, -1.0], "dy": [1.0, -1.0, 0.1, -0.1]})
+    fitted = fit_normals(table, "diagonal", narrowest=0.5)
+    np.testing.assert_allclose(fitted[["var_x", "var_y"]], [[0.25, 1.0], [1.0, 0.25]])

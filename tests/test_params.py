@@ -5,7 +5,7 @@ import yaml
 from pydantic import ValidationError
 
 from deeppose.errors import ParamsError
-from deeppose.network import AlexNet
+from deeppose.networks.alexnet import AlexNet
 from deeppose.params import CASCADE_STAGES_IN_DVC_YAML, load_params
 
 OURS = Path(__file__).parents[1] / "params.yaml"
@@ -59,7 +59,7 @@ class TestOurs:
             1,
             "krizhevsky",
         )
-        assert (paper.training.batch, paper.training.dropout) == (128, 0.6)
+        assert (paper.training.batch, paper.network.dropout) == (128, 0.6)
         assert (paper.training.optimizer.name, paper.training.optimizer.learning_rate) == ("adagrad", 0.0005)
         assert (paper.boxes_per_joint, paper.displacement_units) == (40, "pixels")
 
@@ -137,13 +137,15 @@ class TestValues:
             ("profiles.cpu.network.input", 58, "should be greater than or equal to 59"),
             ("profiles.cpu.real_predictions", "yes", "should be a valid boolean"),
             ("profiles.cpu.real_predictions", 1, "should be a valid boolean"),
-            ("profiles.cpu.training.dropout", 1.0, "should be less than 1"),
+            ("profiles.cpu.network.dropout", 1.0, "should be less than 1"),
             ("profiles.cpu.training.optimizer.learning_rate", float("inf"), "should be a finite number"),
             (
                 "profiles.cpu.training.optimizer.epsilon",
                 "1e-10",
                 "should be a number, without quotes; YAML takes 1e-3 for text, write 1.0e-3",
             ),
+            ("profiles.cpu.network.name", "resnet", "should be one of 'alexnet', 'spatial'"),
+            ("profiles.cpu.training.optimizer.name", "sgd", "should be one of 'adagrad', 'adamw'"),
             ("profiles.cpu.stage1", 500, "should be a section, keys and values"),
             ("profiles", [1], "should be a section, keys and values"),
             ("profiles.demo.embedded.lsp_images", 1401, "should be a multiple of 2"),
@@ -160,7 +162,14 @@ class TestValues:
         assert changed({"sigma": 2}).sigma == 2
 
     @pytest.mark.parametrize(
-        "path", ["seed", "model", "profiles.cpu.training", "profiles.paper.stage3.steps"]
+        "path",
+        [
+            "seed",
+            "model",
+            "profiles.cpu.training",
+            "profiles.cpu.network.name",
+            "profiles.paper.stage3.steps",
+        ],
     )
     def test_missing(self, complaint, path):
         assert complaint({path: None}) == f"{path}: missing"

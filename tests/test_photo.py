@@ -14,7 +14,7 @@ from torch import nn
 from deeppose import cli
 from deeppose.errors import ImageError, WeightsError
 from deeppose.geometry import image_box
-from deeppose.network import build_network, load_network, save_network
+from deeppose.networks.weights import build_network, load_network, save_network
 from deeppose.photo import load_cascade, read_photo
 from deeppose.skeleton import FULL_BODY, UPPER_BODY
 

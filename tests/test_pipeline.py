@@ -271,7 +271,7 @@ def stage(project: Path, script: str, *arguments: str) -> str:
 def with_devices(project: Path, devices: int) -> None:
     params = small_params()
     params["profiles"]["demo"]["device"]["devices"] = devices
-    params["profiles"]["demo"]["training"]["dropout"] = 0.0  # each process drops units of its own
+    params["profiles"]["demo"]["network"]["dropout"] = 0.0  # each process drops units of its own
     write_params(project, params)
 
 

@@ -2,6 +2,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,14 @@ import pandas as pd
 import pytest
 import torch
 
+import dots
 import small_training
 from deeppose.batches import Batch
 from deeppose.errors import DeviceError, NotFiniteError
-from deeppose.params import Device
-from deeppose.training import fingerprint, mixed_seed, pose_loss, start_fabric
+from deeppose.networks.regressor import squared_distances
+from deeppose.networks.spatial import SpatialNet
+from deeppose.params import Adagrad, AdamW, Device, Training
+from deeppose.training import fingerprint, learning_rate, mixed_seed, start_fabric, train
 
 
 @pytest.fixture(autouse=True)
@@ -28,28 +32,28 @@ def _as_before():
 # The loss
 
 
-def test_the_loss_sums_squared_distances_of_joints_that_count():
+def test_the_loss_sums_squared_distances_by_their_weights():
     outputs = torch.tensor([[[1.0, 2.0], [0.0, 0.0]], [[0.5, 0.0], [3.0, 4.0]]])
     targets = torch.tensor([[[0.0, 0.0], [9.0, 9.0]], [[0.0, 0.0], [0.0, 0.0]]])
-    counted = torch.tensor([[True, False], [True, True]])
-    assert pose_loss(outputs, targets, counted).tolist() == [5.0, 25.25]
+    weights = torch.tensor([[1.0, 0.0], [1.0, 0.5]])
+    assert squared_distances(outputs, targets, weights).tolist() == [5.0, 12.75]
 
 
-def test_a_joint_that_does_not_count_has_no_gradient_even_if_its_target_is_nan():
+def test_a_joint_that_does_not_count_has_no_gradient():
     outputs = torch.tensor([[[1.0, 2.0], [3.0, 1.0]]], requires_grad=True)
     targets = torch.tensor([[[0.0, 0.0], [0.0, 0.0]]])
-    loss = pose_loss(outputs, targets, torch.tensor([[True, False]]))
+    loss = squared_distances(outputs, targets, torch.tensor([[1.0, 0.0]]))
     loss.sum().backward()
     assert outputs.grad.tolist() == [[[2.0, 4.0], [0.0, 0.0]]]
 
 
 @pytest.mark.parametrize(
-    ("outputs", "targets", "counted"),
+    ("outputs", "targets", "weights"),
     [((3, 2, 2), (2, 2), (3, 2)), ((3, 2, 2), (3, 2, 2), (3, 1)), ((3, 1, 2), (3, 2, 2), (3, 2))],
 )
-def test_nothing_broadcasts_by_accident(outputs, targets, counted):
+def test_nothing_broadcasts_by_accident(outputs, targets, weights):
     with pytest.raises(ValueError, match="outputs"):
-        pose_loss(torch.zeros(outputs), torch.zeros(targets), torch.ones(counted, dtype=torch.bool))
+        squared_distances(torch.zeros(outputs), torch.zeros(targets), torch.ones(weights))
 
 
 # The optimiser
@@ -190,10 +194,10 @@ def test_a_target_that_is_nan_stops_with_the_batch_named(tmp_path):
         seed, __len__ = (1, 1), lambda self: 8
 
         def batch(self, rows, step, share):
-            crops, targets, counted = small_training.table().batch(rows, step, share)
+            crops, targets, weights = small_training.table().batch(rows, step, share)
             if step == 4:
                 targets[2, 3] = np.nan
-            return Batch(crops, targets, counted)
+            return Batch(crops, targets, weights)
 
     with pytest.raises(NotFiniteError, match=r"the loss of batch 4 \(6 crops\) is nan: a smaller learn"):
         small_training.run(tmp_path / "state.pt", rows=Spoilt())
@@ -237,3 +241,55 @@ def test_the_fingerprint_follows_from_the_modules_in_use(tmp_path, monkeypatch):
         (tmp_path / "module.py").write_text(text)
         names.add(fingerprint({}, []))
     assert len(names) == 2
+
+
+# AdamW
+
+
+ADAMW = {"name": "adamw", "learning_rate": 0.01, "weight_decay": 0.1}
+
+
+def test_the_learning_rate_falls_along_half_a_cosine():
+    settings = AdamW.model_validate(ADAMW)
+    rates = [learning_rate(settings, step, 8) for step in (0, 4, 8)]
+    assert rates == pytest.approx([0.01, 0.005, 0.0])
+    constant = Adagrad.model_validate(small_training.OPTIMIZER)
+    assert {learning_rate(constant, step, 8) for step in range(8)} == {0.002}
+
+
+def test_a_spatial_network_trained_by_adamw_goes_on_where_it_was(tmp_path):
+    def spatial():
+        torch.manual_seed(3)
+        return SpatialNet(dots.JOINTS, size=64, channels=4, initial_weights="random", mean=(9, 9, 9))
+
+    def run(folder, steps_of_crash=None):
+        net = spatial()
+        reports = []
+
+        def held_out(trained):
+            reports.append(trained)
+            if steps_of_crash is not None and len(reports) > steps_of_crash:
+                raise KeyboardInterrupt
+            return small_training.sum_of_weights(trained)
+
+        train(
+            net,
+            replace(small_training.table(), size=64),
+            Training.model_validate(small_training.TRAINING | {"optimizer": ADAMW}),
+            start_fabric(small_training.DEVICE, threads=1),
+            held_out,
+            steps=10,
+            checkpoint=folder / "state.pt",
+            speed_log=folder / "speed.csv",
+            workers=0,
+            name="a test",
+        )
+        return net.state_dict()
+
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    whole = run(tmp_path / "a")
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "b", steps_of_crash=2)
+    resumed = run(tmp_path / "b")
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)

@@ -14,21 +14,29 @@ from torch.utils.data import DataLoader, Dataset
 
 from deeppose.crops import crop
 from deeppose.examples import Examples, Indices
-from deeppose.geometry import Bools, Floats, mirror_boxes, mirror_labels, mirror_poses, normalise
-from deeppose.images import ImageSource
+from deeppose.geometry import (
+    Bools,
+    Floats,
+    mirror_boxes,
+    mirror_labels,
+    mirror_poses,
+    normalise,
+    turn_about,
+)
+from deeppose.images import ImageSource, Pixels
 from deeppose.skeleton import Skeleton
 
-SHIFTS_TRIED = 4
+MOVES_TRIED = 4
 
 Crops = TypeVar("Crops")
 
 
 class Batch(NamedTuple):
-    """Crops `(b, size, size, 3)` uint8, targets `(b, k, 2)` (Eq. 1) and which of them count `(b, k)`."""
+    """Crops `(b, size, size, 3)` uint8, targets `(b, k, 2)` (Eq. 1) and how much each counts `(b, k)`."""
 
     crops: Tensor
     targets: Tensor
-    counted: Tensor
+    weights: Tensor
 
 
 class Table(Protocol):
@@ -49,8 +57,16 @@ class Table(Protocol):
 class WholeBodies:
     """Stage 1 (§3.1): crops by the initial box, moved at random, every second one mirrored.
 
-    `translation` is the largest move, in shares of the box's sides; of the labelled joints inside the
-    box, the moved box keeps at least the share `keep_joints`, or else isn't moved.
+    Attributes
+    ----------
+    translation
+        The largest move, in shares of the box's sides.
+    scale
+        The largest change of its sides, as a share of them.
+    rotation, rotated
+        The largest turn, degrees, and the share of the boxes that are turned.
+    keep_joints
+        Of the labelled joints inside the box, the share that the moved box keeps; or else it isn't moved.
     """
 
     images: ImageSource
@@ -62,6 +78,9 @@ class WholeBodies:
     translation: float
     keep_joints: float
     seed: tuple[int, ...]
+    scale: float = 0.0
+    rotation: float = 0.0
+    rotated: float = 0.0
 
     def __len__(self) -> int:
         return len(self.training_rows)
@@ -70,7 +89,16 @@ class WholeBodies:
         """See :class:`Table`."""
         generator = np.random.default_rng([*self.seed, 1, step])
         mirrored = generator.random(len(rows))[share] < 0.5
-        shifts = generator.uniform(-self.translation, self.translation, (len(rows), SHIFTS_TRIED, 2))[share]
+        tries = (len(rows), MOVES_TRIED)
+        moves = Moves(
+            shifts=generator.uniform(-self.translation, self.translation, (*tries, 2))[share],
+            scales=1 + generator.uniform(-self.scale, self.scale, tries)[share],
+            angles=np.where(
+                generator.random(tries) < self.rotated,
+                np.deg2rad(generator.uniform(-self.rotation, self.rotation, tries)),
+                0.0,
+            )[share],
+        )
         chosen = self.training_rows[rows[share]]
         widths = self.examples.widths[chosen]
         poses = np.where(
@@ -85,22 +113,39 @@ class WholeBodies:
         )
         boxes = self.examples.boxes[chosen]
         boxes = np.where(mirrored[:, None], mirror_boxes(boxes, widths), boxes)
-        boxes = _moved(boxes, shifts, poses, labelled, self.keep_joints)
-        targets = np.nan_to_num(normalise(poses, boxes[:, None]))
+        boxes, angles, targets = moves.applied(boxes, poses, labelled, self.keep_joints)
         cut = np.where(mirrored[:, None], mirror_boxes(boxes, widths), boxes)
-        return _batch(self.images, chosen, cut, mirrored, self.size, self.padding, targets, labelled)
+        turned = np.where(mirrored, -angles, angles)
+        crops = cut_crops(self.images, chosen, cut, mirrored, self.size, self.padding, turned)
+        return _batch(crops, np.nan_to_num(targets), labelled)
 
 
-def _moved(boxes: Floats, shifts: Floats, poses: Floats, labelled: Bools, keep: float) -> Floats:
-    candidates = np.repeat(boxes[:, None], shifts.shape[1] + 1, axis=1)
-    candidates[:, :-1, :2] += shifts * boxes[:, None, 2:]
-    with np.errstate(invalid="ignore"):
-        inside = (np.abs(normalise(poses[:, None], candidates[:, :, None])) <= 0.5).all(axis=-1)
-    inside &= labelled[:, None]
-    kept = inside.sum(axis=-1)
-    enough = kept >= keep * kept[:, -1:]
-    chosen: Floats = candidates[np.arange(len(boxes)), enough.argmax(axis=1)]
-    return chosen
+class Moves(NamedTuple):
+    """Moves of boxes to be tried one after the other: shares of their sides, factors on them, radians."""
+
+    shifts: Floats
+    scales: Floats
+    angles: Floats
+
+    def applied(
+        self, boxes: Floats, poses: Floats, labelled: Bools, keep: float
+    ) -> tuple[Floats, Floats, Floats]:
+        """The first moved box that keeps enough joints, else the box as it is: boxes, angles, N(y; b)."""
+        candidates = np.repeat(boxes[:, None], self.shifts.shape[1] + 1, axis=1)
+        candidates[:, :-1, :2] += self.shifts * boxes[:, None, 2:]
+        candidates[:, :-1, 2:] *= self.scales[..., None]
+        angles = np.pad(self.angles, ((0, 0), (0, 1)))
+        seen = poses[:, None]
+        if angles.any():
+            seen = turn_about(seen, candidates[..., :2], -angles)
+        normalised = normalise(seen, candidates[:, :, None])
+        with np.errstate(invalid="ignore"):
+            inside = (np.abs(normalised) <= 0.5).all(axis=-1)
+        inside &= labelled[:, None]
+        kept = inside.sum(axis=-1)
+        enough = kept >= keep * kept[:, -1:]
+        first = np.arange(len(boxes)), enough.argmax(axis=1)
+        return candidates[first], angles[first], normalised[first]
 
 
 class JointBoxes:
@@ -110,16 +155,29 @@ class JointBoxes:
         self,
         images: ImageSource,
         table: pd.DataFrame,
-        joints: int,
+        examples: Examples,
+        skeleton: Skeleton,
         size: int,
         padding: tuple[int, int, int],
         seed: tuple[int, ...],
+        others: float = 0.0,
     ) -> None:
+        """Make the table.
+
+        Parameters
+        ----------
+        table
+            As of :func:`deeppose.augmented_set.simulated_boxes`.
+        others
+            Weight of the other labelled joints that a crop shows, beside 1 for its own.
+        """
         self.images = images
+        self.examples = examples
+        self.skeleton = skeleton
         self.size = size
         self.padding = padding
-        self.joints = joints
         self.seed = seed
+        self.others = others
         self._example = table["example"].to_numpy()
         self._mirrored = table["mirrored"].to_numpy()
         self._joint = table["joint"].to_numpy()
@@ -132,52 +190,58 @@ class JointBoxes:
     def batch(self, rows: Indices, step: int, share: slice) -> Batch:
         """See :class:`Table`."""
         rows = rows[share]
-        counted = np.zeros((len(rows), self.joints), dtype=bool)
-        targets = np.zeros((len(rows), self.joints, 2), dtype=np.float32)
-        each = np.arange(len(rows))
-        counted[each, self._joint[rows]] = True
-        targets[each, self._joint[rows]] = self._target[rows]
+        chosen, boxes, mirrored = self._example[rows], self._box[rows], self._mirrored[rows]
+        targets, weights = self._others(chosen, boxes, mirrored)
+        own = np.arange(len(rows)), self._joint[rows]
+        weights[own] = 1.0
+        targets[own] = self._target[rows]
         return _batch(
-            self.images,
-            self._example[rows],
-            self._box[rows],
-            self._mirrored[rows],
-            self.size,
-            self.padding,
-            targets,
-            counted,
+            cut_crops(self.images, chosen, boxes, mirrored, self.size, self.padding), targets, weights
         )
 
+    def _others(self, chosen: Indices, boxes: Floats, mirrored: Bools) -> tuple[Floats, Floats]:
+        """N(y; b) and the weights of all joints that the crops show."""
+        shape = (len(chosen), len(self.skeleton.joints))
+        if self.others == 0:
+            return np.zeros((*shape, 2), dtype=np.float32), np.zeros(shape, dtype=np.float32)
+        poses, labelled = self.examples.poses[chosen], self.examples.labelled[chosen]
+        widths = self.examples.widths[chosen]
+        flip = mirrored[:, None]
+        poses = np.where(flip[..., None], mirror_poses(poses, widths, self.skeleton), poses)
+        labelled = np.where(flip, mirror_labels(labelled, self.skeleton), labelled)
+        normalised = normalise(poses, np.where(flip, mirror_boxes(boxes, widths), boxes)[:, None])
+        with np.errstate(invalid="ignore"):
+            shown = labelled & (np.abs(normalised) <= 0.5).all(axis=-1)
+        return np.nan_to_num(normalised), np.where(shown, self.others, 0.0)
 
-def _batch(
-    images: ImageSource,
-    examples: np.ndarray,
-    boxes: np.ndarray,
-    mirrored: Bools,
-    size: int,
-    padding: tuple[int, int, int],
-    targets: np.ndarray,
-    counted: Bools,
-) -> Batch:
+
+def _batch(crops: Pixels, targets: Floats, weights: Floats | Bools) -> Batch:
     return Batch(
-        torch.from_numpy(cut_crops(images, examples, boxes, mirrored, size, padding)),
+        torch.from_numpy(crops),
         torch.from_numpy(targets.astype(np.float32)),
-        torch.from_numpy(counted),
+        torch.from_numpy(weights.astype(np.float32)),
     )
 
 
 def cut_crops(
     images: ImageSource,
-    examples: np.ndarray,
-    boxes: np.ndarray,
+    examples: Indices,
+    boxes: Floats,
     mirrored: Bools,
     size: int,
     padding: tuple[int, int, int],
-) -> np.ndarray:
-    """Crops `(n, size, size, 3)` of the examples' images by `boxes` `(n, 4)`, in the images as they are."""
+    angles: Floats | None = None,
+) -> Pixels:
+    """Crops `(n, size, size, 3)` of the examples' images by `boxes` `(n, 4)`, in the images as they are.
+
+    `angles` `(n,)` turn the boxes, see :func:`deeppose.crops.crop`.
+    """
     crops = np.empty((len(examples), size, size, 3), dtype=np.uint8)
-    for number, (example, box, flip) in enumerate(zip(examples, boxes, mirrored, strict=True)):
-        crops[number] = crop(images[int(example)], box, size, padding, mirrored=bool(flip))
+    turns = np.zeros(len(examples)) if angles is None else angles
+    for number, (example, box, flip, angle) in enumerate(zip(examples, boxes, mirrored, turns, strict=True)):
+        crops[number] = crop(
+            images[int(example)], box, size, padding, mirrored=bool(flip), angle=float(angle)
+        )
     return crops
 
 

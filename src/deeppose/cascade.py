@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import nn
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
@@ -20,20 +19,31 @@ from deeppose.geometry import (
     square_boxes,
 )
 from deeppose.images import ImageSource
+from deeppose.networks.regressor import Regressor
 from deeppose.skeleton import Skeleton
 
 
 @dataclass(frozen=True)
 class Predictor:
-    """How a network is run over many crops: crops a batch, processes that cut them, where it runs."""
+    """How a network is run over many crops.
+
+    Attributes
+    ----------
+    batch, workers
+        Crops a batch, and processes that cut them.
+    average
+        Where a crop's prediction is averaged with that of its mirrored copy: which joint each joint becomes
+        in a mirror, as in :class:`deeppose.skeleton.Skeleton`.
+    """
 
     batch: int
     workers: int
     device: torch.device
+    average: tuple[int, ...] | None = None
 
     def outputs(
         self,
-        network: nn.Module,
+        network: Regressor,
         images: ImageSource,
         examples: Indices,
         boxes: Floats,
@@ -41,16 +51,24 @@ class Predictor:
         what: str,
     ) -> Floats:
         """ψ of the crops by `boxes` `(n, 4)`: `(n, k, 2)`; `what` labels the progress bar."""
-        crops = _Crops(images, examples, boxes, mirrored, network.size, network.padding, self.batch)  # type: ignore[arg-type]
+        crops = _Crops(images, examples, boxes, mirrored, network.size, network.padding, self.batch)
         workers = self.workers if len(crops) > 4 else 0
         loader = crop_loader(crops, workers)
         network.eval()
         with torch.inference_mode():
             parts = [
-                network(batch.to(self.device)).float().cpu().numpy()
+                self._predicted(network, batch.to(self.device)).float().cpu().numpy()
                 for batch in tqdm(loader, desc=what, unit="batch", disable=None, leave=False)
             ]
         return np.concatenate(parts).astype(np.float64)
+
+    def _predicted(self, network: Regressor, crops: torch.Tensor) -> torch.Tensor:
+        joints: torch.Tensor = network(crops)
+        if self.average is None:
+            return joints
+        back = torch.tensor([-1.0, 1.0], device=joints.device)
+        mirrored: torch.Tensor = network(crops.flip(2))[:, list(self.average)] * back
+        return (joints + mirrored) / 2
 
 
 class _Crops(Dataset[torch.Tensor]):
@@ -87,7 +105,7 @@ class _Crops(Dataset[torch.Tensor]):
 
 
 def predict_initial(
-    network: nn.Module,
+    network: Regressor,
     predictor: Predictor,
     images: ImageSource,
     examples: Examples,
@@ -109,7 +127,7 @@ def predict_initial(
 
 
 def refine(
-    network: nn.Module,
+    network: Regressor,
     predictor: Predictor,
     images: ImageSource,
     examples: Examples,

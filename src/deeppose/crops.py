@@ -8,7 +8,13 @@ from deeppose.images import Pixels
 
 
 def crop(
-    image: Pixels, box: Floats, size: int, padding: tuple[int, int, int], *, mirrored: bool = False
+    image: Pixels,
+    box: Floats,
+    size: int,
+    padding: tuple[int, int, int],
+    *,
+    mirrored: bool = False,
+    angle: float = 0.0,
 ) -> Pixels:
     """Cut `box` out of `image` and bring it to `size` × `size`.
 
@@ -24,7 +30,9 @@ def crop(
     padding
         The colour of what lies outside the image.
     mirrored
-        Swap left and right of the crop.
+        Swap left and right of the crop, after all else.
+    angle
+        By how much the box is turned about its centre, radians, from the x axis towards the y axis.
 
     Returns
     -------
@@ -34,6 +42,10 @@ def crop(
     left, top = centre_x - width / 2, centre_y - height / 2
     # One output pixel of margin, so that interpolation at the crop's edge still sees the image.
     margin_x, margin_y = width / size + 1, height / size + 1
+    if angle:
+        cos, sin = abs(np.cos(angle)), abs(np.sin(angle))
+        margin_x += (cos * width + sin * height - width) / 2
+        margin_y += (sin * width + cos * height - height) / 2
     x0 = max(0, int(np.floor(left - margin_x)))
     y0 = max(0, int(np.floor(top - margin_y)))
     x1 = min(image.shape[1], int(np.ceil(left + width + margin_x)) + 1)
@@ -57,6 +69,16 @@ def crop(
     if mirrored:
         first_x, step_x = first_x + (size - 1) * step_x, -step_x
     inverse = np.array([[step_x, 0.0, first_x], [0.0, step_y, first_y]])
+    if angle:
+        to_region = np.array(
+            [
+                [scale_x, 0.0, (0.5 - x0) * scale_x - 0.5],
+                [0.0, scale_y, (0.5 - y0) * scale_y - 0.5],
+                [0, 0, 1],
+            ]
+        )
+        turned = to_region @ _turn(centre_x, centre_y, angle) @ np.linalg.inv(to_region)
+        inverse = (turned @ np.vstack([inverse, [0.0, 0.0, 1.0]]))[:2]
     result = cv2.warpAffine(
         region,
         inverse,
@@ -66,3 +88,9 @@ def crop(
         borderValue=padding,
     )
     return result.astype(np.uint8, copy=False)
+
+
+def _turn(x: float, y: float, angle: float) -> Floats:
+    """The turn by `angle` about a point, as a matrix `(3, 3)`."""
+    cos, sin = np.cos(angle), np.sin(angle)
+    return np.array([[cos, -sin, x - cos * x + sin * y], [sin, cos, y - sin * x - cos * y], [0.0, 0.0, 1.0]])

@@ -92,6 +92,14 @@ def joint_box_sides(
     return np.maximum(wanted, smallest), wanted < smallest
 
 
+def turn_about(points: Floats, centres: Floats, angles: Floats) -> Floats:
+    """Points `(..., k, 2)` turned about `centres` `(..., 2)` by `angles` `(...)`, radians, x towards y."""
+    away = points - centres[..., None, :]
+    cos, sin = np.cos(angles)[..., None], np.sin(angles)[..., None]
+    turned = np.stack([cos * away[..., 0] - sin * away[..., 1], sin * away[..., 0] + cos * away[..., 1]], -1)
+    return centres[..., None, :] + turned
+
+
 def square_boxes(centres: Floats, sides: Floats) -> Floats:
     """Square boxes `(..., 4)` from centres `(..., 2)` and sides `(...)`."""
     return np.concatenate([centres, np.stack([sides, sides], axis=-1)], axis=-1)

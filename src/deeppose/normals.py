@@ -44,8 +44,14 @@ def observed_displacements(
     )
 
 
-def fit_normals(displacements: pd.DataFrame, covariance: Covariance) -> pd.DataFrame:
+def fit_normals(displacements: pd.DataFrame, covariance: Covariance, narrowest: float = 0.0) -> pd.DataFrame:
     """Fit a 2-D Normal 𝒩_i^(s−1) a joint: mean and variance of its observed displacements (§3.2).
+
+    Parameters
+    ----------
+    narrowest
+        The smallest standard deviation along x and along y, in the displacements' unit: a network is less far
+        off on images that it was trained on than it will be on others.
 
     Returns
     -------
@@ -62,8 +68,8 @@ def fit_normals(displacements: pd.DataFrame, covariance: Covariance) -> pd.DataF
                 "count": len(points),
                 "mean_x": points[:, 0].mean(),
                 "mean_y": points[:, 1].mean(),
-                "var_x": spread[0, 0],
-                "var_y": spread[1, 1],
+                "var_x": max(spread[0, 0], narrowest**2),
+                "var_y": max(spread[1, 1], narrowest**2),
                 "cov_xy": spread[0, 1] if covariance == "full" else 0.0,
             }
         )

@@ -31,17 +31,27 @@ class Device(_Section):
     precision: Literal["32-true", "16-mixed", "bf16-mixed"]
 
 
-class Network(_Section):
-    """ψ (§3.1): which regressor, and its size."""
+class AlexNet(_Section):
+    """The paper's ψ (§3.1), and its size."""
 
     name: Literal["alexnet"]
     input: Annotated[int, Field(ge=59, description="side of the square crop, pixels")]
     width: Annotated[PositiveFloat, Field(description="share of the paper's channels")]
+    dropout: Annotated[float, Field(ge=0, lt=1, description="share of units dropped")]
     initial_weights: Literal["krizhevsky", "he"]
     pixel_scale: Annotated[PositiveFloat, Field(description="factor on (0..255 less the mean colour)")]
 
 
-class Optimizer(_Section):
+class SpatialNet(_Section):
+    """A ψ with a spatial output on a pretrained backbone, and its size."""
+
+    name: Literal["spatial"]
+    input: Annotated[int, Field(ge=64, multiple_of=32, description="side of the square crop, pixels")]
+    channels: Annotated[PositiveInt, Field(description="of the pyramid of features")]
+    initial_weights: Annotated[Literal["imagenet", "random"], Field(description="of the backbone")]
+
+
+class Adagrad(_Section):
     """Adaptive gradient updates (§3.1)."""
 
     name: Literal["adagrad"]
@@ -50,13 +60,20 @@ class Optimizer(_Section):
     epsilon: PositiveFloat
 
 
+class AdamW(_Section):
+    """Adam with decoupled weight decay; the learning rate falls along half a cosine to 0."""
+
+    name: Literal["adamw"]
+    learning_rate: PositiveFloat
+    weight_decay: Annotated[float, Field(ge=0)]
+
+
 class Training(_Section):
     """How every stage is trained (§3.1; §3.2 changes the data alone)."""
 
     batch: PositiveInt
-    optimizer: Optimizer
+    optimizer: Annotated[Adagrad | AdamW, Field(discriminator="name")]
     loss: Annotated[Literal["mean", "sum"], Field(description="over the examples of a batch")]
-    dropout: Annotated[float, Field(ge=0, lt=1, description="share of units dropped")]
     report_every: Annotated[PositiveInt, Field(description="steps between held-out figures and checkpoints")]
 
 
@@ -68,6 +85,9 @@ class InitialStage(_Section):
 
     steps: Steps
     translation: Annotated[float, Field(ge=0, le=1, description="largest move of b0, shares of its sides")]
+    scale: Annotated[float, Field(ge=0, lt=1, description="largest change of its sides, share of them")] = 0.0
+    rotation: Annotated[float, Field(ge=0, le=180, description="largest turn of it, degrees")] = 0.0
+    rotated: Annotated[Share, Field(description="share of the boxes that are turned")] = 0.0
     keep_joints: Annotated[Share, Field(description="share of its joints a moved box keeps")]
 
 
@@ -79,6 +99,12 @@ class RefinementStage(_Section):
         Literal["fresh", "previous"],
         Field(description="from initial weights, or from those of the stage before"),
     ]
+    input: Annotated[
+        int | None, Field(gt=0, description="side of the square crop, pixels; null: that of stage 1")
+    ] = None
+    others: Annotated[
+        Share, Field(description="weight of the other joints that a crop shows; 0: only its own (Eq. 8)")
+    ] = 0.0
 
 
 class Embedded(_Section):
@@ -108,9 +134,15 @@ class Profile(_Section):
     archives: Literal["embedded", "mirror"]
     embedded: Embedded | None = None
     device: Device
-    network: Network
+    network: Annotated[AlexNet | SpatialNet, Field(discriminator="name")]
+    average_mirrored: Annotated[
+        bool, Field(description="predict the mean of a crop's prediction and its mirrored copy's")
+    ] = False
     displacement_units: Literal["pixels", "diameter"]
     covariance: Literal["diagonal", "full"]
+    narrowest_normal: Annotated[
+        float, Field(ge=0, description="smallest standard deviation of a Normal, in displacement_units")
+    ] = 0.0
     boxes_per_joint: PositiveInt
     real_predictions: bool
     joints_in_box: Annotated[
@@ -232,10 +264,13 @@ def _explained(problems: Sequence[ErrorDetails]) -> dict[str, list[str]]:
         if problem["type"] == "too_short" and problem["input"]:
             continue  # its items are at fault, and named already
         # Pydantic appends the type that it tried, as in sigma.literal['auto'].
-        where = problem["loc"][:1] if problem["loc"][:1] == ("sigma",) else problem["loc"]
+        where = problem["loc"][:1] if problem["loc"][:1] == ("sigma",) else _untagged(problem["loc"])
+        value = problem["input"]
+        if problem["type"].startswith("union_tag"):
+            where, value = [*where, "name"], problem["ctx"].get("tag")
         key = ".".join(str(part) for part in where) or "(the whole file)"
-        if problem["type"] not in ("missing", "value_error"):
-            key += f" = {problem['input']!r}"
+        if problem["type"] not in ("missing", "union_tag_not_found", "value_error"):
+            key += f" = {value!r}"
         explained.setdefault(key, []).append(_what_is_allowed(problem))
     return explained
 
@@ -252,6 +287,10 @@ def _what_is_allowed(problem: ErrorDetails) -> str:
             return "should be a list, as in [a, b]"
         case "too_short":
             return "should have an item at least"
+        case "union_tag_invalid":
+            return f"should be one of {problem['ctx']['expected_tags']}"
+        case "union_tag_not_found":
+            return "missing"
         case "float_type" if str(problem["input"])[:1].isdigit():
             return "should be a number, without quotes; YAML takes 1e-3 for text, write 1.0e-3"
         case "value_error":
@@ -260,10 +299,29 @@ def _what_is_allowed(problem: ErrorDetails) -> str:
             return problem["msg"].removeprefix("Input ")
 
 
+TAGGED: dict[int | str, dict[int | str, type[_Section]]] = {
+    "network": {"alexnet": AlexNet, "spatial": SpatialNet},
+    "optimizer": {"adagrad": Adagrad, "adamw": AdamW},
+}
+"""The sections whose `name` says which kind they are; Pydantic counts the name among the keys."""
+
+
+def _untagged(location: Sequence[int | str]) -> list[int | str]:
+    return [
+        part
+        for before, part in zip(("", *location), location, strict=False)
+        if part not in TAGGED.get(before, ())
+    ]
+
+
 def _keys_beside(location: Sequence[int | str]) -> Iterator[str]:
     section: Any = Params
-    for part in location[:-1]:
-        if get_args(section):  # the name of a model or of a profile
+    for before, part in zip(("", *location), location[:-1], strict=False):
+        if part in TAGGED:
+            continue
+        if before in TAGGED:
+            section = TAGGED[before][part]
+        elif get_args(section):  # the name of a model or of a profile
             section = get_args(section)[1]
         else:
             kind = section.model_fields[part].annotation

@@ -17,7 +17,8 @@ from deeppose.faces import FaceDetector
 from deeppose.geometry import Floats, image_box
 from deeppose.images import Pixels
 from deeppose.initial_boxes import enlarged
-from deeppose.network import AlexNet, load_network
+from deeppose.networks.regressor import Regressor
+from deeppose.networks.weights import load_network
 from deeppose.skeleton import SKELETONS, Skeleton
 
 BATCH = 64
@@ -43,7 +44,7 @@ class Person:
 class Cascade:
     """The networks of all stages, with what came with their weights."""
 
-    stages: tuple[tuple[AlexNet, dict[str, Any]], ...]
+    stages: tuple[tuple[Regressor, dict[str, Any]], ...]
     skeleton: Skeleton
 
     def people(self, photo: Pixels) -> list[Person]:
@@ -84,11 +85,13 @@ class Cascade:
         table = pd.DataFrame([{"width": width, "height": height, **dict(zip(BOX_COLUMNS, box, strict=True))}])
         joints = len(self.skeleton.joints)
         example = Examples(table, np.zeros((1, joints, 2)), np.ones((1, joints), dtype=bool))
-        predictor = Predictor(BATCH, 0, torch.device("cpu"))
         row = np.zeros(1, dtype=np.int64)
         poses: dict[str, Floats] = {}
         pose = np.zeros((1, joints, 2))
         for network, description in self.stages:
+            # Weights without a word on it are of the paper's network.
+            average = self.skeleton.mirrored if description.get("average_mirrored", False) else None
+            predictor = Predictor(BATCH, 0, torch.device("cpu"), average)
             if description["stage"] == 1:
                 pose = predict_initial(network, predictor, [photo], example, row)
             else:

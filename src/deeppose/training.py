@@ -1,12 +1,14 @@
-"""Training of one stage (§3.1, Eq. 4 and 8): Adagrad on the squared distances of the joints that count."""
+"""Training of one stage (§3.1): batch after batch, so that a run that was killed ends with the same bits."""
 
 import hashlib
 import io
 import json
+import math
 import sys
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,34 +21,8 @@ from deeppose.batches import Batch, Table, batches
 from deeppose.devices import set_up_device
 from deeppose.errors import NotFiniteError
 from deeppose.files import atomic_path, sha256
-from deeppose.params import Device, Training
-
-
-def pose_loss(outputs: Tensor, targets: Tensor, counted: Tensor) -> Tensor:
-    """Σ_i ‖y_i − ψ_i(x; θ)‖² over the joints that count (Eq. 4, Eq. 8), not reduced over examples.
-
-    Parameters
-    ----------
-    outputs, targets
-        `(b, k, 2)`, normalised coordinates.
-    counted
-        `(b, k)` bool: labelled joints in stage 1, the one joint of the crop in later stages.
-
-    Returns
-    -------
-    `(b,)`.
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ, so that nothing broadcasts by accident.
-    """
-    if outputs.shape != targets.shape or outputs.shape[:2] != counted.shape:
-        raise ValueError(
-            f"outputs {tuple(outputs.shape)}, targets {tuple(targets.shape)}, counted {tuple(counted.shape)}"
-        )
-    squared = (outputs - targets).square().sum(dim=-1)
-    return torch.where(counted, squared, 0.0).sum(dim=-1)
+from deeppose.networks.regressor import Regressor
+from deeppose.params import Adagrad, AdamW, Device, Training
 
 
 def start_fabric(device: Device, threads: int) -> Fabric:
@@ -64,11 +40,11 @@ def start_fabric(device: Device, threads: int) -> Fabric:
 
 
 def train(
-    network: nn.Module,
+    network: Regressor,
     table: Table,
     training: Training,
     fabric: Fabric,
-    held_out_pdj: Callable[[nn.Module], float],
+    held_out_pdj: Callable[[Regressor], float],
     *,
     steps: int,
     checkpoint: Path,
@@ -100,15 +76,9 @@ def train(
     NotFiniteError
         Naming the step whose loss is NaN or infinite.
     """
-    optimizer = torch.optim.Adagrad(
-        network.parameters(),
-        lr=training.optimizer.learning_rate,
-        initial_accumulator_value=training.optimizer.initial_accumulator,
-        eps=training.optimizer.epsilon,
-        # One pass over the weights instead of four: a tenth of a small network's step on a CPU.
-        fused=fabric.device.type == "cpu",
-    )
+    optimizer = build_optimizer(network, training.optimizer, on_cpu=fabric.device.type == "cpu")
     model, optimizer = fabric.setup(network, optimizer)
+    model.mark_forward_method("losses")
     first, log = _resume(checkpoint, network, optimizer)
     share = batches(
         table,
@@ -123,6 +93,8 @@ def train(
     quiet = None if fabric.is_global_zero else True
     progress = tqdm(share, desc=name, total=steps, initial=first, unit="step", disable=quiet)
     for step, batch in enumerate(progress, start=first):
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(training.optimizer, step, steps)
         losses = _train_step(model, optimizer, fabric, batch, training, (*table.seed, 2, step))
         total += losses
         since += 1
@@ -138,8 +110,33 @@ def train(
     return pd.DataFrame(log)
 
 
+def build_optimizer(
+    network: nn.Module, settings: Adagrad | AdamW, *, on_cpu: bool
+) -> torch.optim.Adagrad | torch.optim.AdamW:
+    """The optimizer that params.yaml names."""
+    if settings.name == "adamw":
+        return torch.optim.AdamW(
+            network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=on_cpu
+        )
+    return torch.optim.Adagrad(
+        network.parameters(),
+        lr=settings.learning_rate,
+        initial_accumulator_value=settings.initial_accumulator,
+        eps=settings.epsilon,
+        # One pass over the weights instead of four: a tenth of a small network's step on a CPU.
+        fused=on_cpu,
+    )
+
+
+def learning_rate(settings: Adagrad | AdamW, step: int, steps: int) -> float:
+    """At a step of all steps: the paper's is constant, AdamW's falls along half a cosine to 0."""
+    if settings.name == "adamw":
+        return settings.learning_rate * (1 + math.cos(math.pi * step / steps)) / 2
+    return settings.learning_rate
+
+
 def _train_step(
-    model: nn.Module,
+    model: Any,  # noqa: ANN401 - Fabric's wrapper of a Regressor
     optimizer: torch.optim.Optimizer,
     fabric: Fabric,
     batch: Batch,
@@ -149,8 +146,8 @@ def _train_step(
     model.train()
     # Dropout's numbers depend on the step and the process alone, whatever happened before.
     torch.manual_seed(mixed_seed((*seed, fabric.global_rank)))
-    crops, targets, counted = (fabric.to_device(part) for part in batch)
-    losses = pose_loss(model(crops).float(), targets, counted)
+    crops, targets, weights = (fabric.to_device(part) for part in batch)
+    losses = model.losses(crops, targets, weights)
     mean = losses.mean()
     # Several processes average their gradients: each takes its share of the whole batch's sum.
     objective = mean if training.loss == "mean" else mean * training.batch

@@ -1,18 +1,13 @@
-"""ψ(x; θ), the ConvNet of §3.1 and Fig. 2: from a crop to 2k numbers, the joints relative to the box."""
+"""The ConvNet of §3.1 and Fig. 2: from a crop to 2k numbers, the joints relative to the box."""
 
-import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Literal
 
-import safetensors
-import safetensors.torch
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from deeppose.errors import WeightsError
-from deeppose.files import atomic_path
+from deeppose.networks.regressor import Regressor, squared_distances
 
 LRN_CHANNELS = 5
 LRN_K, LRN_ALPHA = 2.0, 1e-4
@@ -66,7 +61,7 @@ def _sum_over_neighbours(values: Tensor) -> Tensor:
     return total
 
 
-class AlexNet(nn.Module):
+class AlexNet(Regressor):
     """The network of Fig. 2: five convolutions, two fully connected layers, a linear output.
 
     Parameters
@@ -99,11 +94,8 @@ class AlexNet(nn.Module):
         pixel_scale: float,
         mean: Sequence[float],
     ) -> None:
-        super().__init__()
-        self.size = size
+        super().__init__(size, mean)
         self.pixel_scale = pixel_scale
-        self.mean: Tensor
-        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32))
         c1, c2, c3, c4, c5, f = (max(1, round(width * n)) for n in (96, 256, 384, 384, 256, 4096))
         self.features = nn.Sequential(
             # 220 → 55 with 4 pixels on each side, the division rounded down.
@@ -151,27 +143,15 @@ class AlexNet(nn.Module):
             nn.init.normal_(layers[-1].weight, std=0.001)
 
     def forward(self, crops: Tensor) -> Tensor:
-        """ψ(x; θ).
-
-        Parameters
-        ----------
-        crops
-            `(b, size, size, 3)` uint8, RGB.
-
-        Returns
-        -------
-        `(b, k, 2)`, normalised coordinates (Eq. 1).
-        """
+        """See :class:`Regressor`."""
         inputs = (crops.to(self.mean.dtype) - self.mean) * self.pixel_scale
         outputs = self.regressor(self.features(inputs.permute(0, 3, 1, 2)))
         joints: Tensor = outputs.reshape(len(outputs), -1, 2)
         return joints
 
-    @property
-    def padding(self) -> tuple[int, int, int]:
-        """The mean colour in whole levels: what lies outside the image."""
-        red, green, blue = (round(float(value)) for value in self.mean)
-        return red, green, blue
+    def losses(self, crops: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+        """The squared distances of Eq. 4 and 8, see :class:`Regressor`."""
+        return squared_distances(self(crops).float(), targets, weights)
 
 
 def _side_after_features(size: int) -> int:
@@ -179,50 +159,3 @@ def _side_after_features(size: int) -> int:
     for _ in range(3):
         side = (side - 3) // 2 + 1
     return side
-
-
-def parameter_count(network: nn.Module) -> int:
-    """How many numbers are learned; the paper says about 40 million, its own architecture has 58.4."""
-    return sum(parameter.numel() for parameter in network.parameters())
-
-
-def save_network(network: nn.Module, description: dict[str, Any], path: Path) -> None:
-    """Write weights as safetensors.
-
-    Parameters
-    ----------
-    description
-        Goes with the weights; its key "network" holds what :func:`build_network` takes.
-    """
-    state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
-    metadata = {"description": json.dumps(description, sort_keys=True)}
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(safetensors.torch.save(state, metadata=metadata))
-
-
-def load_network(path: Path) -> tuple[AlexNet, dict[str, Any]]:
-    """Read what :func:`save_network` wrote, the network in evaluation mode.
-
-    Raises
-    ------
-    WeightsError
-        If there is no such file, it is cut short, or it holds other weights.
-    """
-    try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            description = json.loads(file.metadata()["description"])
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
-        network = build_network(**description["network"])
-        network.load_state_dict(state)
-    except FileNotFoundError as error:
-        raise WeightsError(f"{path} is not there: `dvc repro` trains it") from error
-    except (safetensors.SafetensorError, OSError, TypeError, ValueError, KeyError, RuntimeError) as error:
-        raise WeightsError(
-            f"{path} is no file of our weights or is cut short ({error}): remove it, `dvc repro`"
-        ) from error
-    return network.eval(), description
-
-
-def build_network(name: str, **sizes: Any) -> AlexNet:  # noqa: ANN401 - each network has its own sizes
-    """A network with fresh weights by its name in params.yaml; `sizes` are its constructor's."""
-    return {"alexnet": AlexNet}[name](**sizes)
