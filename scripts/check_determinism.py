@@ -6,6 +6,7 @@ With --short on a twentieth of the demo. Works in a copy of what git tracks, so 
 stays as it is.
 """
 
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -20,6 +21,8 @@ def main() -> None:
             shorten(copy)
         found = []
         for workers in (2, 0):
+            for made in ("data", ".dvc/cache"):
+                shutil.rmtree(copy / made, ignore_errors=True)
             repro(copy, "--force", workers=workers)
             found.append(hashes(copy))
             print(f"{workers} workers: {len(found[-1])} outputs")

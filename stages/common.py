@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deeppose.errors import DeepPoseError
+from deeppose.errors import DeepPoseError, StageError
 from deeppose.files import atomic_path, read_json, write_json, write_text
 from deeppose.params import Model, Params, Profile, load_params
 from deeppose.skeleton import SKELETONS, Skeleton
@@ -114,6 +114,8 @@ class Item:
 
     def read_manifest(self) -> dict[str, Any]:
         """What `download` noted: `archives`, `left_out` (sets, with what would bring them), `peers`."""
+        if not self.manifest.is_file():
+            raise StageError(f"{self.manifest} is not there: `dvc repro` makes it, by its stage download")
         manifest: dict[str, Any] = read_json(self.manifest)
         return manifest
 
@@ -181,7 +183,13 @@ class Item:
         from deeppose.cascade import Predictor
 
         average = self.skeleton.mirrored if self.profile.average_mirrored else None
-        return Predictor(self.profile.prediction_batch, self.params.workers, device, average)
+        return Predictor(self.profile.prediction_batch, self.workers(device), device, average)
+
+    def workers(self, device: "torch.device") -> int:
+        """How many processes cut crops for a network that runs there."""
+        from deeppose.devices import loader_workers
+
+        return loader_workers(device) if self.params.workers == "auto" else self.params.workers
 
     @property
     def mean_colour(self) -> Path:
@@ -225,9 +233,9 @@ def run_timed(profile: str, main: Callable[[Params], None]) -> None:
     started = time.monotonic()
     try:
         main(load_params())
+        note_seconds(profile, time.monotonic() - started)
     except DeepPoseError as error:
         sys.exit(f"error: {error}")
-    note_seconds(profile, time.monotonic() - started)
 
 
 def leave_empty(item: Item) -> None:
@@ -252,6 +260,8 @@ def outputs_of_running_stage(item: Item) -> list[Path]:
     """The paths that dvc.yaml names as outputs of the stage that DVC runs just now."""
     import yaml
 
+    if "DVC_STAGE" not in os.environ:
+        raise StageError("a stage whose model is left out is run by `dvc repro` alone, which names it")
     stage = os.environ["DVC_STAGE"].rpartition("@")[0]
     block = yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))["stages"][stage]
     values = {"profile": item.profile_name, "model": item.model_name}

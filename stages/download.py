@@ -3,11 +3,16 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from common import Item, manifests_folder, run_timed
+from deeppose.datasets.checksums import archive_sha256
 from deeppose.errors import MissingArchiveError
 from deeppose.files import atomic_path, read_json, sha256, write_json
 from deeppose.params import Params
+
+if TYPE_CHECKING:
+    from deeppose.datasets.registry import Entry
 
 # What the drawn people and their labels follow from.
 GENERATOR = [
@@ -44,25 +49,46 @@ def drawn(item: Item) -> dict[str, object]:
         "generator": {path.name: sha256(path) for path in GENERATOR},
     }
     stamp = read_json(stamp_path) if stamp_path.is_file() else {}
-    sizes = {folder / name: size for name, size in stamp.get("sizes", {}).items()}
-    whole = bool(sizes) and all(path.is_file() and path.stat().st_size == sizes[path] for path in sizes)
-    if stamp.get("drawn_from") != drawn_from or not whole:
+    if stamp.get("drawn_from") != drawn_from or not whole(folder, stamp["sets"], item.checksums):
         from deeppose.datasets.embedded import write_embedded
 
         paths = write_embedded(folder, settings, item.params.seed)
         stamp = {
             "drawn_from": drawn_from,
-            "sizes": {path.name: path.stat().st_size for path in paths},
             "sets": {
-                name: {path.name: {"sha256": sha256(path), "packing": "drawn"}}
+                name: {path.name: {"sha256": archive_sha256(path, item.checksums), "packing": "drawn"}}
                 for name, path in zip(DRAWN_SETS, paths, strict=True)
             },
         }
         write_json(stamp_path, stamp)
+    from deeppose.datasets.registry import entry_named
+
     archives: dict[str, object] = {}
-    for name in item.model.train + item.model.test:
-        archives |= stamp["sets"].get(name, {})
-    return {"archives": archives, "left_out": {}, "peers": {}}
+    left_out: dict[str, str] = {}
+    for name in dict.fromkeys(item.model.train + item.model.test):
+        if unlabelled := without_labels(item, entry_named(name)):
+            left_out[name] = unlabelled
+        else:
+            archives |= stamp["sets"][name]
+    return {"archives": archives, "left_out": left_out, "peers": {}}
+
+
+def whole(folder: Path, sets: dict[str, dict[str, dict[str, str]]], checksums: Path) -> bool:
+    """Whether the archives are there as they were drawn."""
+    drawn_files = {folder / name: noted["sha256"] for files in sets.values() for name, noted in files.items()}
+    return all(
+        path.is_file() and archive_sha256(path, checksums) == digest for path, digest in drawn_files.items()
+    )
+
+
+def without_labels(item: Item, entry: "Entry") -> str:
+    """Why a set can't be read with the labels that the model has; "" if it can."""
+    if item.model.labels == "oc" or entry.person_centric:
+        return ""
+    return (
+        f"{entry.title} has observer-centric labels alone, and model.{item.model_name}.labels is pc; with oc "
+        f"it is part of the run"
+    )
 
 
 def obtained(item: Item) -> dict[str, object]:
@@ -70,7 +96,7 @@ def obtained(item: Item) -> dict[str, object]:
 
     A set that only tests may be missing; so may one that trains, as long as another model can be trained.
     """
-    from deeppose.datasets.download import obtain
+    from deeppose.datasets.download import ATTEMPTS, obtain
     from deeppose.datasets.peers import find_peers
     from deeppose.datasets.registry import ENTRIES, entry_named, find_archive, how_to_get, where_looked
 
@@ -90,10 +116,17 @@ def obtained(item: Item) -> dict[str, object]:
     archives: dict[str, object] = {}
     left_out: dict[str, str] = {}
     for entry in wanted:
+        if unlabelled := without_labels(item, entry):
+            left_out[entry.name] = unlabelled
+            print(f"{entry.name} is left out, and with it its tables and figures: {unlabelled}")
+            continue
+        may_be_missing = entry.name not in item.model.train or another_model_can_train(item, folders)
         try:
-            found = obtain(entry, folders, folders[-1], item.checksums)
+            found = obtain(
+                entry, folders, folders[-1], item.checksums, attempts=1 if may_be_missing else ATTEMPTS
+            )
         except MissingArchiveError as error:
-            if entry.name in item.model.train and not another_model_can_train(item, folders):
+            if not may_be_missing:
                 raise
             # Without what this machine found, so that the report is the same everywhere.
             to_do = how_to_get(entry, Path(item.params.mirror))

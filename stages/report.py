@@ -9,6 +9,7 @@ import pandas as pd
 
 from deeppose.claims import Evaluation, judge, other_methods, write_claims
 from deeppose.errors import DeepPoseError
+from deeppose.exhibits import left_out_lines
 from deeppose.files import read_json, write_json, write_text
 from deeppose.page import TIMES, Run, library_versions, render_page, times_script
 from deeppose.params import load_params
@@ -27,6 +28,8 @@ def main(profile: str) -> None:
         if not (folder / "metrics.json").is_file():
             skipped[model] = why_skipped(manifests[model], params.model[model].train)
             print(f"the model {model} is left out: {skipped[model]}")
+            for line in left_out_lines(dict.fromkeys(params.model[model].test, skipped[model]), ()):
+                print(line)
             continue
         metrics[model] = read_json(folder / "metrics.json")
         evaluations[model] = Evaluation(

@@ -43,6 +43,7 @@ def main(item: Item, stage: int) -> None:
     steps = profile.stage(stage).steps[item.model_name]
     settings = [
         profile.training.model_dump(),
+        profile.device.model_dump(),
         steps,
         *start(item, stage),
         item.params.seed,
@@ -59,7 +60,7 @@ def main(item: Item, stage: int) -> None:
         steps=steps,
         checkpoint=checkpoint,
         speed_log=Path("logs") / item.profile_name / item.model_name / f"images-per-second-stage{stage}.csv",
-        workers=item.params.workers,
+        workers=item.workers(fabric.device),
         name=f"training stage {stage}",
     )
     if fabric.is_global_zero:

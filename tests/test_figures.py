@@ -22,6 +22,7 @@ from deeppose.style import (
     PREDICTED_COLOUR,
     PREDICTOR_LINES,
     TRUE_COLOUR,
+    limb_colours,
     save_photos,
     save_plot,
 )
@@ -414,7 +415,7 @@ def test_the_same_figure_gives_the_same_bytes(curves, choice, tmp_path):
         poses = np.stack([pose(), pose()])
         save_photos(stick_sheet([image()] * 2, poses, poses, FULL_BODY, choice, "Poses"), folder, "figure8")
     names = sorted(path.name for path in (tmp_path / "first").iterdir())
-    assert names == ["figure4.png", "figure4.svg", "figure8.png", "normals.png", "normals.svg"]
+    assert names == ["figure4.png", "figure4.svg", "figure8.pdf", "figure8.png", "normals.png", "normals.svg"]
     for name in names:
         assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()
 
@@ -433,3 +434,10 @@ def test_the_users_matplotlibrc_changes_nothing(curves, tmp_path):
         assert matplotlib.rcParams["font.size"] == 20
     for suffix in ("png", "svg"):
         assert (tmp_path / f"own.{suffix}").read_bytes() == (tmp_path / f"plain.{suffix}").read_bytes()
+
+
+def test_limbs_that_have_no_colour_of_their_own_get_one():
+    colours = limb_colours(["left upper arm", "left thumb", "right thumb"])
+    assert colours["left upper arm"] == LIMB_COLOURS["left upper arm"]
+    assert len(set(colours.values())) == 3
+    assert colours == limb_colours(["left upper arm", "left thumb", "right thumb"])

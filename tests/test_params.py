@@ -154,6 +154,14 @@ class TestValues:
     def test_key_value_and_what_is_allowed(self, complaint, path, value, said):
         assert complaint({path: value}) == f"{path} = {value!r}: {said}"
 
+    def test_every_process_gets_an_equal_share_of_a_batch(self, complaint):
+        said = "profiles.cpu: training.batch 32 can't be shared out evenly among device.devices 3"
+        assert complaint({"profiles.cpu.device.devices": 3}).startswith(said)
+
+    def test_workers(self, changed, complaint):
+        assert changed({"workers": 3}).workers == 3
+        assert complaint({"workers": "some"}).startswith("workers = 'some': should be a valid integer")
+
     def test_list_items(self, complaint):
         assert complaint({"models": ["lsp", 3]}) == "models.1 = 3: should be a valid string"
         assert complaint({"models": [3]}) == "models.0 = 3: should be a valid string"

@@ -336,6 +336,13 @@ def test_a_picture_for_each_face_the_most_confident_first(predict, faces):
     assert sorted(path.name for path in faces.glob("both*")) == ["both-1.png", "both-2.png"]
 
 
+def test_a_photo_without_a_face_does_not_cost_the_others_their_poses(predict, faces):
+    status, out, err = predict("none.png", "two.png", "--model", "flic", "--json")
+    assert status == 1
+    assert [person["image"] for person in json.loads(out)] == ["two.png", "two.png"]
+    assert "no face was found in none.png" in err
+
+
 def test_without_a_face_a_box_is_asked_for(predict, faces):
     status, out, err = predict("none.png", "--model", "flic")
     assert (status, out) == (1, "")

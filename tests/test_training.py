@@ -12,6 +12,7 @@ import torch
 
 import dots
 import small_training
+from deeppose import training
 from deeppose.batches import Batch
 from deeppose.errors import DeviceError, NotFiniteError
 from deeppose.networks.regressor import squared_distances
@@ -182,8 +183,9 @@ def test_dropout_depends_on_the_step(undisturbed, tmp_path):
 def test_speeds_are_noted_apart_from_the_result(tmp_path):
     small_training.run(tmp_path / "state.pt")
     lines = (tmp_path / "speed.csv").read_text().splitlines()
-    assert [int(line.split(",")[0]) for line in lines] == [3, 6, 9, 10]
-    assert all(float(line.split(",")[1]) > 0 for line in lines)
+    assert lines[0] == "step,images_per_second"
+    assert [int(line.split(",")[0]) for line in lines[1:]] == [3, 6, 9, 10]
+    assert all(float(line.split(",")[1]) > 0 for line in lines[1:])
 
 
 # What goes wrong
@@ -293,3 +295,18 @@ def test_a_spatial_network_trained_by_adamw_goes_on_where_it_was(tmp_path):
         run(tmp_path / "b", steps_of_crash=2)
     resumed = run(tmp_path / "b")
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+def test_the_network_is_on_its_device_before_the_optimizer_is_made(tmp_path, monkeypatch):
+    moved = []
+    network = small_training.network()
+    monkeypatch.setattr(network, "to", lambda device: moved.append(device))
+    build = training.build_optimizer
+
+    def spy(*arguments, **options):
+        assert moved, "Adagrad makes its sums where the weights are"
+        return build(*arguments, **options)
+
+    monkeypatch.setattr(training, "build_optimizer", spy)
+    monkeypatch.setattr(small_training, "network", lambda dropout: network)
+    small_training.run(tmp_path / "state.pt", steps=1)

@@ -96,11 +96,15 @@ def predicted_boxes(
 ) -> Iterator[pd.DataFrame]:
     """Boxes at the real predictions of the previous stage, with their own diameter (§3.2), as an addition.
 
+    An image whose true pose has no diameter gives no boxes here either.
+
     Parameters
     ----------
     predicted
         `(len(rows), k, 2)`, pixels, in the frame of the mirrored image where `mirrored`.
     """
+    usable = np.isfinite(examples.diameters[rows])
+    rows, predicted = rows[usable], predicted[usable]
     poses, labelled, widths = examples.poses[rows], examples.labelled[rows], examples.widths[rows]
     if mirrored:
         poses, labelled = mirror_poses(poses, widths, skeleton), mirror_labels(labelled, skeleton)

@@ -80,7 +80,7 @@ def score(
     """Score a file of predictions on a set's test part."""
     from deeppose.score import score_file
 
-    scored = score_file(dataset, predictions, labels, [mirror_folder(mirror)])
+    scored = score_file(dataset, predictions, labels, mirror_folders(mirror))
     typer.echo(json.dumps(scored.figures, indent=2) if as_json else _score_text(scored, predictions))
 
 
@@ -92,9 +92,9 @@ def datasets(context: typer.Context, mirror: MirrorOption = None) -> None:
         from deeppose.datasets.peers import PEERS
         from deeppose.datasets.registry import ENTRIES
 
-        folder = mirror_folder(mirror)
-        blocks = [_entry_text(entry, folder) for entry in ENTRIES]
-        typer.echo("\n\n".join(blocks + [_peer_text(peer, folder) for peer in PEERS]))
+        folders = mirror_folders(mirror)
+        blocks = [_entry_text(entry, folders) for entry in ENTRIES]
+        typer.echo("\n\n".join(blocks + [_peer_text(peer, folders) for peer in PEERS]))
 
 
 @datasets_app.command()
@@ -107,7 +107,7 @@ def check(
     """Read a set from the mirror folder, decode all its images, and report what was found."""
     from deeppose.datasets.check import check_set
 
-    found = check_set(name, [mirror_folder(mirror or context.obj)])
+    found = check_set(name, mirror_folders(mirror or context.obj))
     if as_json:
         typer.echo(json.dumps(found, indent=2))
         return
@@ -116,22 +116,25 @@ def check(
         typer.echo(f"{key.replace('_', ' ')}: {text}")
 
 
-def mirror_folder(given: Path | None) -> Path:
-    """The folder of archives: given, or $DEEPPOSE_MIRROR, or `mirror` of ./params.yaml, or data/mirror.
+def mirror_folders(given: Path | None) -> list[Path]:
+    """Where archives are looked for, as the pipeline does: $DEEPPOSE_MIRROR, then `mirror` of ./params.yaml.
+
+    A folder that is `given` is the only one; where there is no params.yaml, data/mirror takes its place.
 
     Raises
     ------
     ParamsError
         If there is a params.yaml, but not a valid one.
     """
-    named = given or os.environ.get("DEEPPOSE_MIRROR")
-    if named:
-        return Path(named)
-    if not Path("params.yaml").is_file():
-        return Path("data/mirror")
-    from deeppose.params import load_params
+    if given is not None:
+        return [given]
+    named = os.environ.get("DEEPPOSE_MIRROR")
+    last = Path("data/mirror")
+    if Path("params.yaml").is_file():
+        from deeppose.params import load_params
 
-    return Path(load_params().mirror)
+        last = Path(load_params().mirror)
+    return [Path(named), last] if named else [last]
 
 
 def main() -> None:
@@ -172,17 +175,17 @@ def _table(rows: Mapping[str, Mapping[str, float | None]]) -> Sequence[str]:
     return lines
 
 
-def _entry_text(entry: "Entry", folder: Path) -> str:
+def _entry_text(entry: "Entry", folders: Sequence[Path]) -> str:
     from deeppose.datasets.registry import find_archive
 
-    archive = find_archive(entry, [folder])
+    archive = find_archive(entry, folders)
     if archive is not None:
         files = [archive] if archive.is_file() else [path for path in archive.rglob("*") if path.is_file()]
         state = f"there: {archive}, {sum(path.stat().st_size for path in files) / 1e6:.1f} MB"
     elif entry.urls:
-        state = f"missing: {folder / entry.wanted}, to be downloaded from {entry.urls[0]}"
+        state = f"missing: {folders[-1] / entry.wanted}, to be downloaded from {entry.urls[0]}"
     else:
-        state = f"missing: {folder / entry.wanted}, to be put there by hand"
+        state = f"missing: {folders[-1] / entry.wanted}, to be put there by hand"
     counts: dict[str, Any] = vars(entry.counts)
     return "\n".join(
         [
@@ -196,11 +199,15 @@ def _entry_text(entry: "Entry", folder: Path) -> str:
     )
 
 
-def _peer_text(peer: "Peer", folder: Path) -> str:
+def _peer_text(peer: "Peer", folders: Sequence[Path]) -> str:
     from deeppose.datasets.peers import find_peers, how_to_add
 
-    there = [found for found in find_peers([folder]) if found.peer == peer]
-    state = f"there: {there[0].path}, {there[0].packing}" if there else f"missing; {how_to_add(peer, folder)}"
+    there = [found for found in find_peers(folders) if found.peer == peer]
+    state = (
+        f"there: {there[0].path}, {there[0].packing}"
+        if there
+        else f"missing; {how_to_add(peer, folders[-1])}"
+    )
     return "\n".join(
         [
             f"{peer.file}: predictions of {peer.method} on {peer.set}",

@@ -64,6 +64,7 @@ def predict(
     given = None if box is None else Person(parse_box(box))
     cascade = load_cascade(weights_of(model, profile))
     found = []
+    faceless = []
     for path, target in zip(images, targets, strict=True):
         photo = read_photo(path)
         if given is not None and not meets(given.box, photo):
@@ -71,10 +72,7 @@ def predict(
             raise GeometryError(f"--box {box} lies outside {path}, which is {width}×{height} pixels")
         people = cascade.people(photo) if given is None else [given]
         if not people:
-            raise FaceError(
-                f"no face was found in {path}, and the boxes that {model} starts from are made of faces: say "
-                f"by --box X,Y,W,H where the person is, with all joints"
-            )
+            faceless.append(str(path))
         for number, person in enumerate(people, start=1):
             poses = cascade.predict(photo, person.box)
             found.append(as_values(path, person, cascade, poses))
@@ -85,6 +83,11 @@ def predict(
                     typer.echo(f"{path}: {picture}")
     if as_json:
         typer.echo(json.dumps(found, indent=2))
+    if faceless:
+        raise FaceError(
+            f"no face was found in {', '.join(faceless)}, and the boxes that {model} starts from are made of "
+            f"faces: say by --box X,Y,W,H where the person is, with all joints"
+        )
 
 
 def weights_of(model: str, profile: str | None) -> list[Path]:
@@ -111,8 +114,9 @@ def weights_of(model: str, profile: str | None) -> list[Path]:
             raise WeightsError(f"{path} is not there: `dvc repro` with profile {profile} trains it")
         if path.stat().st_size == 0:
             raise WeightsError(
-                f"{path} is empty, since an archive that {model} is trained on was missing: `deeppose "
-                f"datasets` says which; put it there, and `dvc repro` trains it"
+                f"{path} is empty: either an archive that {model} is trained on was missing (`deeppose "
+                f"datasets` says which; put it there), or fewer cascade_stages were asked for then; `dvc "
+                f"repro` trains it"
             )
     return paths
 
@@ -168,6 +172,6 @@ def from_first_column(box: "np.ndarray") -> list[float]:
 def draw(photo: "np.ndarray", poses: dict[str, "np.ndarray"], cascade: "Cascade", target: Path) -> None:
     """Draw the stick figures side by side into `target`."""
     from deeppose.pose_figures import draw_predictions
-    from deeppose.style import save_photos
+    from deeppose.style import save_picture
 
-    save_photos(draw_predictions(photo, poses, cascade.skeleton), target.parent, target.stem)
+    save_picture(draw_predictions(photo, poses, cascade.skeleton), target.parent, target.stem)

@@ -8,6 +8,8 @@ import torch.utils.deterministic
 from deeppose.errors import DeviceError
 from deeppose.params import Device
 
+MOST_WORKERS = 16
+
 
 def set_up_device(device: Device, threads: int) -> torch.device:
     """The device that params name; `threads` threads inside each operation; deterministic algorithms.
@@ -30,3 +32,11 @@ def set_up_device(device: Device, threads: int) -> torch.device:
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     on_gpu = device.accelerator != "cpu" and torch.cuda.is_available()
     return torch.device("cuda" if on_gpu else "cpu")
+
+
+def loader_workers(device: torch.device) -> int:
+    """How many processes cut crops where params leave it open: beside a GPU many, beside a CPU none.
+
+    On a CPU they would take the cores that the network runs on.
+    """
+    return 0 if device.type == "cpu" else min(os.cpu_count() or 1, MOST_WORKERS)

@@ -49,5 +49,9 @@ class DeviceError(DeepPoseError):
     """The accelerator that the params ask for is not there."""
 
 
+class StageError(DeepPoseError):
+    """A stage was run before what it stands on, or by hand where only the pipeline can run it."""
+
+
 class WeightsError(DeepPoseError):
     """A file of weights is missing or can't be read."""

@@ -48,7 +48,7 @@ _NOT_KEPT = (
     "pictures with photographs of the published sets are made where the archives are, and are no part of "
     "what is handed on"
 )
-_SUFFIXES = ("svg", "csv", "md", "tex")
+_SUFFIXES = ("svg", "pdf", "csv", "md", "tex")
 _PNG_SIZE = slice(16, 24)
 
 

@@ -28,7 +28,7 @@ class Device(_Section):
 
     accelerator: Literal["cpu", "cuda", "auto"]
     devices: PositiveInt
-    precision: Literal["32-true", "16-mixed", "bf16-mixed"]
+    precision: Literal["32-true", "bf16-mixed"]
 
 
 class AlexNet(_Section):
@@ -165,6 +165,15 @@ class Profile(_Section):
         return self.stage1 if stage == 1 else self.refinement(stage)
 
     @model_validator(mode="after")
+    def _processes_have_equal_shares(self) -> "Profile":
+        if self.training.batch % self.device.devices:
+            raise ValueError(
+                f"training.batch {self.training.batch} can't be shared out evenly among device.devices "
+                f"{self.device.devices}: take a multiple"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _embedded_is_described(self) -> "Profile":
         if self.archives == "embedded" and self.embedded is None:
             raise ValueError("archives: embedded needs a section `embedded`")
@@ -204,7 +213,7 @@ class Params(_Section):
     cascade_stages: Annotated[int, Field(ge=1, le=CASCADE_STAGES_IN_DVC_YAML)]
     seed: Annotated[int, Field(ge=0)]
     threads: PositiveInt
-    workers: Annotated[int, Field(ge=0)]
+    workers: Annotated[int, Field(ge=0)] | Literal["auto"]
     mirror: str
     model: dict[str, Model]
     profiles: dict[str, Profile]
@@ -264,7 +273,8 @@ def _explained(problems: Sequence[ErrorDetails]) -> dict[str, list[str]]:
         if problem["type"] == "too_short" and problem["input"]:
             continue  # its items are at fault, and named already
         # Pydantic appends the type that it tried, as in sigma.literal['auto'].
-        where = problem["loc"][:1] if problem["loc"][:1] == ("sigma",) else _untagged(problem["loc"])
+        loc = problem["loc"]
+        where = loc[:1] if loc[:1] in (("sigma",), ("workers",)) else _untagged(loc)
         value = problem["input"]
         if problem["type"].startswith("union_tag"):
             where, value = [*where, "name"], problem["ctx"].get("tag")

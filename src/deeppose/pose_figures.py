@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from deeppose.errors import PredictionsError
 from deeppose.geometry import Floats
 from deeppose.skeleton import Skeleton
-from deeppose.style import LIMB_COLOURS, PREDICTED_COLOUR, TRUE_COLOUR, new_figure, styled
+from deeppose.style import PREDICTED_COLOUR, TRUE_COLOUR, limb_colours, new_figure, styled
 from deeppose.tables import of_set
 
 Image = NDArray[np.uint8]
@@ -266,7 +266,8 @@ def _draw_plain(axes: Axes, pose: Floats, skeleton: Skeleton, colour: str, casin
 
 def _draw_sticks(axes: Axes, pose: Floats, skeleton: Skeleton) -> None:
     segments, names = _segments(pose, skeleton)
-    colours = [LIMB_COLOURS[name] for name in names]
+    palette = limb_colours(limb.name for limb in skeleton.limbs)
+    colours = [palette[name] for name in names]
     effects = [withStroke(linewidth=4.2, foreground="black")]
     axes.add_collection(
         LineCollection(segments, colors=colours, linewidths=2.6, path_effects=effects, capstyle="round"),
@@ -280,8 +281,8 @@ def _draw_sticks(axes: Axes, pose: Floats, skeleton: Skeleton) -> None:
 def _limb_legend(figure: Figure, skeleton: Skeleton) -> None:
     effects = [withStroke(linewidth=4, foreground="black")]
     limbs = [
-        Line2D([], [], color=LIMB_COLOURS[limb.name], linewidth=2.6, path_effects=effects)
-        for limb in skeleton.limbs
+        Line2D([], [], color=colour, linewidth=2.6, path_effects=effects)
+        for colour in limb_colours(limb.name for limb in skeleton.limbs).values()
     ]
     names = [limb.name for limb in skeleton.limbs]
     lined = Line2D([], [], color="black", linewidth=_CENTRE_LINE)

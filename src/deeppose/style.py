@@ -1,8 +1,9 @@
 """How every figure looks, and saving that gives the same bytes in each run."""
 
 import functools
+import itertools
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -56,6 +57,8 @@ LIMB_COLOURS = {
     "head": "#c77dff",
     "torso": "#9c9c9c",
 }
+# For limbs of skeletons that aren't here.
+SPARE_LIMB_COLOURS = ("#e377c2", "#17becf", "#bcbd22", "#a55194", "#6b6ecf", "#8c6d31")
 PREDICTED_COLOUR = "#d01c1f"
 TRUE_COLOUR = "#5cf25c"
 
@@ -82,6 +85,12 @@ _LOOK: dict[str, Any] = {
     "svg.fonttype": "path",
     "svg.hashsalt": "deeppose",
 }
+
+
+def limb_colours(names: Iterable[str]) -> dict[str, str]:
+    """A colour for each limb, the same in every figure of a skeleton."""
+    spare = itertools.cycle(SPARE_LIMB_COLOURS)
+    return {name: LIMB_COLOURS[name] if name in LIMB_COLOURS else next(spare) for name in names}
 
 
 def styled(function: Callable[P, R]) -> Callable[P, R]:
@@ -114,14 +123,27 @@ def save_plot(figure: Figure, folder: Path, name: str) -> None:
     _save(figure, folder / f"{name}.svg", "svg")
 
 
-def save_photos(figure: Figure, folder: Path, name: str) -> None:
-    """Write `name`.png into `folder`; photographs gain nothing by being wrapped into an SVG."""
+def save_picture(figure: Figure, folder: Path, name: str) -> None:
+    """Write `name`.png into `folder`."""
     _save(figure, folder / f"{name}.png", "png")
+
+
+def save_photos(figure: Figure, folder: Path, name: str) -> None:
+    """Write `name`.png and `name`.pdf into `folder`; the same figure gives the same bytes."""
+    _save(figure, folder / f"{name}.png", "png")
+    _save(figure, folder / f"{name}.pdf", "pdf")
+
+
+# The writers would put the date and matplotlib's version into the file.
+_NO_METADATA: dict[str, dict[str, None]] = {
+    "png": {"Software": None},
+    "svg": {"Date": None, "Creator": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
 
 
 @styled
 def _save(figure: Figure, target: Path, kind: str) -> None:
-    # The writers would put the date and matplotlib's version into the file.
-    metadata = {"Software": None} if kind == "png" else {"Date": None, "Creator": None}
+    metadata = _NO_METADATA[kind]
     with atomic_path(target) as temporary:
         figure.savefig(temporary, format=kind, dpi=PNG_DPI, metadata=metadata)

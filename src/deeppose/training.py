@@ -20,7 +20,7 @@ from tqdm import tqdm
 from deeppose.batches import Batch, Table, batches
 from deeppose.devices import set_up_device
 from deeppose.errors import NotFiniteError
-from deeppose.files import atomic_path, sha256
+from deeppose.files import atomic_path, sha256, write_text
 from deeppose.networks.regressor import Regressor
 from deeppose.params import Adagrad, AdamW, Device, Training
 
@@ -76,6 +76,8 @@ def train(
     NotFiniteError
         Naming the step whose loss is NaN or infinite.
     """
+    # Before the optimiser is made: what Adagrad sums up must lie where the weights do.
+    network.to(fabric.device)
     optimizer = build_optimizer(network, training.optimizer, on_cpu=fabric.device.type == "cpu")
     model, optimizer = fabric.setup(network, optimizer)
     model.mark_forward_method("losses")
@@ -214,6 +216,5 @@ def _mean_over_processes(fabric: Fabric, value: float) -> float:
 
 
 def _note_speed(speed_log: Path, step: int, images_per_second: float) -> None:
-    speed_log.parent.mkdir(parents=True, exist_ok=True)
-    with speed_log.open("a", encoding="utf-8") as file:
-        file.write(f"{step},{images_per_second:.1f}\n")
+    before = speed_log.read_text("utf-8") if speed_log.is_file() else "step,images_per_second\n"
+    write_text(speed_log, f"{before}{step},{images_per_second:.1f}\n")

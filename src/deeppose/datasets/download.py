@@ -14,7 +14,7 @@ import requests
 from tqdm import tqdm
 
 from deeppose.datasets.checksums import archive_sha256
-from deeppose.datasets.contents import check_contents, classify
+from deeppose.datasets.contents import UNKNOWN, check_contents, classify
 from deeppose.datasets.registry import Entry, find_archive, how_to_get, where_looked
 from deeppose.datasets.zips import verify_archive
 from deeppose.errors import DeepPoseError, DiskFullError, MissingArchiveError
@@ -22,7 +22,7 @@ from deeppose.files import sha256
 
 ATTEMPTS = 4
 PAUSE = 1.0  # seconds before the second attempt, doubled before each one after it
-TIMEOUT = 30.0  # seconds without a byte
+TIMEOUT = (5.0, 30.0)  # seconds until a host answers, and without a byte
 CHUNK = 1 << 20
 
 
@@ -37,7 +37,12 @@ class Obtained:
 
 
 def obtain(
-    entry: Entry, folders: Sequence[Path], target_folder: Path, checksums: Path | None = None
+    entry: Entry,
+    folders: Sequence[Path],
+    target_folder: Path,
+    checksums: Path | None = None,
+    *,
+    attempts: int = ATTEMPTS,
 ) -> Obtained:
     """Find an entry's archive in the folders, in this order, or download it; check its contents.
 
@@ -49,6 +54,8 @@ def obtain(
         Where a download lands.
     checksums
         A JSON file that remembers checksums, see :func:`deeppose.datasets.checksums.archive_sha256`.
+    attempts
+        How often an address is tried.
 
     Raises
     ------
@@ -61,19 +68,21 @@ def obtain(
     archive = find_archive(entry, searched)
     source = str(archive.parent) if archive else ""
     if archive is None:
-        archive, source = _from_addresses(entry, searched, target_folder)
-    check_contents(entry, archive)
+        archive, source = _from_addresses(entry, searched, target_folder, attempts)
     digest = archive_sha256(archive, checksums)
-    return Obtained(archive, digest, classify(entry, digest), source)
+    packing = classify(entry, digest)
+    if packing == UNKNOWN:
+        check_contents(entry, archive)
+    return Obtained(archive, digest, packing, source)
 
 
-def _from_addresses(entry: Entry, searched: Sequence[Path], folder: Path) -> tuple[Path, str]:
+def _from_addresses(entry: Entry, searched: Sequence[Path], folder: Path, attempts: int) -> tuple[Path, str]:
     """Try the entry's addresses one after the other; give the file and the address."""
     target = folder / entry.archive
     reasons = []
     for url in entry.urls:
         try:
-            download(url, target, entry.published_sha256)
+            download(url, target, entry.published_sha256, attempts)
             return target, url
         except (requests.RequestException, MissingArchiveError) as error:
             reasons.append(f"{url}: {error}")
@@ -84,7 +93,7 @@ def _from_addresses(entry: Entry, searched: Sequence[Path], folder: Path) -> tup
     )
 
 
-def download(url: str, target: Path, expected_sha256: str | None) -> None:
+def download(url: str, target: Path, expected_sha256: str | None, attempts: int = ATTEMPTS) -> None:
     """Download a file, going on where an earlier attempt stopped, and check it before it gets its name.
 
     Parameters
@@ -103,12 +112,12 @@ def download(url: str, target: Path, expected_sha256: str | None) -> None:
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f"{target.name}.part")
-    for attempt in range(ATTEMPTS):
+    for attempt in range(attempts):
         try:
             _fetch_rest(url, part)
             break
         except requests.RequestException as error:
-            if attempt == ATTEMPTS - 1 or _is_final(error):
+            if attempt == attempts - 1 or _is_final(error):
                 raise
             time.sleep(PAUSE * 2**attempt)
         except OSError as error:

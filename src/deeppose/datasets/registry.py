@@ -60,6 +60,8 @@ class Entry:
         The reader; None for labels published apart, which `labels_of` says the set of.
     counts_vary
         Whether versions of the set with other counts are in use, `counts` being those of one.
+    person_centric
+        Whether it is published with person-centric labels, from which the others can be made.
     """
 
     name: str
@@ -77,6 +79,7 @@ class Entry:
     read: Callable[[Path], PoseSet] | None
     labels_of: str | None = None
     counts_vary: bool = False
+    person_centric: bool = True
 
     @property
     def wanted(self) -> str:
@@ -170,6 +173,7 @@ ENTRIES = (
             "CVPR 2013"
         ),
         read=read_flic,
+        person_centric=False,
     ),
     Entry(
         name="parse",
@@ -190,6 +194,7 @@ ENTRIES = (
         licence="none stated; photographs gathered from earlier sets and the web",
         citation="D. Ramanan, Learning to Parse Images of Articulated Bodies, NIPS 2006",
         read=read_parse,
+        person_centric=False,
     ),
     Entry(
         name="buffy",
@@ -209,6 +214,7 @@ ENTRIES = (
         ),
         read=read_buffy,
         counts_vary=True,
+        person_centric=False,
     ),
 )
 
