@@ -54,11 +54,9 @@ class TestOurs:
 
     def test_paper_profile_is_to_the_letter(self):
         paper = load_params(OURS).profiles["paper"]
-        assert (paper.network.input, paper.network.width, paper.network.initial_weights) == (
-            220,
-            1,
-            "krizhevsky",
-        )
+        assert (paper.network.name, paper.network.input, paper.network.width) == ("alexnet", 220, 1)
+        assert (paper.stage1.scale, paper.stage1.rotated, paper.average_mirrored) == (0, 0, False)
+        assert (paper.stage2.others, paper.stage3.others, paper.narrowest_normal) == (0, 0, 0)
         assert (paper.training.batch, paper.network.dropout) == (128, 0.6)
         assert (paper.training.optimizer.name, paper.training.optimizer.learning_rate) == ("adagrad", 0.0005)
         assert (paper.boxes_per_joint, paper.displacement_units) == (40, "pixels")
