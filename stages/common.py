@@ -15,9 +15,6 @@ from deeppose.params import Model, Params, Profile, load_params
 from deeppose.skeleton import SKELETONS, Skeleton
 
 if TYPE_CHECKING:
-    import torch
-
-    from deeppose.cascade import Predictor
     from deeppose.examples import Examples
     from deeppose.geometry import Floats
 
@@ -177,19 +174,6 @@ class Item:
 
     def training_log(self, stage: int) -> Path:
         return self.reports / f"training-stage{stage}.csv"
-
-    def predictor(self, device: "torch.device") -> "Predictor":
-        """What runs the networks of this item."""
-        from deeppose.cascade import Predictor
-
-        average = self.skeleton.mirrored if self.profile.average_mirrored else None
-        return Predictor(self.profile.prediction_batch, self.workers(device), device, average)
-
-    def workers(self, device: "torch.device") -> int:
-        """How many processes cut crops for a network that runs there."""
-        from deeppose.devices import loader_workers
-
-        return loader_workers(device) if self.params.workers == "auto" else self.params.workers
 
     @property
     def mean_colour(self) -> Path:

@@ -17,6 +17,7 @@ from deeppose.metrics import joint_errors, mean_pdj
 from deeppose.networks.regressor import Regressor, parameter_count
 from deeppose.networks.weights import build_network, load_network, save_network
 from deeppose.training import fingerprint, mixed_seed, start_fabric, train
+from running import predictor, workers
 
 
 def main(item: Item, stage: int) -> None:
@@ -60,7 +61,7 @@ def main(item: Item, stage: int) -> None:
         steps=steps,
         checkpoint=checkpoint,
         speed_log=Path("logs") / item.profile_name / item.model_name / f"images-per-second-stage{stage}.csv",
-        workers=item.workers(fabric.device),
+        workers=workers(item, fabric.device),
         name=f"training stage {stage}",
     )
     if fabric.is_global_zero:
@@ -124,7 +125,7 @@ def held_out_judge(
     item: Item, stage: int, examples: Examples, images: Images, device: torch.device
 ) -> Callable[[Regressor], float]:
     """What tells how good a network is: its mean PDJ at 0.2 on the held-out images (§4.1)."""
-    predictor = item.predictor(device)
+    run_by = predictor(item, device)
     rows = examples.rows("held-out")
     poses, labelled = examples.poses[rows], examples.labelled[rows]
     diameters = examples.diameters[rows]
@@ -132,11 +133,11 @@ def held_out_judge(
 
     def judge(network: Regressor) -> float:
         if previous is None:
-            predicted = predict_initial(network, predictor, images, examples, rows)
+            predicted = predict_initial(network, run_by, images, examples, rows)
         else:
             predicted, _ = refine(
                 network,
-                predictor,
+                run_by,
                 images,
                 examples,
                 rows,
