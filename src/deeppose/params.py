@@ -85,9 +85,9 @@ class InitialStage(_Section):
 
     steps: Steps
     translation: Annotated[float, Field(ge=0, le=1, description="largest move of b0, shares of its sides")]
-    scale: Annotated[float, Field(ge=0, lt=1, description="largest change of its sides, share of them")] = 0.0
-    rotation: Annotated[float, Field(ge=0, le=180, description="largest turn of it, degrees")] = 0.0
-    rotated: Annotated[Share, Field(description="share of the boxes that are turned")] = 0.0
+    scale: Annotated[float, Field(ge=0, lt=1, description="largest change of its sides, share of them")]
+    rotation: Annotated[float, Field(ge=0, le=180, description="largest turn of it, degrees")]
+    rotated: Annotated[Share, Field(description="share of the boxes that are turned")]
     keep_joints: Annotated[Share, Field(description="share of its joints a moved box keeps")]
 
 
@@ -101,10 +101,10 @@ class RefinementStage(_Section):
     ]
     input: Annotated[
         int | None, Field(gt=0, description="side of the square crop, pixels; null: that of stage 1")
-    ] = None
+    ]
     others: Annotated[
         Share, Field(description="weight of the other joints that a crop shows; 0: only its own (Eq. 8)")
-    ] = 0.0
+    ]
 
 
 class Embedded(_Section):
@@ -137,12 +137,12 @@ class Profile(_Section):
     network: Annotated[AlexNet | SpatialNet, Field(discriminator="name")]
     average_mirrored: Annotated[
         bool, Field(description="predict the mean of a crop's prediction and its mirrored copy's")
-    ] = False
+    ]
     displacement_units: Literal["pixels", "diameter"]
     covariance: Literal["diagonal", "full"]
     narrowest_normal: Annotated[
         float, Field(ge=0, description="smallest standard deviation of a Normal, in displacement_units")
-    ] = 0.0
+    ]
     boxes_per_joint: PositiveInt
     real_predictions: bool
     joints_in_box: Annotated[
