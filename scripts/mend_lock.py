@@ -1,9 +1,11 @@
-"""Put the committed dvc.lock back where a kill left a broken one; called by `make repro`.
+"""Mend what a kill left of the files that DVC writes in place; called by `make repro`.
 
-DVC writes dvc.lock in place, so a kill in that moment leaves it cut short, and DVC then refuses to start.
-Nothing is lost: what ran since the commit comes back from DVC's run cache.
+A kill in that moment leaves one cut short, and DVC then refuses to start. In place of a broken dvc.lock comes
+the committed one: nothing is lost, what ran since comes back from DVC's run cache. The record of who reads and
+writes which file just now is of no use once its process is dead, so a broken one is removed.
 """
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -12,9 +14,25 @@ from dvc.schema import COMPILED_LOCKFILE_SCHEMA
 from voluptuous import Invalid
 
 LOCK = Path("dvc.lock")
+READERS_AND_WRITERS = Path(".dvc/tmp/rwlock")
 
 
 def main() -> None:
+    mend_lock()
+    mend_readers_and_writers()
+
+
+def mend_readers_and_writers() -> None:
+    if not READERS_AND_WRITERS.is_file():
+        return
+    try:
+        json.loads(READERS_AND_WRITERS.read_text(encoding="utf-8"))
+    except ValueError:
+        READERS_AND_WRITERS.unlink()
+        print(f"{READERS_AND_WRITERS} was cut short by a kill: it is removed")
+
+
+def mend_lock() -> None:
     if not LOCK.is_file() or is_valid(LOCK.read_text(encoding="utf-8")):
         return
     committed = subprocess.run(["git", "show", f"HEAD:{LOCK}"], capture_output=True, text=True, check=False)

@@ -30,11 +30,16 @@ class Noted:
     def __getattr__(self, name):
         method = getattr(type(self._value), name, None)
         if name in WHOLE:
-            self._paths.add(self._path)
-            return getattr(self._value, name)
+            return lambda exclude=(), **options: self._whole(name, exclude, options)
         if callable(method):
             return lambda *arguments: method(self, *arguments)
         return self._child(getattr(self._value, name), name)
+
+    def _whole(self, name, exclude, options):
+        """The whole section, or all of it but what is excluded."""
+        fields = [key for key in type(self._value).model_fields if key not in exclude] if exclude else []
+        self._paths |= {f"{self._path}.{key}" for key in fields} or {self._path}
+        return getattr(self._value, name)(**options, **({"exclude": set(exclude)} if exclude else {}))
 
     def __getitem__(self, name):
         return self._child(self._value[name], name)

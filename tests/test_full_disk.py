@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deeppose import augmented_set, examples, images, network
+from deeppose import augmented_set, examples, images
 from deeppose.errors import DiskFullError
 from deeppose.files import atomic_path
+from deeppose.networks import weights
 
 SMALL_NETWORK = {
     "joints": 1,
@@ -23,7 +24,7 @@ SMALL_NETWORK = {
 
 
 def write_network(path):
-    network.save_network(network.build_network("alexnet", **SMALL_NETWORK), {}, path)
+    weights.save_network(weights.build_network("alexnet", **SMALL_NETWORK), {}, path)
 
 
 def write_examples(path):

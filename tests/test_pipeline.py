@@ -379,6 +379,17 @@ def test_a_lock_that_a_kill_cut_short_is_put_back(copied, text):
     assert hashes(copied) == before
 
 
+def test_a_record_of_readers_that_a_kill_cut_short_is_removed(copied):
+    record = copied / ".dvc" / "tmp" / "rwlock"
+    record.write_text("")
+    done = call(copied, sys.executable, "scripts/mend_lock.py")
+    assert done.returncode == 0, done.stdout
+    assert not record.exists()
+    record.write_text("{}")
+    assert call(copied, sys.executable, "scripts/mend_lock.py").stdout == ""
+    assert record.exists()
+
+
 def test_a_whole_lock_is_left_alone(copied):
     before = (copied / "dvc.lock").read_bytes()
     with (copied / "dvc.lock").open("a") as file:

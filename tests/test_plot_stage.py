@@ -297,4 +297,4 @@ def test_the_same_bytes_twice(project):
         )
     assert files[0] == files[1]
     kinds = {path.suffix for path in files[0]}
-    assert kinds == {".png", ".svg", ".csv", ".md", ".tex", ".json"}
+    assert kinds == {".png", ".pdf", ".svg", ".csv", ".md", ".tex", ".json"}
