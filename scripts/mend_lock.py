@@ -1,8 +1,8 @@
 """Mend what a kill left of the files that DVC writes in place; called by `make repro`.
 
 A kill in that moment leaves one cut short, and DVC then refuses to start. In place of a broken dvc.lock comes
-the committed one: nothing is lost, what ran since comes back from DVC's run cache. The record of who reads and
-writes which file just now is of no use once its process is dead, so a broken one is removed.
+the committed one: nothing is lost, what ran since comes back from DVC's run cache. The record of who reads
+and writes which file just now is of no use once its process is dead, so a broken one is removed.
 """
 
 import json

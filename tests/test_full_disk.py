@@ -46,7 +46,7 @@ def write_images(path):
 @pytest.mark.parametrize(
     ("module", "write"),
     [
-        (network, write_network),
+        (weights, write_network),
         (examples, write_examples),
         (augmented_set, write_augmented_set),
         (images, write_images),
