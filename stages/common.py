@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from deeppose.errors import DeepPoseError, StageError
 from deeppose.files import atomic_path, read_json, write_json, write_text
-from deeppose.params import Model, Params, Profile, load_params
+from deeppose.params import Model, Params, Profile, load_params, mirror_folders
 from deeppose.skeleton import SKELETONS, Skeleton
 
 if TYPE_CHECKING:
@@ -106,8 +106,7 @@ class Item:
         """Where archives are looked for, first to last; downloads land in the last."""
         if self.profile.archives == "embedded":
             return [Path("data") / self.profile_name / "archives"]
-        mirror = os.environ.get("DEEPPOSE_MIRROR")
-        return [Path(folder) for folder in (mirror, self.params.mirror) if folder]
+        return mirror_folders(self.params.mirror)
 
     def read_manifest(self) -> dict[str, Any]:
         """What `download` noted: `archives`, `left_out` (sets, with what would bring them), `peers`."""

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from common import Item, manifests_folder, run_timed
 from deeppose.datasets.checksums import archive_sha256
@@ -32,14 +32,15 @@ DRAWN_SETS = ("lsp", "lsp-extended", "parse", "flic", "buffy")  # in the order o
 
 def main(params: Params, profile: str) -> None:
     items = [Item(params, profile, model) for model in params.models]
+    sets = draw(items[0]) if params.profiles[profile].archives == "embedded" else None
     with atomic_path(manifests_folder(profile)) as folder:
         for item in items:
-            manifest = drawn(item) if item.profile.archives == "embedded" else obtained(item)
+            manifest = obtained(item) if sets is None else drawn(item, sets)
             write_json(folder / item.manifest.name, manifest)
 
 
-def drawn(item: Item) -> dict[str, object]:
-    """The embedded archives, drawn anew only where what they are drawn from has changed."""
+def draw(item: Item) -> dict[str, Any]:
+    """Draw the embedded archives, if what they are drawn from has changed; give them by set."""
     folder, settings = item.archive_folders()[0], item.profile.embedded
     assert settings is not None
     stamp_path = folder / "drawn-from.json"
@@ -61,6 +62,12 @@ def drawn(item: Item) -> dict[str, object]:
             },
         }
         write_json(stamp_path, stamp)
+    sets: dict[str, Any] = stamp["sets"]
+    return sets
+
+
+def drawn(item: Item, sets: dict[str, Any]) -> dict[str, object]:
+    """The drawn archives that a model stands on."""
     from deeppose.datasets.registry import entry_named
 
     archives: dict[str, object] = {}
@@ -69,11 +76,11 @@ def drawn(item: Item) -> dict[str, object]:
         if unlabelled := without_labels(item, entry_named(name)):
             left_out[name] = unlabelled
         else:
-            archives |= stamp["sets"][name]
+            archives |= sets[name]
     return {"archives": archives, "left_out": left_out, "peers": {}}
 
 
-def whole(folder: Path, sets: dict[str, dict[str, dict[str, str]]], checksums: Path) -> bool:
+def whole(folder: Path, sets: dict[str, Any], checksums: Path) -> bool:
     """Whether the archives are there as they were drawn."""
     drawn_files = {folder / name: noted["sha256"] for files in sets.values() for name, noted in files.items()}
     return all(

@@ -9,14 +9,14 @@ from deeppose.geometry import Floats, denormalise
 from deeppose.images import Images
 from deeppose.networks.weights import load_network
 from deeppose.predictions import write_predictions
-from running import predictor
+from running import predictor_of
 
 
 def main(item: Item, _: int) -> None:
     # One process, however many train: two would write the same files.
     device = set_up_device(item.profile.device, item.params.threads)
     train, test = item.train.read_examples(), item.test.read_examples()
-    run_by = predictor(item, device)
+    predictor = predictor_of(item, device)
     mean = mean_pose(train, train.rows("train"))
     train_images, test_images = (
         Images(half.images, examples.table) for half, examples in ((item.train, train), (item.test, test))
@@ -35,11 +35,11 @@ def main(item: Item, _: int) -> None:
             network = network.to(device)
             for name, (images, examples, rows) in parts.items():
                 if stage == 1:
-                    poses[name] = predict_initial(network, run_by, images, examples, rows)
+                    poses[name] = predict_initial(network, predictor, images, examples, rows)
                 else:
                     poses[name], smallest_boxes[f"{name}-stage{stage}"] = refine(
                         network,
-                        run_by,
+                        predictor,
                         images,
                         examples,
                         rows,

@@ -8,7 +8,7 @@ from deeppose.devices import set_up_device
 from deeppose.images import Images
 from deeppose.networks.weights import load_network
 from deeppose.predictions import write_predictions
-from running import predictor
+from running import predictor_of
 
 
 def main(item: Item, stage: int) -> None:
@@ -23,14 +23,14 @@ def main(item: Item, stage: int) -> None:
     rows = np.arange(len(examples.table))
     network, _ = load_network(item.weights(stage))
     network = network.to(device)
-    run_by = predictor(item, device)
+    predictor = predictor_of(item, device)
     for mirrored, output in zip((False, True), outputs, strict=True):
         if stage == 1:
-            poses = predict_initial(network, run_by, images, examples, rows, mirrored=mirrored)
+            poses = predict_initial(network, predictor, images, examples, rows, mirrored=mirrored)
         else:
             poses, clamped = refine(
                 network,
-                run_by,
+                predictor,
                 images,
                 examples,
                 rows,

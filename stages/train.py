@@ -17,7 +17,7 @@ from deeppose.metrics import joint_errors, mean_pdj
 from deeppose.networks.regressor import Regressor, parameter_count
 from deeppose.networks.weights import build_network, load_network, save_network
 from deeppose.training import fingerprint, mixed_seed, start_fabric, train
-from running import predictor, workers
+from running import predictor_of, workers_of
 
 
 def main(item: Item, stage: int) -> None:
@@ -46,7 +46,7 @@ def main(item: Item, stage: int) -> None:
         profile.training.model_dump(),
         profile.device.model_dump(),
         steps,
-        *start(item, stage),
+        profile.stage(stage).model_dump(exclude={"steps"}),
         item.params.seed,
         item.params.threads,
     ]
@@ -61,7 +61,7 @@ def main(item: Item, stage: int) -> None:
         steps=steps,
         checkpoint=checkpoint,
         speed_log=Path("logs") / item.profile_name / item.model_name / f"images-per-second-stage{stage}.csv",
-        workers=workers(item, fabric.device),
+        workers=workers_of(item, fabric.device),
         name=f"training stage {stage}",
     )
     if fabric.is_global_zero:
@@ -69,11 +69,6 @@ def main(item: Item, stage: int) -> None:
         save_network(network, description, item.weights(stage))
         checkpoint.unlink()
         checkpoint.parent.rmdir()
-
-
-def start(item: Item, stage: int) -> list[object]:
-    """What decides the examples of stage 1 or the first weights of a later one, beside the files."""
-    return [item.profile.stage(stage).model_dump(exclude={"steps"})]
 
 
 def describe(item: Item, stage: int) -> dict[str, object]:
@@ -125,7 +120,7 @@ def held_out_judge(
     item: Item, stage: int, examples: Examples, images: Images, device: torch.device
 ) -> Callable[[Regressor], float]:
     """What tells how good a network is: its mean PDJ at 0.2 on the held-out images (§4.1)."""
-    run_by = predictor(item, device)
+    predictor = predictor_of(item, device)
     rows = examples.rows("held-out")
     poses, labelled = examples.poses[rows], examples.labelled[rows]
     diameters = examples.diameters[rows]
@@ -133,11 +128,11 @@ def held_out_judge(
 
     def judge(network: Regressor) -> float:
         if previous is None:
-            predicted = predict_initial(network, run_by, images, examples, rows)
+            predicted = predict_initial(network, predictor, images, examples, rows)
         else:
             predicted, _ = refine(
                 network,
-                run_by,
+                predictor,
                 images,
                 examples,
                 rows,

@@ -86,14 +86,14 @@ def test_unknown_labels_are_a_usage_error(deeppose, predictions):
 def test_archives_are_looked_for_where_the_pipeline_looks(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DEEPPOSE_MIRROR", raising=False)
-    assert cli.mirror_folders(None) == [Path("data/mirror")]
+    assert cli.archive_folders(None) == [Path("data/mirror")]
     project = Path(__file__).parents[1] / "params.yaml"
     text = project.read_text(encoding="utf-8").replace("mirror: data/mirror", "mirror: elsewhere")
     (tmp_path / "params.yaml").write_text(text, encoding="utf-8")
-    assert cli.mirror_folders(None) == [Path("elsewhere")]
+    assert cli.archive_folders(None) == [Path("elsewhere")]
     monkeypatch.setenv("DEEPPOSE_MIRROR", "from/environment")
-    assert cli.mirror_folders(None) == [Path("from/environment"), Path("elsewhere")]
-    assert cli.mirror_folders(Path("given")) == [Path("given")]
+    assert cli.archive_folders(None) == [Path("from/environment"), Path("elsewhere")]
+    assert cli.archive_folders(Path("given")) == [Path("given")]
 
 
 def test_datasets_lists_what_is_there_and_what_is_missing(deeppose, predictions):

@@ -101,20 +101,10 @@ class WholeBodies:
         )
         chosen = self.training_rows[rows[share]]
         widths = self.examples.widths[chosen]
-        poses = np.where(
-            mirrored[:, None, None],
-            mirror_poses(self.examples.poses[chosen], widths, self.skeleton),
-            self.examples.poses[chosen],
-        )
-        labelled = np.where(
-            mirrored[:, None],
-            mirror_labels(self.examples.labelled[chosen], self.skeleton),
-            self.examples.labelled[chosen],
-        )
-        boxes = self.examples.boxes[chosen]
-        boxes = np.where(mirrored[:, None], mirror_boxes(boxes, widths), boxes)
+        poses, labelled = _as_seen(self.examples, chosen, mirrored, self.skeleton)
+        boxes = _mirrored_where(mirrored, self.examples.boxes[chosen], widths)
         boxes, angles, targets = moves.applied(boxes, poses, labelled, self.keep_joints)
-        cut = np.where(mirrored[:, None], mirror_boxes(boxes, widths), boxes)
+        cut = _mirrored_where(mirrored, boxes, widths)
         turned = np.where(mirrored, -angles, angles)
         crops = cut_crops(self.images, chosen, cut, mirrored, self.size, self.padding, turned)
         return _batch(crops, np.nan_to_num(targets), labelled)
@@ -204,15 +194,29 @@ class JointBoxes:
         shape = (len(chosen), len(self.skeleton.joints))
         if self.others == 0:
             return np.zeros((*shape, 2), dtype=np.float32), np.zeros(shape, dtype=np.float32)
-        poses, labelled = self.examples.poses[chosen], self.examples.labelled[chosen]
-        widths = self.examples.widths[chosen]
-        flip = mirrored[:, None]
-        poses = np.where(flip[..., None], mirror_poses(poses, widths, self.skeleton), poses)
-        labelled = np.where(flip, mirror_labels(labelled, self.skeleton), labelled)
-        normalised = normalise(poses, np.where(flip, mirror_boxes(boxes, widths), boxes)[:, None])
+        poses, labelled = _as_seen(self.examples, chosen, mirrored, self.skeleton)
+        seen = _mirrored_where(mirrored, boxes, self.examples.widths[chosen])
+        normalised = normalise(poses, seen[:, None])
         with np.errstate(invalid="ignore"):
             shown = labelled & (np.abs(normalised) <= 0.5).all(axis=-1)
         return np.nan_to_num(normalised), np.where(shown, self.others, 0.0)
+
+
+def _as_seen(
+    examples: Examples, chosen: Indices, mirrored: Bools, skeleton: Skeleton
+) -> tuple[Floats, Bools]:
+    """Poses `(b, k, 2)` and labels `(b, k)` of the chosen examples, mirrored with their crops."""
+    poses, labelled = examples.poses[chosen], examples.labelled[chosen]
+    flipped = mirror_poses(poses, examples.widths[chosen], skeleton), mirror_labels(labelled, skeleton)
+    return (
+        np.where(mirrored[:, None, None], flipped[0], poses),
+        np.where(mirrored[:, None], flipped[1], labelled),
+    )
+
+
+def _mirrored_where(mirrored: Bools, boxes: Floats, widths: Indices) -> Floats:
+    """Boxes `(b, 4)`, those of mirrored crops as they stand in the mirrored images, or back."""
+    return np.where(mirrored[:, None], mirror_boxes(boxes, widths), boxes)
 
 
 def _batch(crops: Pixels, targets: Floats, weights: Floats | Bools) -> Batch:

@@ -1,7 +1,6 @@
 """The command line, `deeppose`. Commands import what they need when they run, so that --help is quick."""
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -80,7 +79,7 @@ def score(
     """Score a file of predictions on a set's test part."""
     from deeppose.score import score_file
 
-    scored = score_file(dataset, predictions, labels, mirror_folders(mirror))
+    scored = score_file(dataset, predictions, labels, archive_folders(mirror))
     typer.echo(json.dumps(scored.figures, indent=2) if as_json else _score_text(scored, predictions))
 
 
@@ -92,7 +91,7 @@ def datasets(context: typer.Context, mirror: MirrorOption = None) -> None:
         from deeppose.datasets.peers import PEERS
         from deeppose.datasets.registry import ENTRIES
 
-        folders = mirror_folders(mirror)
+        folders = archive_folders(mirror)
         blocks = [_entry_text(entry, folders) for entry in ENTRIES]
         typer.echo("\n\n".join(blocks + [_peer_text(peer, folders) for peer in PEERS]))
 
@@ -107,7 +106,7 @@ def check(
     """Read a set from the mirror folder, decode all its images, and report what was found."""
     from deeppose.datasets.check import check_set
 
-    found = check_set(name, mirror_folders(mirror or context.obj))
+    found = check_set(name, archive_folders(mirror or context.obj))
     if as_json:
         typer.echo(json.dumps(found, indent=2))
         return
@@ -116,10 +115,10 @@ def check(
         typer.echo(f"{key.replace('_', ' ')}: {text}")
 
 
-def mirror_folders(given: Path | None) -> list[Path]:
-    """Where archives are looked for, as the pipeline does: $DEEPPOSE_MIRROR, then `mirror` of ./params.yaml.
+def archive_folders(given: Path | None) -> list[Path]:
+    """Where archives are looked for: in the folder `given`, or where the pipeline looks.
 
-    A folder that is `given` is the only one; where there is no params.yaml, data/mirror takes its place.
+    Where there is no params.yaml, data/mirror takes the place of its `mirror`.
 
     Raises
     ------
@@ -128,13 +127,10 @@ def mirror_folders(given: Path | None) -> list[Path]:
     """
     if given is not None:
         return [given]
-    named = os.environ.get("DEEPPOSE_MIRROR")
-    last = Path("data/mirror")
-    if Path("params.yaml").is_file():
-        from deeppose.params import load_params
+    from deeppose.params import load_params, mirror_folders
 
-        last = Path(load_params().mirror)
-    return [Path(named), last] if named else [last]
+    mirror = load_params().mirror if Path("params.yaml").is_file() else "data/mirror"
+    return mirror_folders(mirror)
 
 
 def main() -> None:

@@ -20,7 +20,8 @@ from deeppose.geometry import Bools, Floats, image_box
 
 Rule = Literal["torso", "confidence"]
 Chosen = NDArray[np.object_]
-Counts = dict[str, dict[str, dict[str, Any]]]
+ByPartAndSet = dict[str, dict[str, Any]]
+Counts = dict[str, ByPartAndSet]
 
 IMAGE, TORSO, ONLY_FACE, CONFIDENCE, NO_FACE = "image", "torso", "only face", "confidence", "no face"
 WAYS = (TORSO, ONLY_FACE, CONFIDENCE, NO_FACE)
@@ -244,12 +245,12 @@ def _share_contained(needed: Floats, factors: Floats) -> Floats:
     return np.searchsorted(counted, factors, side="right") / len(counted)
 
 
-def _counts(table: pd.DataFrame, chosen: Chosen, ways: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+def _counts(table: pd.DataFrame, chosen: Chosen, ways: tuple[str, ...]) -> ByPartAndSet:
     """Examples by part, set, and how their box came about."""
     return _by_part_and_set(table, lambda rows: {way: int((chosen[rows] == way).sum()) for way in ways})
 
 
-def _image_counts(table: pd.DataFrame, faces: pd.DataFrame) -> dict[str, dict[str, Any]]:
+def _image_counts(table: pd.DataFrame, faces: pd.DataFrame) -> ByPartAndSet:
     """Images by part, set, and how many faces they show."""
     per_image = faces["offset"].value_counts()
 
@@ -264,8 +265,8 @@ def _image_counts(table: pd.DataFrame, faces: pd.DataFrame) -> dict[str, dict[st
     return _by_part_and_set(table, count)
 
 
-def _by_part_and_set(table: pd.DataFrame, count: Callable[[Indices], object]) -> dict[str, dict[str, Any]]:
-    counts: dict[str, dict[str, Any]] = {}
+def _by_part_and_set(table: pd.DataFrame, count: Callable[[Indices], object]) -> ByPartAndSet:
+    counts: ByPartAndSet = {}
     for part, name in table[["part", "set"]].drop_duplicates().itertuples(index=False):
         rows = np.flatnonzero((table["part"] == part) & (table["set"] == name))
         counts.setdefault(part, {})[name] = count(rows)

@@ -1,5 +1,6 @@
 """params.yaml as typed, frozen objects; an unknown key or a value that is not allowed stops at once."""
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -242,6 +243,11 @@ class Params(_Section):
         return self.model[model].sigma if self.sigma == "auto" else self.sigma
 
 
+def mirror_folders(mirror: str) -> list[Path]:
+    """Where archives are looked for, $DEEPPOSE_MIRROR before `mirror` of the params; downloads land in the last."""
+    return [Path(folder) for folder in (os.environ.get("DEEPPOSE_MIRROR"), mirror) if folder]
+
+
 def load_params(path: Path = Path("params.yaml")) -> Params:
     """Read and check params.yaml.
 
@@ -309,11 +315,17 @@ def _what_is_allowed(problem: ErrorDetails) -> str:
             return problem["msg"].removeprefix("Input ")
 
 
+def _by_name(section: type[_Section], key: str) -> dict[int | str, type[_Section]]:
+    """The kinds that the section under `key` can have, by the `name` that says which it is."""
+    kinds = get_args(section.model_fields[key].annotation)
+    return {get_args(kind.model_fields["name"].annotation)[0]: kind for kind in kinds}
+
+
+# Pydantic counts such a name among the keys.
 TAGGED: dict[int | str, dict[int | str, type[_Section]]] = {
-    "network": {"alexnet": AlexNet, "spatial": SpatialNet},
-    "optimizer": {"adagrad": Adagrad, "adamw": AdamW},
+    "network": _by_name(Profile, "network"),
+    "optimizer": _by_name(Training, "optimizer"),
 }
-"""The sections whose `name` says which kind they are; Pydantic counts the name among the keys."""
 
 
 def _untagged(location: Sequence[int | str]) -> list[int | str]:

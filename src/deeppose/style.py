@@ -130,7 +130,7 @@ def save_picture(figure: Figure, folder: Path, name: str) -> None:
 
 def save_photos(figure: Figure, folder: Path, name: str) -> None:
     """Write `name`.png and `name`.pdf into `folder`; the same figure gives the same bytes."""
-    _save(figure, folder / f"{name}.png", "png")
+    save_picture(figure, folder, name)
     _save(figure, folder / f"{name}.pdf", "pdf")
 
 
@@ -144,6 +144,5 @@ _NO_METADATA: dict[str, dict[str, None]] = {
 
 @styled
 def _save(figure: Figure, target: Path, kind: str) -> None:
-    metadata = _NO_METADATA[kind]
     with atomic_path(target) as temporary:
-        figure.savefig(temporary, format=kind, dpi=PNG_DPI, metadata=metadata)
+        figure.savefig(temporary, format=kind, dpi=PNG_DPI, metadata=_NO_METADATA[kind])

@@ -18,7 +18,6 @@ from deeppose.networks.regressor import Regressor
 
 # Blocks of EfficientNet-Lite0 after which its features have strides 8, 16 and 32, and their channels.
 TAPS = {4: 40, 10: 112, 15: 320}
-COARSEST_STRIDE, FINEST_STRIDE = 32, 8
 # The pixels that the weights were learned on: (level − 127) / 128.
 PIXEL_MEAN, PIXEL_SCALE = 127.0, 1 / 128
 
