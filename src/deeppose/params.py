@@ -244,7 +244,7 @@ class Params(_Section):
 
 
 def mirror_folders(mirror: str) -> list[Path]:
-    """Where archives are looked for, $DEEPPOSE_MIRROR before `mirror` of the params; downloads land in the last."""
+    """Where archives are looked for: $DEEPPOSE_MIRROR, then `mirror` of the params, where downloads land."""
     return [Path(folder) for folder in (os.environ.get("DEEPPOSE_MIRROR"), mirror) if folder]
 
 
