@@ -162,6 +162,10 @@ class Item:
     def drawn(self) -> Path:
         return Path("data") / self.profile_name / "drawn" / f"{self.model_name}.json"
 
+    @property
+    def photographed(self) -> Path:
+        return Path("data") / self.profile_name / "photographed" / f"{self.model_name}.json"
+
     def displacements(self, stage: int) -> Path:
         return self.folder / f"displacements-stage{stage}.parquet"
 

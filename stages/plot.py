@@ -1,12 +1,14 @@
-"""Draw the tables and figures of a model from what was evaluated."""
+"""Draw the tables and figures of a model from what was evaluated; those that show photographs come apart."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pandas as pd
 
+from captions import stages_of, title_of
 from common import Item, run
 from deeppose.curves import (
+    containment_figure,
     joints_figure,
     limbs_figure,
     pdj_curves,
@@ -14,9 +16,7 @@ from deeppose.curves import (
     training_figure,
     write_curves,
 )
-from deeppose.examples import Examples
 from deeppose.exhibits import (
-    INITIAL_BOXES,
     SCALER,
     TRAINING,
     Exhibit,
@@ -26,14 +26,9 @@ from deeppose.exhibits import (
     left_out_lines,
     normals_of,
 )
-from deeppose.face_figure import boxes_figure, choose_box_examples, containment_figure
 from deeppose.files import read_json, sha256, write_json
-from deeppose.geometry import Floats
-from deeppose.images import Images
 from deeppose.normals_figure import normals_figure
-from deeppose.pose_figures import choose_examples, stages_sheet, stick_sheet
-from deeppose.predictions import read_predictions
-from deeppose.style import save_photos, save_plot
+from deeppose.style import save_plot
 from deeppose.tables import (
     MEAN_POSE,
     by_images,
@@ -47,17 +42,14 @@ from deeppose.tables import (
 
 # The paper's FLIC model is shown after two stages where it stands beside other methods (Fig. 3 and 7).
 STAGES_BESIDE_PEERS = 2
-ROWS_OF_STAGES_SHEET = 3
-IMAGES_OF_STICK_SHEET = 24
 
 
 @dataclass(frozen=True)
 class Evaluated:
-    """What is drawn from: errors of joints and limbs, test examples, each set's labels, the training sets."""
+    """What is drawn from: errors of joints and limbs, each set's labels, the training sets."""
 
     joints: pd.DataFrame
     limbs: pd.DataFrame
-    examples: Examples
     labels: dict[str, str]
     trained_on: tuple[str, ...]
 
@@ -67,31 +59,29 @@ def main(item: Item, _: int) -> None:
     evaluated = Evaluated(
         joints=pd.read_parquet(item.evaluation / "joint-errors.parquet"),
         limbs=pd.read_parquet(item.evaluation / "limb-errors.parquet"),
-        examples=item.test.read_annotations(),
         labels={name: found["labels"] for name, found in annotations.items()},
         trained_on=tuple(name for name, found in annotations.items() if "train" in found),
     )
-    for folder in ("tables", "figures", "photos"):
+    for folder in ("tables", "figures"):
         (item.reports / folder).mkdir(parents=True, exist_ok=True)
-    sets = evaluated.examples.sets("test")
+    sets = [name for name in dict.fromkeys(evaluated.joints["set"]) if name in annotations]
     for line in left_out_lines(item.left_out, sets):
         print(line)
     for name in sets:
         of_this_set = exhibits_of(name)
         write_all_curves(item, evaluated, name)
         for exhibit in of_this_set.exhibits:
-            DRAW[exhibit.kind](item, evaluated, of_this_set, exhibit)
+            if exhibit.folder != "photos":
+                DRAW[exhibit.kind](item, evaluated, of_this_set, exhibit)
     draw_training(item, evaluated)
-    if item.model.initial_box == "face" and sets:
-        draw_initial_boxes(item)
+    if item.model.initial_box == "face":
+        draw_scaler(item)
     note_what_was_drawn(item)
 
 
 def note_what_was_drawn(item: Item) -> None:
     """The checksum of every file that was drawn: what the profile's report waits for, and stands on."""
-    drawn = sorted(
-        path for folder in ("tables", "figures", "photos") for path in (item.reports / folder).iterdir()
-    )
+    drawn = sorted(path for folder in ("tables", "figures") for path in (item.reports / folder).iterdir())
     files = {str(path.relative_to(item.reports)): sha256(path) for path in drawn}
     write_json(item.drawn, {"files": files, "manifest": item.read_manifest()})
 
@@ -199,60 +189,16 @@ def draw_training(item: Item, evaluated: Evaluated) -> None:
         save_plot(figure, item.reports / exhibit.folder, exhibit.file)
 
 
-def draw_initial_boxes(item: Item) -> None:
-    """What the initial boxes were made of: faces on test images, and how far they had to be enlarged."""
-    examples, faces = item.test.read_examples(), pd.read_parquet(item.test.faces)
+def draw_scaler(item: Item) -> None:
+    """How far the faces that initial boxes are made of had to be enlarged."""
     report = read_json(item.initial_boxes_report)
-    scale, share = report["scale"], report["share_contained"]
-    chosen = pd.read_parquet(item.test.initial_boxes)["chosen"]
-    offsets = examples.table["offset"].to_numpy()
-    choice = choose_box_examples(examples.rows("test"), offsets, faces, list(chosen))
-    images = Images(item.test.images, examples.table)
-    title = "Initial boxes from faces, test images"
-    boxes = boxes_figure(images, examples, faces, choice, scale, title)
-    save_photos(boxes, item.reports / INITIAL_BOXES.folder, INITIAL_BOXES.file)
-    curve = containment_figure(pd.read_csv(item.containment), scale, share, "The scaler of the initial boxes")
+    curve = containment_figure(
+        pd.read_csv(item.containment),
+        report["scale"],
+        report["share_contained"],
+        "The scaler of the initial boxes",
+    )
     save_plot(curve, item.reports / SCALER.folder, SCALER.file)
-
-
-# Photographs
-
-
-def draw_poses_by_stage(item: Item, evaluated: Evaluated, shown: SetExhibits, exhibit: Exhibit) -> None:
-    stages = stages_of(item)
-    choice = choose_examples(evaluated.joints, shown.name, stages[-1], ROWS_OF_STAGES_SHEET)
-    chosen = list(choice.examples)
-    rows = evaluated.examples.rows("test", shown.name)
-    images = Images(item.test.images, evaluated.examples.table)
-    figure = stages_sheet(
-        [images[row] for row in rows[chosen]],
-        evaluated.examples.poses[rows[chosen]],
-        {name: predicted(item, shown.name, name, len(rows))[chosen] for name in stages},
-        item.skeleton,
-        choice,
-        exhibit.titled(f"poses on {title_of(item, shown)} after each stage"),
-        cut=shown.scenes,
-    )
-    save_photos(figure, item.reports / exhibit.folder, exhibit.file)
-
-
-def draw_sticks(item: Item, evaluated: Evaluated, shown: SetExhibits, exhibit: Exhibit) -> None:
-    last = stages_of(item)[-1]
-    choice = choose_examples(evaluated.joints, shown.name, last, IMAGES_OF_STICK_SHEET)
-    choice = replace(choice, rule=f"{choice.rule} {whose_left(evaluated, shown)}")
-    chosen = list(choice.examples)
-    rows = evaluated.examples.rows("test", shown.name)
-    images = Images(item.test.images, evaluated.examples.table)
-    figure = stick_sheet(
-        [images[row] for row in rows[chosen]],
-        evaluated.examples.poses[rows[chosen]],
-        predicted(item, shown.name, last, len(rows))[chosen],
-        item.skeleton,
-        choice,
-        exhibit.titled(f"poses on {title_of(item, shown)} after {last}"),
-        cut=shown.scenes,
-    )
-    save_photos(figure, item.reports / exhibit.folder, exhibit.file)
 
 
 DRAW: dict[Kind, Callable[[Item, Evaluated, SetExhibits, Exhibit], None]] = {
@@ -261,17 +207,10 @@ DRAW: dict[Kind, Callable[[Item, Evaluated, SetExhibits, Exhibit], None]] = {
     "curves of limbs": draw_limbs,
     "curves of methods": draw_methods,
     "curves of stages": draw_stages,
-    "poses after each stage": draw_poses_by_stage,
-    "stick figures": draw_sticks,
 }
 
 
 # Words
-
-
-def stages_of(item: Item) -> list[str]:
-    """The names of the cascade's stages in tables of errors."""
-    return [f"stage {stage}" for stage in range(1, item.params.cascade_stages + 1)]
 
 
 def parts_of(evaluated: Evaluated, shown: SetExhibits) -> dict[str, str]:
@@ -279,19 +218,6 @@ def parts_of(evaluated: Evaluated, shown: SetExhibits) -> dict[str, str]:
     counts = evaluated.joints.groupby("set")["example"].nunique()
     words = shown.parts or {shown.name: "all {} images"}
     return {name: what.format(counts[name]) for name, what in words.items() if name in counts}
-
-
-def predicted(item: Item, set_name: str, stage: str, count: int) -> Floats:
-    """What a stage ("stage 2") predicted on a test set, `(count, k, 2)` pixels."""
-    path = item.test_predictions / f"{set_name}-{stage.replace(' ', '')}.parquet"
-    return read_predictions(path, count, item.skeleton)
-
-
-def title_of(item: Item, shown: SetExhibits) -> str:
-    """What the errors were measured on, for titles."""
-    if item.profile.archives == "embedded":
-        return f"{shown.stand_in} in place of {shown.title}"
-    return shown.title
 
 
 def caption_of(item: Item, evaluated: Evaluated, shown: SetExhibits) -> str:
@@ -306,13 +232,6 @@ def measured_on(evaluated: Evaluated, shown: SetExhibits) -> str:
     return f"Measured on {count} test examples."
 
 
-def whose_left(evaluated: Evaluated, shown: SetExhibits) -> str:
-    """What left and right mean in a picture's legend."""
-    if evaluated.labels[shown.name].startswith("observer-centric"):
-        return "Left and right are as if the person faced the camera."
-    return "Left and right are the person's own."
-
-
 def what_of_peers(item: Item, shown: SetExhibits) -> str:
     """Why no other method's curve stands beside ours."""
     if item.profile.archives == "embedded":
@@ -323,14 +242,10 @@ def what_of_peers(item: Item, shown: SetExhibits) -> str:
 def about(item: Item, evaluated: Evaluated) -> str:
     """Where figures come from, for captions and notes."""
     trained = " and ".join(evaluated.trained_on)
-    network = item.profile.network
-    size = f"input {network.input} px, "
-    size += (
-        f"{network.width:g} of the paper's width" if network.name == "alexnet" else "a pretrained backbone"
-    )
+    profile = f"Profile {item.profile_name} ({item.profile.network.words})"
     drawn = item.profile.archives == "embedded"
     warning = ": drawn pictures, not comparable with the paper." if drawn else "."
-    return f"Profile {item.profile_name} ({size}), model {item.model_name}, trained on {trained}{warning}"
+    return f"{profile}, model {item.model_name}, trained on {trained}{warning}"
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ def main(profile: str) -> None:
     evaluations: dict[str, Evaluation] = {}
     metrics: dict[str, Any] = {}
     skipped: dict[str, str] = {}
+    photographs: dict[str, Any] = {}
     for model in params.models:
         folder = data / "evaluation" / model
         if not (folder / "metrics.json").is_file():
@@ -32,6 +33,7 @@ def main(profile: str) -> None:
                 print(line)
             continue
         metrics[model] = read_json(folder / "metrics.json")
+        photographs[model] = read_json(data / "photographed" / f"{model}.json")
         evaluations[model] = Evaluation(
             joints=pd.read_parquet(folder / "joint-errors.parquet"),
             limbs=pd.read_parquet(folder / "limb-errors.parquet"),
@@ -48,7 +50,7 @@ def main(profile: str) -> None:
         for evaluation in evaluations.values()
         for name in evaluation.joints["set"].unique()
     }
-    run = Run(profile, params, reports, manifests, skipped, metrics, claims, others)
+    run = Run(profile, params, reports, manifests, skipped, metrics, claims, others, photographs)
     write_text(reports / "index.html", render_page(run, library_versions()))
     times = Path("logs") / profile / "times.json"
     write_text(reports / TIMES, times_script(read_json(times) if times.is_file() else {}))

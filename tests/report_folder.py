@@ -112,6 +112,12 @@ def write_report_folder(project: Path, model: str, skeleton: Skeleton, sets: tup
         cv2.imwrite(str(path), np.full((60, 1260, 3), 200, dtype=np.uint8))
         if picture.folder == "figures":
             path.with_suffix(".svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+    record = project / "data" / "demo" / "photographed" / f"{model}.json"
+    record.parent.mkdir(exist_ok=True)
+    photographs = {
+        f"{one.file}.png": {"width": 1260, "height": 60} for one in pictures if one.folder == "photos"
+    }
+    record.write_text(json.dumps(photographs))
 
 
 def write_times(project: Path, times: dict[str, float]) -> None:

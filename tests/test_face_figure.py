@@ -4,9 +4,10 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
 
+from deeppose.curves import containment_figure
 from deeppose.errors import FaceError
 from deeppose.examples import BOX_COLUMNS, TORSO_COLUMNS, Examples
-from deeppose.face_figure import ROWS, boxes_figure, choose_box_examples, containment_figure
+from deeppose.face_figure import ROWS, boxes_figure, choose_box_examples
 from deeppose.faces import faces_table
 from deeppose.style import save_photos
 

@@ -35,6 +35,7 @@ STAGES = (
     "predict-test",
     "evaluate",
     "plot",
+    "plot-photos",
     "report",
 )
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""The stage `plot` on made-up tables: what it writes for each model, whatever is there and whatever isn't."""
+"""`plot` and `plot-photos` on made-up tables: what they write for each model, whatever is there or isn't."""
 
 import json
 import shutil
@@ -30,10 +30,11 @@ WIDTH, HEIGHT = 60, 40
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
-    """A function that makes what `plot` reads, runs it, and gives its folder of reports and its figures."""
+    """A function that makes what both stages read, runs them, and gives the report folder and the figures."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(ROOT / "stages"))
     import plot
+    import plot_photos
     from common import Item
 
     # Saving takes most of the time; one test below is about the files.
@@ -46,18 +47,20 @@ def project(tmp_path, monkeypatch):
     def draw(model, *, profile="cpu", stages=3, left_out=(), peer=False, save=False):
         make(tmp_path, profile, model, stages, left_out, peer)
         monkeypatch.setattr(plot, "save_plot", plot_saver if save else keep)
-        monkeypatch.setattr(plot, "save_photos", photo_saver if save else keep)
+        monkeypatch.setattr(plot_photos, "save_photos", photo_saver if save else keep)
+        monkeypatch.setattr(plot_photos, "picture_size", measure if save else lambda _: (1, 1))
         item = Item(load_params(), profile, model)
         if item.reports.is_dir():
             for folder in ("tables", "figures", "photos"):
                 shutil.rmtree(item.reports / folder, ignore_errors=True)
         written.clear()
         plot.main(item, 0)
+        plot_photos.main(item, 0)
         return tmp_path / "reports" / profile / model, dict(written)
 
-    plot_saver, photo_saver = plot.save_plot, plot.save_photos
+    plot_saver, photo_saver, measure = plot.save_plot, plot_photos.save_photos, plot_photos.picture_size
     yield draw
-    for name in ("plot", "common"):
+    for name in ("plot", "plot_photos", "captions", "common"):
         sys.modules.pop(name)
 
 
@@ -269,6 +272,19 @@ def test_without_any_test_set_of_photographs_the_folder_is_there_all_the_same(pr
     assert not list((reports / "photos").iterdir())
     assert {path.stem for path in (reports / "tables").iterdir()} == {"table2-pcp-parse", "pdj-parse"}
     assert "Figure 8 (figure8-poses-lsp) is left out" in capsys.readouterr().out
+
+
+def test_only_what_shows_photographs_stands_on_them(project, tmp_path):
+    import plot
+    from common import Item
+
+    reports, _ = project("flic")
+    noted = json.loads((tmp_path / "data/cpu/photographed/flic.json").read_text())
+    assert set(noted) == {path.name for path in (reports / "photos").iterdir()}
+    assert "photos" not in (tmp_path / "data/cpu/drawn/flic.json").read_text()
+    shutil.rmtree(tmp_path / "data/cpu/flic/test")
+    shutil.rmtree(tmp_path / "data/cpu/flic/test-predictions")
+    plot.main(Item(load_params(), "cpu", "flic"), 0)
 
 
 @pytest.mark.parametrize(("model", "stand_in"), [("lsp", "drawn people"), ("flic", "drawn scenes")])

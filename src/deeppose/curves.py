@@ -1,4 +1,4 @@
-"""Detection rate against distance (the paper's Figures 3, 4, 5 and 7) and the course of training."""
+"""Detection rate against distance (the paper's Figures 3, 4, 5 and 7); curves of training and the scaler."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,7 +14,14 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter, StrMethodFormatter
 from deeppose.files import atomic_path
 from deeppose.metrics import pdj
 from deeppose.skeleton import Skeleton
-from deeppose.style import JOINT_LINES, PEER_LINES, PREDICTOR_LINES, new_figure, styled
+from deeppose.style import (
+    JOINT_LINES,
+    PEER_LINES,
+    PREDICTED_COLOUR,
+    PREDICTOR_LINES,
+    new_figure,
+    styled,
+)
 from deeppose.tables import MEAN_POSE, is_peer, matrix, of_set, predictors
 
 STEPS_PER_DIAMETER = 100
@@ -200,6 +207,31 @@ def training_figure(logs: Mapping[str, pd.DataFrame], title: str, caption: str =
         axes.set_xlim(left=0)
         axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
     figure.legend(handles=held_out.get_lines(), loc="outside right center")
+    return figure
+
+
+@styled
+def containment_figure(curve: pd.DataFrame, scale: float, share: float, title: str) -> Figure:
+    """How many joints an enlarged face contains, and the scaler that follows from the share asked for (§4.1).
+
+    Parameters
+    ----------
+    curve
+        As of :func:`deeppose.initial_boxes.containment_curve`.
+    scale, share
+        The factor taken, and the share of the training joints that it contains.
+    """
+    caption = f"Dotted: {scale:.2f}, the factor taken, with {share:.1%} of the labelled training joints."
+    figure = new_figure(4.6, 3.2, title, caption)
+    axes = figure.subplots()
+    # Where it runs along the panel's edge the line is drawn whole.
+    axes.plot(curve["factor"], curve["share"], color=PREDICTED_COLOUR, clip_on=False)
+    axes.axvline(scale, color="black", linestyle=":", linewidth=1.2)
+    axes.set_xlabel("Factor by which the face's rectangle is enlarged")
+    axes.set_ylabel("Share of joints inside")
+    axes.set_xlim(left=0)
+    axes.set_ylim(0, 1)
+    axes.yaxis.set_major_formatter(PercentFormatter(xmax=1))
     return figure
 
 

@@ -1,7 +1,9 @@
 """What is drawn of each test set, and of each model: which of the paper's tables and figures, which files."""
 
+import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 Kind = Literal[
@@ -176,6 +178,7 @@ _SETS = (
         without_peers="Ours alone: of the paper's four other methods no predictions are there.",
     ),
 )
+_PNG_SIZE = slice(16, 24)
 OF_THE_PAPER = {of_set.name: of_set for of_set in _SETS}
 
 # Of a model, whatever it is tested on; the last two of one whose initial boxes are made of faces.
@@ -200,6 +203,12 @@ def exhibits_of(name: str) -> SetExhibits:
     """What is drawn of a test set; of one that the paper doesn't have, the two tables."""
     tables = (Exhibit("table of pcp", f"pcp-{name}"), Exhibit("table of pdj", f"pdj-{name}"))
     return OF_THE_PAPER.get(name) or SetExhibits(name, name, "drawn pictures", tables)
+
+
+def picture_size(path: Path) -> tuple[int, int]:
+    """Width and height of a PNG file, pixels."""
+    width, height = struct.unpack(">II", path.read_bytes()[_PNG_SIZE])
+    return width, height
 
 
 def left_out_lines(left_out: Mapping[str, str], present: Iterable[str]) -> list[str]:

@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
-from matplotlib.ticker import PercentFormatter
 
 from deeppose.errors import FaceError
 from deeppose.examples import TORSO_COLUMNS, Examples, Indices
@@ -19,7 +18,7 @@ from deeppose.faces import FACE_COLUMNS
 from deeppose.geometry import Floats
 from deeppose.images import ImageSource, Pixels
 from deeppose.initial_boxes import NO_FACE, enlarged
-from deeppose.style import PREDICTED_COLOUR, TRUE_COLOUR, new_figure, styled
+from deeppose.style import TRUE_COLOUR, new_figure, styled
 
 ROWS = ("one face", "several faces", "no face of the person's")
 
@@ -137,31 +136,6 @@ def boxes_figure(
             )
     handles = [Line2D([], [], path_effects=_CASING, **look) for look in _LINES.values()]
     figure.legend(handles, list(_LINES), loc="outside right center")
-    return figure
-
-
-@styled
-def containment_figure(curve: pd.DataFrame, scale: float, share: float, title: str) -> Figure:
-    """How many joints an enlarged face contains, and the scaler that follows from the share asked for (§4.1).
-
-    Parameters
-    ----------
-    curve
-        As of :func:`deeppose.initial_boxes.containment_curve`.
-    scale, share
-        The factor taken, and the share of the training joints that it contains.
-    """
-    caption = f"Dotted: {scale:.2f}, the factor taken, with {share:.1%} of the labelled training joints."
-    figure = new_figure(4.6, 3.2, title, caption)
-    axes = figure.subplots()
-    # Where it runs along the panel's edge the line is drawn whole.
-    axes.plot(curve["factor"], curve["share"], color=PREDICTED_COLOUR, clip_on=False)
-    axes.axvline(scale, color="black", linestyle=":", linewidth=1.2)
-    axes.set_xlabel("Factor by which the face's rectangle is enlarged")
-    axes.set_ylabel("Share of joints inside")
-    axes.set_xlim(left=0)
-    axes.set_ylim(0, 1)
-    axes.yaxis.set_major_formatter(PercentFormatter(xmax=1))
     return figure
 
 

@@ -6,7 +6,6 @@ stands in a script beside it.
 
 import json
 import re
-import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata, resources
@@ -32,6 +31,7 @@ from deeppose.exhibits import (
     counterpart_of,
     exhibits_of,
     normals_of,
+    picture_size,
 )
 from deeppose.page_tables import glance, pcp_groups, pdj_rows, published_groups, published_notes
 from deeppose.paper_exhibits import PAPER_EXHIBITS, PaperExhibit
@@ -49,7 +49,6 @@ _NOT_KEPT = (
     "what is handed on"
 )
 _SUFFIXES = ("svg", "pdf", "csv", "md", "tex")
-_PNG_SIZE = slice(16, 24)
 
 
 @dataclass(frozen=True)
@@ -70,6 +69,9 @@ class Run:
         From :func:`deeppose.claims.judge`.
     others
         By set the other methods that were measured on it.
+    photographs
+        By model and file the pictures that show photographs, which need not be here: of a PNG its `width`
+        and `height` in pixels.
     """
 
     profile: str
@@ -80,6 +82,7 @@ class Run:
     metrics: Mapping[str, Mapping[str, Any]]
     claims: pd.DataFrame
     others: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    photographs: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
 
     @property
     def drawn(self) -> bool:
@@ -228,31 +231,41 @@ def _table(
 
 def _picture(run: Run, model: str, exhibit: Exhibit, alt: str, reason: str = "") -> dict[str, Any]:
     """A picture with its size and the other files of its name; or, where it isn't there, why not."""
-    name = f"{_path(exhibit)}.png"
-    path = run.folder / model / name
+    name = f"{exhibit.file}.png"
     not_kept = _NOT_KEPT if exhibit.folder == "photos" and not run.drawn else ""
-    if reason or not path.is_file():
-        absent = reason or not_kept or "this run has not made it"
-        return {"file": path.name, "there": False, "absent": absent}
-    width, height = struct.unpack(">II", path.read_bytes()[_PNG_SIZE])
+    size = _size(run, model, exhibit)
+    if reason or size is None:
+        return {"file": name, "there": False, "absent": reason or not_kept or "this run has not made it"}
     return {
-        "file": path.name,
+        "file": name,
         "there": True,
-        "link": _link(model, name),
-        "width": width,
-        "height": height,
+        "link": _link(model, f"{_path(exhibit)}.png"),
+        "width": size[0],
+        "height": size[1],
         "alt": alt,
         "absent": not_kept,
         "others": _files(run, model, exhibit),
     }
 
 
+def _size(run: Run, model: str, exhibit: Exhibit) -> tuple[int, int] | None:
+    """Width and height of a picture, pixels; None if the run hasn't made it."""
+    name = f"{exhibit.file}.png"
+    if exhibit.folder == "photos":
+        known = run.photographs.get(model, {}).get(name)
+        return None if known is None else (known["width"], known["height"])
+    path = run.folder / model / exhibit.folder / name
+    return picture_size(path) if path.is_file() else None
+
+
 def _files(run: Run, model: str, exhibit: Exhibit) -> dict[str, str]:
     """Links to the files of an exhibit, by their kind."""
+    photographs = run.photographs.get(model, {})
     return {
         suffix.upper(): _link(model, f"{_path(exhibit)}.{suffix}")
         for suffix in _SUFFIXES
         if (run.folder / model / f"{_path(exhibit)}.{suffix}").is_file()
+        or (exhibit.folder == "photos" and f"{exhibit.file}.{suffix}" in photographs)
     }
 
 

@@ -42,6 +42,11 @@ class AlexNet(_Section):
     initial_weights: Literal["krizhevsky", "he"]
     pixel_scale: Annotated[PositiveFloat, Field(description="factor on (0..255 less the mean colour)")]
 
+    @property
+    def words(self) -> str:
+        """What a reader of a figure must know of it."""
+        return f"input {self.input} px, {self.width:g} of the paper's width"
+
 
 class SpatialNet(_Section):
     """A ψ with a spatial output on a pretrained backbone, and its size."""
@@ -50,6 +55,12 @@ class SpatialNet(_Section):
     input: Annotated[int, Field(ge=64, multiple_of=32, description="side of the square crop, pixels")]
     channels: Annotated[PositiveInt, Field(description="of the pyramid of features")]
     initial_weights: Annotated[Literal["imagenet", "random"], Field(description="of the backbone")]
+
+    @property
+    def words(self) -> str:
+        """What a reader of a figure must know of it."""
+        start = {"imagenet": "weights learned on ImageNet", "random": "random weights"}[self.initial_weights]
+        return f"EfficientNet-Lite0 from {start}, joints read off maps, input {self.input} px"
 
 
 class Adagrad(_Section):
