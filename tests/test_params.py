@@ -88,7 +88,7 @@ class TestUnknownKeys:
             ("model.lsp.sigmas", "skeleton, train, test, labels, "),
             ("profiles.cpu.trainings", "archives, embedded, device, network, "),
             ("profiles.cpu.training.bach", "batch, optimizer, loss, "),
-            ("profiles.cpu.training.optimizer.lr", "name, learning_rate, "),
+            ("profiles.paper.training.optimizer.lr", "name, learning_rate, "),
             ("profiles.demo.embedded.tall", "lsp_images, extended_images, "),
         ],
     )
@@ -132,13 +132,13 @@ class TestValues:
             ("model.lsp.sigma", -2.0, "should be greater than 0"),
             ("profiles.cpu.archives", "web", "should be 'embedded' or 'mirror'"),
             ("profiles.cpu.device.accelerator", "tpu", "should be 'cpu', 'cuda' or 'auto'"),
-            ("profiles.cpu.network.input", 58, "should be greater than or equal to 59"),
+            ("profiles.paper.network.input", 58, "should be greater than or equal to 59"),
             ("profiles.cpu.real_predictions", "yes", "should be a valid boolean"),
             ("profiles.cpu.real_predictions", 1, "should be a valid boolean"),
-            ("profiles.cpu.network.dropout", 1.0, "should be less than 1"),
+            ("profiles.paper.network.dropout", 1.0, "should be less than 1"),
             ("profiles.cpu.training.optimizer.learning_rate", float("inf"), "should be a finite number"),
             (
-                "profiles.cpu.training.optimizer.epsilon",
+                "profiles.paper.training.optimizer.epsilon",
                 "1e-10",
                 "should be a number, without quotes; YAML takes 1e-3 for text, write 1.0e-3",
             ),
@@ -181,10 +181,10 @@ class TestValues:
         assert complaint({path: None}) == f"{path}: missing"
 
     def test_smallest_input_that_the_network_takes(self, changed):
-        params = changed({"profiles.cpu.network.input": 59})
+        params = changed({"profiles.paper.network.input": 59})
         AlexNet(
             2,
-            size=params.profiles["cpu"].network.input,
+            size=params.profiles["paper"].network.input,
             width=0.02,
             dropout=0,
             initial_weights="he",
