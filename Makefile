@@ -1,6 +1,7 @@
 # make repro   the main job, on the embedded data
 # make test    the tests
-# Both make the environment first, once; TORCH=cpu|cuda|auto says which build of torch it takes.
+# make figures reports/cpu again, from published errors: a minute, no training
+# All make the environment first, once; TORCH=cpu|cuda|auto says which build of torch it takes.
 
 .DELETE_ON_ERROR:
 SHELL := /bin/bash
@@ -15,7 +16,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # on the machine; not to spin at all costs a small network a third of its speed on an idle one.
 export GOMP_SPINCOUNT ?= 10000
 
-.PHONY: env repro test lint bench check-determinism check-kill lock clean
+.PHONY: env repro figures test lint bench check-determinism check-kill lock clean
 
 env: $(VENV)/.installed
 
@@ -26,11 +27,16 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	$(UV) pip install --python $(BIN)/python --requirements requirements.lock \
 		$$($(BIN)/python scripts/torch_build.py $(TORCH))
 	$(UV) pip install --python $(BIN)/python --no-deps --editable .
+	python scripts/published.py weights
 	touch $@
 
 repro: env
 	@python scripts/mend_lock.py
 	dvc repro
+
+# The tables and figures of `cpu` again, from what is published; nothing is trained.
+figures: env
+	python scripts/published.py figures
 
 test: env
 	pytest -n 2 --dist loadgroup

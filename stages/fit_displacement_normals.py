@@ -38,8 +38,10 @@ def main(item: Item, stage: int) -> None:
         ignore_index=True,
     )
     normals = fit_normals(displacements, item.profile.covariance, item.profile.narrowest_normal)
+    # They are kept for a figure, for which this is fine enough.
+    kept = displacements.astype({"dx": "float32", "dy": "float32"})
     for frame, output in (
-        (displacements, item.displacements(stage)),
+        (kept, item.displacements(stage)),
         (normals, item.normals(stage)),
     ):
         with atomic_path(output) as temporary:

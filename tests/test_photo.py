@@ -221,7 +221,8 @@ def test_photos_whose_pictures_would_be_one_file_may_be_printed(predict):
 def test_a_picture_is_drawn_for_each_photo(predict, project):
     status, out, err = predict("photo.png", "other.png")
     assert (status, err) == (0, "")
-    assert out == "photo.png: photo-pose.png\nother.png: other-pose.png\n"
+    by = ", by the weights in data/demo/lsp"
+    assert out == f"photo.png: photo-pose.png{by}\nother.png: other-pose.png{by}\n"
     for name in ("photo-pose.png", "other-pose.png"):
         assert min(cv2.imread(str(project / name)).shape[:2]) > 200
     assert not list(project.glob("*.part"))
@@ -245,7 +246,7 @@ def test_json_has_every_joint_of_every_stage(predict, project):
     assert status == 0
     found = json.loads(out)
     assert [one["image"] for one in found] == ["photo.png", "other.png"]
-    assert set(found[0]) == {"image", "box", "joints", "stages"}
+    assert set(found[0]) == {"image", "box", "joints", "stages", "weights"}
     assert found[0]["joints"] == list(FULL_BODY.joints)
     assert list(found[0]["stages"]) == ["stage 1", "stage 2", "stage 3"]
     assert np.isfinite(np.array(list(found[0]["stages"].values()))).all()
@@ -304,7 +305,7 @@ def test_the_box_is_the_face_enlarged_as_in_training(predict, faces):
     status, out, _ = predict("one.png", "--model", "flic", "--json")
     assert status == 0
     (found,) = json.loads(out)
-    assert list(found) == ["image", "box", "face", "joints", "stages"]
+    assert list(found) == ["image", "box", "face", "joints", "stages", "weights"]
     assert found["joints"] == list(UPPER_BODY.joints)
     assert np.array(found["stages"]["stage 3"]).shape == (10, 2)
     face, box = np.array(found["face"]["box"]), np.array(found["box"])
@@ -322,7 +323,9 @@ def test_the_box_is_the_face_enlarged_as_in_training(predict, faces):
 def test_a_picture_for_each_face_the_most_confident_first(predict, faces):
     status, out, err = predict("two.png", "one.png", "--model", "flic")
     assert (status, err) == (0, "")
-    assert out == "two.png: two-pose-1.png\ntwo.png: two-pose-2.png\none.png: one-pose.png\n"
+    pictures = {"two-pose-1.png": "two.png", "two-pose-2.png": "two.png", "one-pose.png": "one.png"}
+    by = ", by the weights in data/demo/flic"
+    assert out.splitlines() == [f"{photo}: {picture}{by}" for picture, photo in pictures.items()]
     assert sorted(path.name for path in faces.glob("*-pose*.png")) == [
         "one-pose.png",
         "two-pose-1.png",
@@ -363,8 +366,24 @@ def test_weights_that_say_the_image_or_nothing_take_the_image(project):
         assert person.face is None
 
 
+def test_weights_that_are_published_go_before_those_of_drawn_people(predict, project):
+    write_weights(project / "data/cpu/lsp")
+    _, out, _ = predict("photo.png", "--json")
+    assert json.loads(out)[0]["weights"] == "data/cpu/lsp"
+    _, out, _ = predict("photo.png", "--json", "--profile", "demo")
+    assert json.loads(out)[0]["weights"] == "data/demo/lsp"
+    params = (project / "params.yaml").read_text()
+    (project / "params.yaml").write_text(params.replace("profile: demo", "profile: paper"))
+    status, _, err = predict("photo.png", "--json")
+    assert status == 1
+    assert "data/paper/lsp/stage1.safetensors is not there: `dvc repro` with profile paper trains it" in err
+
+
 ERRORS = {
-    "no weights": (["photo.png", "--profile", "cpu"], r"data/cpu/lsp/stage1\.safetensors is not there: `dvc"),
+    "no weights": (
+        ["photo.png", "--profile", "cpu"],
+        r"data/cpu/lsp/stage1\.safetensors is not there: `py",
+    ),
     "no profile": (["photo.png", "--profile", "fast"], r"no profile 'fast', only demo, cpu, paper"),
     "no model": (["photo.png", "--model", "cat"], r"no model 'cat', only lsp"),
     "no photo": (["nothing.jpg"], r"nothing\.jpg can't be read: No such file"),

@@ -12,7 +12,12 @@ if TYPE_CHECKING:
     import numpy as np
 
     from deeppose.images import Pixels
+    from deeppose.params import Params
     from deeppose.photo import Cascade, Person
+
+
+PUBLISHED = "cpu"
+"""The profile whose weights come with the project."""
 
 
 def predict(
@@ -27,7 +32,11 @@ def predict(
     ] = None,
     model: Annotated[str, typer.Option(help="A model of params.yaml.")] = "lsp",
     profile: Annotated[
-        str | None, typer.Option(help="Whose weights are taken. Default: `profile` of params.yaml.")
+        str | None,
+        typer.Option(
+            help="Whose weights are taken. Default: `profile` of params.yaml; where that has seen drawn "
+            f"people alone, {PUBLISHED}, whose weights are published, if they are there."
+        ),
     ] = None,
     output: Annotated[
         Path | None,
@@ -45,9 +54,9 @@ def predict(
 ) -> None:
     """Find the pose of the person in each photo, and draw the stick figure of each cascade stage.
 
-    The weights are those that `dvc repro` trained in this folder. A model that was trained on boxes around
-    faces gives a pose and a picture for each face, the most confident first. Joints are printed in pixels,
-    x = 0 being the centre of the first column.
+    The weights are those that are published with the project, or that `dvc repro` trained in this folder. A
+    model that was trained on boxes around faces gives a pose and a picture for each face, the most confident
+    first. Joints are printed in pixels, x = 0 being the centre of the first column.
     """
     if output is not None and len(images) > 1:
         raise ImageError(
@@ -62,7 +71,8 @@ def predict(
     from deeppose.photo import Person, load_cascade, read_photo
 
     given = None if box is None else Person(parse_box(box))
-    cascade = load_cascade(weights_of(model, profile))
+    weights = weights_of(model, profile)
+    cascade = load_cascade(weights)
     found = []
     faceless = []
     for path, target in zip(images, targets, strict=True):
@@ -75,12 +85,12 @@ def predict(
             faceless.append(str(path))
         for number, person in enumerate(people, start=1):
             poses = cascade.predict(photo, person.box)
-            found.append(as_values(path, person, cascade, poses))
+            found.append(as_values(path, person, cascade, poses) | {"weights": str(weights[0].parent)})
             if not as_json or output is not None:
                 picture = target.with_stem(f"{target.stem}-{number}") if len(people) > 1 else target
                 draw(photo, poses, cascade, picture)
                 if not as_json:
-                    typer.echo(f"{path}: {picture}")
+                    typer.echo(f"{path}: {picture}, by the weights in {weights[0].parent}")
     if as_json:
         typer.echo(json.dumps(found, indent=2))
     if faceless:
@@ -103,7 +113,7 @@ def weights_of(model: str, profile: str | None) -> list[Path]:
     from deeppose.params import load_params
 
     params = load_params()
-    profile = profile or params.profile
+    profile = profile or profile_for_photographs(params)
     for kind, name, known in (("model", model, params.model), ("profile", profile, params.profiles)):
         if name not in known:
             raise ParamsError(f"params.yaml has no {kind} {name!r}, only {', '.join(known)}")
@@ -111,7 +121,11 @@ def weights_of(model: str, profile: str | None) -> list[Path]:
     paths = [folder / f"stage{stage}.safetensors" for stage in range(1, params.cascade_stages + 1)]
     for path in paths:
         if not path.is_file():
-            raise WeightsError(f"{path} is not there: `dvc repro` with profile {profile} trains it")
+            there = "`python scripts/published.py weights` puts the published one there, "
+            raise WeightsError(
+                f"{path} is not there: {there if profile == PUBLISHED else ''}`dvc repro` with profile "
+                f"{profile} trains it"
+            )
         if path.stat().st_size == 0:
             raise WeightsError(
                 f"{path} is empty: either an archive that {model} is trained on was missing (`deeppose "
@@ -119,6 +133,18 @@ def weights_of(model: str, profile: str | None) -> list[Path]:
                 f"repro` trains it"
             )
     return paths
+
+
+def profile_for_photographs(params: "Params") -> str:
+    """The profile of params.yaml, or the published one where that has seen drawn people alone."""
+    has_published = any((Path("data") / PUBLISHED).glob("*/stage1.safetensors"))
+    if (
+        params.profiles[params.profile].archives == "embedded"
+        and PUBLISHED in params.profiles
+        and has_published
+    ):
+        return PUBLISHED
+    return params.profile
 
 
 def parse_box(text: str) -> "np.ndarray":

@@ -1,0 +1,111 @@
+"""What the last run of `cpu` made and may be handed on, in published/: weights, predictions, errors.
+
+    python scripts/published.py weights   put the weights into data/cpu, where `deeppose predict` looks
+    python scripts/published.py figures   draw reports/cpu again, from published errors alone
+    python scripts/published.py push      publish what the last run of `cpu` made in this folder
+
+published/ is a DVC remote that a plain clone has. No image and no annotation is in it.
+"""
+
+import contextlib
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from deeppose.errors import DeepPoseError
+from deeppose.files import write_text
+from deeppose.params import Params, load_params
+
+PROFILE = "cpu"
+REMOTE = "published"
+PARAMS = Path("params.yaml")
+STAGES = (1, 2, 3)
+
+
+def main(what: str) -> None:
+    if not Path(REMOTE).is_dir() and what != "push":
+        print(f"there is no folder {REMOTE}/: nothing to take from it")
+        return
+    with profile_chosen():
+        params = load_params()
+        if what == "weights":
+            dvc("pull", "--quiet", "--remote", REMOTE, *weights(params))
+        elif what == "figures":
+            dvc("pull", "--quiet", "--remote", REMOTE, *what_is_drawn_from(params))
+            drawn = [f"plot@{PROFILE}-{model}" for model in params.models]
+            dvc("repro", "--quiet", "--single-item", "--force", *drawn, f"report@{PROFILE}")
+            say_what_differs()
+        else:
+            shutil.rmtree(Path(REMOTE) / "files", ignore_errors=True)
+            paths = [*weights(params), *predictions(params), *what_is_drawn_from(params)]
+            dvc("push", "--remote", REMOTE, *paths)
+
+
+def weights(params: Params) -> list[str]:
+    return [f"data/{PROFILE}/{model}/stage{stage}.safetensors" for model in params.models for stage in STAGES]
+
+
+def predictions(params: Params) -> list[str]:
+    return [f"data/{PROFILE}/{model}/test-predictions" for model in params.models]
+
+
+def what_is_drawn_from(params: Params) -> list[str]:
+    """All that the stages plot and report stand on, but for what git has."""
+    paths = [f"data/{PROFILE}/manifests"]
+    for model in params.models:
+        paths += [
+            f"data/{PROFILE}/evaluation/{model}",
+            f"data/{PROFILE}/photographed/{model}.json",
+            f"data/{PROFILE}/{model}/containment.csv",
+        ]
+        for stage in STAGES[1:]:
+            paths.append(f"data/{PROFILE}/{model}/displacements-stage{stage}.parquet")
+            paths.append(f"data/{PROFILE}/{model}/displacement-normals-stage{stage}.parquet")
+    return paths
+
+
+def say_what_differs() -> None:
+    changed = subprocess.run(
+        ["git", "status", "--short", "--", f"reports/{PROFILE}", "dvc.lock"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    if changed:
+        sys.exit(f"drawn again, but not as they are in git:\n{changed}")
+    print(f"reports/{PROFILE}/index.html and all beside it: drawn again, the same bytes as in git")
+
+
+@contextlib.contextmanager
+def profile_chosen() -> Iterator[None]:
+    """Have params.yaml name the published profile for as long as the block runs: DVC knows no other way."""
+    before = PARAMS.read_text(encoding="utf-8")
+    chosen = re.sub(r"^profile: *\S+", f"profile: {PROFILE}", before, count=1, flags=re.MULTILINE)
+    write_text(PARAMS, chosen)
+    try:
+        yield
+    finally:
+        if PARAMS.read_text(encoding="utf-8") == chosen:
+            write_text(PARAMS, before)
+
+
+def dvc(*arguments: str) -> None:
+    done = subprocess.run([sys.executable, "-m", "dvc", *arguments], check=False)
+    if done.returncode:
+        sys.exit(done.returncode)
+
+
+def chosen_task(arguments: Sequence[str]) -> str:
+    if len(arguments) != 1 or arguments[0] not in ("weights", "figures", "push"):
+        sys.exit(__doc__)
+    return arguments[0]
+
+
+if __name__ == "__main__":
+    try:
+        main(chosen_task(sys.argv[1:]))
+    except DeepPoseError as error:
+        sys.exit(f"error: {error}")
