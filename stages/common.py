@@ -1,10 +1,14 @@
 """What every stage script shares: its item of the matrix, the params, the paths, and how it fails."""
 
 import os
+import platform
+import re
+import subprocess
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -217,10 +221,10 @@ def run_timed(profile: str, main: Callable[[Params], None]) -> None:
 
     What a user can mend stops it without a traceback.
     """
-    started = time.monotonic()
+    started, clock = datetime.now(UTC), time.monotonic()
     try:
         main(load_params())
-        note_seconds(profile, time.monotonic() - started)
+        note_run(profile, started, time.monotonic() - clock)
     except DeepPoseError as error:
         sys.exit(f"error: {error}")
 
@@ -262,15 +266,43 @@ def outputs_of_running_stage(item: Item) -> list[Path]:
     return paths
 
 
-def note_seconds(profile: str, seconds: float) -> None:
-    """Keep how long the running stage took, for the report; no part of any result."""
+def note_run(profile: str, started: datetime, seconds: float) -> None:
+    """Keep when, where, from what and how long the running stage ran; no part of any result."""
     name = os.environ.get("DVC_STAGE")
-    # Of several processes that train, the first one keeps the time.
+    # Of several processes that train, the first one keeps it.
     if name is None or os.environ.get("LOCAL_RANK", "0") != "0":
         return
-    path = Path("logs") / profile / "times.json"
-    times = read_json(path) if path.is_file() else {}
-    write_json(path, {**times, name: round(seconds, 1)})
+    path = runs_log(profile)
+    runs = read_json(path) if path.is_file() else {}
+    run = {
+        "started": started.isoformat(timespec="seconds"),
+        "seconds": round(seconds, 1),
+        "revision": git_revision(),
+        "machine": machine(),
+    }
+    write_json(path, {**runs, name: run})
+
+
+def runs_log(profile: str) -> Path:
+    """Where the last run of each stage is noted, by the stage's name."""
+    return Path("logs") / profile / "runs.json"
+
+
+def git_revision() -> str:
+    """The commit that the code stands at, with -dirty where it differs from it; "" outside a clone."""
+    head = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    if head.returncode:
+        return ""
+    differs = ["git", "diff", "--quiet", "HEAD", "--", "src", "stages", "dvc.yaml"]
+    return head.stdout.strip() + "-dirty" * subprocess.run(differs, check=False).returncode
+
+
+def machine() -> str:
+    """The processor, how many cores of it, and the system, in words."""
+    described = Path("/proc/cpuinfo")
+    models = re.findall(r"^model name\s*: (.*)$", described.read_text(), re.M) if described.is_file() else []
+    processor = models[0] if models else platform.processor() or platform.machine()
+    return f"{os.cpu_count()} cores, {processor}; {platform.system()}, Python {platform.python_version()}"
 
 
 def unused(item: Item, stage: int, *outputs: Path) -> bool:

@@ -52,8 +52,9 @@ def main(profile: str) -> None:
     }
     run = Run(profile, params, reports, manifests, skipped, metrics, claims, others, photographs)
     write_text(reports / "index.html", render_page(run, library_versions()))
-    times = Path("logs") / profile / "times.json"
-    write_text(reports / TIMES, times_script(read_json(times) if times.is_file() else {}))
+    log = Path("logs") / profile / "runs.json"
+    runs = read_json(log) if log.is_file() else {}
+    write_text(reports / TIMES, times_script({stage: run["seconds"] for stage, run in runs.items()}))
 
 
 def why_skipped(manifest: Mapping[str, Any], train: tuple[str, ...]) -> str:

@@ -121,9 +121,9 @@ def write_report_folder(project: Path, model: str, skeleton: Skeleton, sets: tup
 
 
 def write_times(project: Path, times: dict[str, float]) -> None:
-    path = project / "logs" / "demo" / "times.json"
+    path = project / "logs" / "demo" / "runs.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(times))
+    path.write_text(json.dumps({stage: {"seconds": seconds} for stage, seconds in times.items()}))
 
 
 def copy_of(project: Path, target: Path) -> Path:

@@ -1,0 +1,52 @@
+"""What every stage script shares."""
+
+import json
+import sys
+
+import pytest
+
+from project import ROOT, git
+
+
+@pytest.fixture
+def common(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(ROOT / "stages"))
+    import common
+
+    yield common
+    sys.modules.pop("common")
+
+
+def note(common, monkeypatch, stage, **variables):
+    for name, value in {"DVC_STAGE": stage, **variables}.items():
+        monkeypatch.setenv(name, value)
+    common.note_run("demo", common.datetime(2026, 1, 2, 3, 4, 5, tzinfo=common.UTC), 61.23)
+
+
+def test_a_run_is_noted_by_its_stage(common, tmp_path, monkeypatch):
+    for stage in ("plot@demo-lsp", "plot@demo-flic"):
+        note(common, monkeypatch, stage)
+    runs = json.loads((tmp_path / "logs/demo/runs.json").read_text())
+    assert set(runs) == {"plot@demo-lsp", "plot@demo-flic"}
+    run = runs["plot@demo-lsp"]
+    assert (run["started"], run["seconds"], run["revision"]) == ("2026-01-02T03:04:05+00:00", 61.2, "")
+    assert "cores" in run["machine"]
+
+
+def test_of_several_processes_the_first_notes_it(common, tmp_path, monkeypatch):
+    note(common, monkeypatch, "train-stage1@demo-lsp", LOCAL_RANK="1")
+    assert not (tmp_path / "logs").exists()
+
+
+def test_the_revision_says_whether_code_differs_from_it(common, tmp_path):
+    git(tmp_path, "init", "--quiet")
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "module.py").write_text("one = 1\n")
+    git(tmp_path, "add", "--all")
+    git(tmp_path, "commit", "--quiet", "--message", "first")
+    head = git(tmp_path, "rev-parse", "HEAD").strip()
+    (tmp_path / "dvc.lock").write_text("")
+    assert common.git_revision() == head
+    (tmp_path / "src" / "module.py").write_text("one = 2\n")
+    assert common.git_revision() == f"{head}-dirty"
