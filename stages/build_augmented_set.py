@@ -31,7 +31,7 @@ def tables(item: Item, stage: int, examples: Examples) -> Iterator[pd.DataFrame]
     rows = examples.rows("train")
     yield from simulated_boxes(
         examples,
-        rows,
+        examples.repeated(rows, item.profile.refinement(stage).repeated),
         pd.read_parquet(item.normals(stage)),
         item.skeleton,
         sigma=item.sigma,

@@ -19,7 +19,7 @@ from deeppose.params import Model, Params, Profile, load_params, mirror_folders
 from deeppose.skeleton import SKELETONS, Skeleton
 
 if TYPE_CHECKING:
-    from deeppose.examples import Examples
+    from deeppose.examples import Examples, Indices
     from deeppose.geometry import Floats
 
 
@@ -185,6 +185,11 @@ class Item:
     @property
     def mean_colour(self) -> Path:
         return self.folder / "mean-colour.json"
+
+    def rows_of_normals(self, examples: "Examples") -> "Indices":
+        """The training examples whose displacements the Normals are fitted to, by row."""
+        rows, sets = examples.rows("train"), self.profile.displacements_of
+        return rows if sets is None else rows[examples.table["set"].iloc[rows].isin(sets)]
 
     def read_train_predictions(self, stage: int, examples: "Examples", *, mirrored: bool = False) -> "Floats":
         """Predictions of a stage on the training and held-out images, one for each of `examples`."""

@@ -12,7 +12,7 @@ def main(item: Item, stage: int) -> None:
     if unused(item, stage, item.displacements(stage), item.normals(stage)):
         return
     examples = item.train.read_annotations()
-    rows = examples.rows("train")
+    rows = item.rows_of_normals(examples)
     poses, labelled = examples.poses[rows], examples.labelled[rows]
     diameters = examples.diameters[rows]
     units = item.profile.displacement_units

@@ -21,21 +21,24 @@ def main(item: Item, stage: int) -> None:
     device = set_up_device(item.profile.device, item.params.threads)
     examples = item.train.read_examples()
     images = Images(item.train.images, examples.table)
-    rows = np.arange(len(examples.table))
+    # Who fits Normals and who judges the next stage ask for these; the others stay unpredicted.
+    rows = np.sort(np.concatenate([item.rows_of_normals(examples), examples.rows("held-out")]))
     network, _ = load_network(item.weights(stage))
     network = network.to(device)
     predictor = predictor_of(item, device)
 
     def predicted(*, mirrored: bool) -> Floats:
+        every = np.full(examples.poses.shape, np.nan)
         if stage == 1:
-            return predict_initial(network, predictor, images, examples, rows, mirrored=mirrored)
-        poses, clamped = refine(
+            every[rows] = predict_initial(network, predictor, images, examples, rows, mirrored=mirrored)
+            return every
+        every[rows], clamped = refine(
             network,
             predictor,
             images,
             examples,
             rows,
-            item.read_train_predictions(stage - 1, examples, mirrored=mirrored),
+            item.read_train_predictions(stage - 1, examples, mirrored=mirrored)[rows],
             item.skeleton,
             sigma=item.sigma,
             smallest_share=item.profile.smallest_box,
@@ -43,7 +46,7 @@ def main(item: Item, stage: int) -> None:
             what=f"stage {stage}",
         )
         print(f"{clamped} of {len(rows)} predicted poses are so small that they get the smallest boxes")
-        return poses
+        return every
 
     poses = predicted(mirrored=False)
     write_predictions(outputs[0], poses)

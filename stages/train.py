@@ -100,7 +100,7 @@ def training_table(item: Item, stage: int, examples: Examples, images: Images, n
         return WholeBodies(
             images=images,
             examples=examples,
-            training_rows=examples.rows("train"),
+            training_rows=examples.repeated(examples.rows("train"), first.repeated),
             skeleton=item.skeleton,
             size=network.size,
             padding=network.padding,

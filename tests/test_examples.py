@@ -121,3 +121,9 @@ def test_a_point_at_an_unlabelled_joint_is_no_part_of_the_mean():
     examples = examples_of([(0, 0, 2, 2)] * 2, np.ones((2, JOINTS, 2)), labelled)
     examples.poses[1, 0] = 1e6
     assert mean_pose(examples, np.arange(2)).tolist() == [[0.5, 0.5]] * JOINTS
+
+
+def test_rows_of_a_set_so_often_others_once(examples):
+    rows = np.array([3, 1, 0, 2])
+    assert examples.repeated(rows, {"ext": 3}).tolist() == [3, 1, 1, 1, 0, 2, 2, 2]
+    assert examples.repeated(rows, {}).tolist() == rows.tolist()

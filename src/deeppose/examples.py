@@ -1,5 +1,6 @@
 """The examples of one model as two tables, images apart: one row an example, one row a joint."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -64,6 +65,10 @@ class Examples:
         if set_name is not None:
             chosen &= self.table["set"] == set_name
         return np.flatnonzero(chosen)
+
+    def repeated(self, rows: Indices, times: Mapping[str, int]) -> Indices:
+        """`rows`, those of each set in `times` so often, those of other sets once."""
+        return np.repeat(rows, self.table["set"].iloc[rows].map(times).fillna(1).astype(int))
 
     def sets(self, part: str) -> list[str]:
         """Names of the sets that have examples in a part, in the table's order."""

@@ -90,6 +90,10 @@ class Training(_Section):
 
 
 Steps = Annotated[dict[str, PositiveInt], Field(description="steps of training, by model")]
+Repeated = Annotated[
+    dict[str, PositiveInt],
+    Field(description="how often an epoch shows each image of a set; of one that isn't named, once"),
+]
 
 
 class InitialStage(_Section):
@@ -101,6 +105,7 @@ class InitialStage(_Section):
     rotation: Annotated[float, Field(ge=0, le=180, description="largest turn of it, degrees")]
     rotated: Annotated[Share, Field(description="share of the boxes that are turned")]
     keep_joints: Annotated[Share, Field(description="share of its joints a moved box keeps")]
+    repeated: Repeated
 
 
 class RefinementStage(_Section):
@@ -117,6 +122,7 @@ class RefinementStage(_Section):
     others: Annotated[
         Share, Field(description="weight of the other joints that a crop shows; 0: only its own (Eq. 8)")
     ]
+    repeated: Repeated
 
 
 class Embedded(_Section):
@@ -150,6 +156,10 @@ class Profile(_Section):
     average_mirrored: Annotated[
         bool, Field(description="predict the mean of a crop's prediction and its mirrored copy's")
     ]
+    displacements_of: Annotated[
+        tuple[str, ...] | None,
+        Field(strict=False, description="training sets that Normals are fitted to; null: all"),
+    ]
     displacement_units: Literal["pixels", "diameter"]
     covariance: Literal["diagonal", "full"]
     narrowest_normal: Annotated[
@@ -182,6 +192,14 @@ class Profile(_Section):
             raise ValueError(
                 f"training.batch {self.training.batch} can't be shared out evenly among device.devices "
                 f"{self.device.devices}: take a multiple"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _real_predictions_are_made(self) -> "Profile":
+        if self.real_predictions and self.displacements_of is not None:
+            raise ValueError(
+                "real_predictions: true needs predictions of all training images, so displacements_of: null"
             )
         return self
 
@@ -247,7 +265,29 @@ class Params(_Section):
                         f"profiles.{self.profile}.stage{stage}.steps has no number for model {name!r}, only "
                         f"for {', '.join(steps)}"
                     )
+        self._check_named_sets()
         return self
+
+    def _check_named_sets(self) -> None:
+        profile = self.profiles[self.profile]
+        trained_on = {name for model in self.model.values() for name in model.train}
+        named = {"displacements_of": profile.displacements_of or ()}
+        for stage in range(1, CASCADE_STAGES_IN_DVC_YAML + 1):
+            named[f"stage{stage}.repeated"] = tuple(profile.stage(stage).repeated)
+        for key, names in named.items():
+            for name in names:
+                if name not in trained_on:
+                    raise ValueError(
+                        f"profiles.{self.profile}.{key} names {name!r}, which no model is trained on, only "
+                        f"{', '.join(sorted(trained_on))}"
+                    )
+        fitted_to = set(named["displacements_of"])
+        for model in self.models:
+            if fitted_to and not fitted_to & set(self.model[model].train):
+                raise ValueError(
+                    f"profiles.{self.profile}.displacements_of names no set that the model {model} is trained "
+                    f"on"
+                )
 
     def sigma_of(self, model: str) -> float:
         """σ of a model: the top-level number, or with `auto` the model's own."""
