@@ -285,8 +285,8 @@ class Params(_Section):
         for model in self.models:
             if fitted_to and not fitted_to & set(self.model[model].train):
                 raise ValueError(
-                    f"profiles.{self.profile}.displacements_of names no set that the model {model} is trained "
-                    f"on"
+                    f"profiles.{self.profile}.displacements_of names no set that the model {model} is "
+                    f"trained on"
                 )
 
     def sigma_of(self, model: str) -> float:
