@@ -33,7 +33,7 @@ def main(item: Item, stage: int) -> None:
     if stage > 1 and profile.refinement(stage).start == "previous":
         previous, _ = load_network(item.weights(stage - 1))
         network.load_state_dict(previous.state_dict())
-    of_paper = "; at the paper's size its layers come to 58.4 million for 14 joints, its text says about 40"
+    of_paper = "; at the paper's size its layers come to 58.4 million for 14 joints, in its text to 40"
     is_papers = profile.network.name == "alexnet"
     fabric.print(f"{parameter_count(network):,} parameters{of_paper if is_papers else ''}")
     inputs = [Path(__file__), *item.train.example_tables, item.train.initial_boxes]
