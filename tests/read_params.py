@@ -12,6 +12,8 @@ from pydantic import BaseModel
 from deeppose.params import load_params
 
 WHOLE = ("model_dump", "model_copy")
+# Mappings that are read as one, not by key.
+WHOLE_MAPPINGS = ("repeated",)
 
 
 class Noted:
@@ -22,7 +24,7 @@ class Noted:
 
     def _child(self, value, name):
         path = f"{self._path}.{name}".lstrip(".")
-        if isinstance(value, BaseModel | dict):
+        if isinstance(value, BaseModel | dict) and name not in WHOLE_MAPPINGS:
             return Noted(value, path, self._paths)
         self._paths.add(path)
         return value
