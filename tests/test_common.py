@@ -3,8 +3,12 @@
 import json
 import sys
 
+import numpy as np
+import pandas as pd
 import pytest
 
+from deeppose.examples import Examples
+from deeppose.params import load_params
 from project import ROOT, git
 
 
@@ -50,3 +54,18 @@ def test_the_revision_says_whether_code_differs_from_it(common, tmp_path):
     assert common.git_revision() == head
     (tmp_path / "src" / "module.py").write_text("one = 2\n")
     assert common.git_revision() == f"{head}-dirty"
+
+
+@pytest.mark.parametrize(("sets", "rows"), [(None, [0, 1, 4]), (("lsp",), [0, 4]), (("lsp", "flic"), [0, 4])])
+def test_normals_are_fitted_to_the_training_examples_of_the_sets_that_are_named(common, sets, rows):
+    params = load_params(ROOT / "params.yaml")
+    profile = params.profiles["demo"].model_copy(update={"displacements_of": sets})
+    item = common.Item(params.model_copy(update={"profiles": {"demo": profile}}), "demo", "lsp")
+    table = pd.DataFrame(
+        {
+            "set": ["lsp", "lsp-extended", "lsp", "lsp", "lsp"],
+            "part": ["train", "train", "held-out", "test", "train"],
+        }
+    )
+    examples = Examples(table, np.zeros((5, 14, 2)), np.ones((5, 14), dtype=bool))
+    assert item.rows_of_normals(examples).tolist() == rows
