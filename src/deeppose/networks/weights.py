@@ -28,7 +28,7 @@ def save_network(network: Regressor, description: dict[str, Any], path: Path) ->
     Raises
     ------
     WeightsError
-        If a weight is NaN or too large for half precision.
+        If a weight is NaN or infinite.
     """
     state = {name: _halved(name, value).cpu().contiguous() for name, value in network.state_dict().items()}
     metadata = {"description": json.dumps(description, sort_keys=True)}
@@ -37,15 +37,13 @@ def save_network(network: Regressor, description: dict[str, Any], path: Path) ->
 
 
 def _halved(name: str, value: Tensor) -> Tensor:
+    """A tensor in half precision, or as it is where that can't hold it: sums over pixels grow large."""
     if not value.is_floating_point():
         return value.detach()
+    if not value.isfinite().all():
+        raise WeightsError(f"{name} is not finite: a smaller learning_rate may help")
     half = value.detach().half()
-    if not half.isfinite().all():
-        raise WeightsError(
-            f"{name} holds {float(value.abs().max())}, which half precision can't: a smaller "
-            f"learning_rate may keep the weights smaller"
-        )
-    return half
+    return half if half.isfinite().all() else value.detach()
 
 
 def load_network(path: Path) -> tuple[Regressor, dict[str, Any]]:
