@@ -45,7 +45,8 @@ def main(item: Item, stage: int) -> None:
         profile.training.model_dump(),
         profile.device.model_dump(),
         steps,
-        profile.stage(stage).model_dump(exclude={"steps"}),
+        # In later stages it is the augmented set that repeats.
+        profile.stage(stage).model_dump(exclude={"steps"} if stage == 1 else {"steps", "repeated"}),
         item.params.seed,
         item.params.threads,
     ]
