@@ -18,15 +18,15 @@ from typing import Any
 
 import yaml
 
+from deeppose.cli_predict import PUBLISHED as PROFILE
 from deeppose.errors import DeepPoseError
 from deeppose.files import read_json, write_json, write_text
 from deeppose.page import library_versions, params_text
-from deeppose.params import Params, load_params
+from deeppose.params import CASCADE_STAGES_IN_DVC_YAML, Params, load_params
 
-PROFILE = "cpu"
 REMOTE = "published"
 PARAMS = Path("params.yaml")
-STAGES = (1, 2, 3)
+STAGES = range(1, CASCADE_STAGES_IN_DVC_YAML + 1)
 
 
 def main(what: str) -> None:
