@@ -26,6 +26,7 @@ def main(item: Item, _: int) -> None:
             train.images,
             test.images,
             held_out=model.held_out,
+            trusted=item.trusted,
             seed=item.params.seed,
         )
         write_examples(annotated.train, *train.example_tables)

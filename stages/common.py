@@ -186,10 +186,16 @@ class Item:
     def mean_colour(self) -> Path:
         return self.folder / "mean-colour.json"
 
+    @property
+    def trusted(self) -> list[str]:
+        """The training sets whose labels judge the model and give its Normals."""
+        among = self.profile.trusted
+        return [name for name in self.model.train if among is None or name in among]
+
     def rows_of_normals(self, examples: "Examples") -> "Indices":
         """The training examples whose displacements the Normals are fitted to, by row."""
-        rows, sets = examples.rows("train"), self.profile.displacements_of
-        return rows if sets is None else rows[examples.table["set"].iloc[rows].isin(sets)]
+        rows = examples.rows("train")
+        return rows[examples.table["set"].iloc[rows].isin(self.trusted)]
 
     def read_train_predictions(self, stage: int, examples: "Examples", *, mirrored: bool = False) -> "Floats":
         """Predictions of a stage on the training and held-out images, one for each of `examples`."""

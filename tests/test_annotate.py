@@ -36,7 +36,14 @@ def folder(tmp_path, joints, extended_joints):
 
 
 def annotated(
-    folder, labels="pc", held_out=2, seed=7, train=("lsp", "lsp-extended"), test=("lsp",), skeleton=FULL_BODY
+    folder,
+    labels="pc",
+    held_out=2,
+    seed=7,
+    train=("lsp", "lsp-extended"),
+    test=("lsp",),
+    skeleton=FULL_BODY,
+    trusted=None,
 ):
     sets = {name: read_set(name, [folder], labels) for name in {*train, *test}}
     return annotate(
@@ -46,6 +53,7 @@ def annotated(
         folder / "train.rgb",
         folder / "test.rgb",
         held_out=held_out,
+        trusted=train if trusted is None else trusted,
         seed=seed,
     )
 
@@ -100,7 +108,9 @@ def test_held_out_images_are_of_the_training_part_and_follow_from_the_seed(folde
     for part in parts:
         assert part.count("held-out") == 2
         assert part.count("train") == 5
-    np.testing.assert_array_equal(np.array(parts[0]) == "held-out", choose_held_out(np.arange(7), 2, 7))
+    np.testing.assert_array_equal(
+        np.array(parts[0]) == "held-out", choose_held_out(np.arange(7), np.ones(7, dtype=bool), 2, 7)
+    )
 
 
 def test_poses_and_labels_are_those_of_the_archives(folder, joints, extended_joints):
@@ -172,7 +182,7 @@ def test_the_mean_colour_by_hand(folder):
         return archives.cv2.imencode(".png", pixels)[1].tobytes()
 
     white = (255, 255, 255)
-    held_out = choose_held_out(np.arange(7), 2, 7)
+    held_out = choose_held_out(np.arange(7), np.ones(7, dtype=bool), 2, 7)
     colours = [(30, 0, 200), (60, 10, 0), (0, 20, 100), (10, 10, 10), (100, 50, 25), (0, 0, 0), (40, 0, 0)]
     # Over pixels, so that an image of twice the side counts fourfold.
     sides = np.where(np.arange(7) == np.flatnonzero(~held_out)[-1], 20, 10)
@@ -280,6 +290,8 @@ def test_too_many_held_out_images(folder):
     with pytest.raises(AnnotationError, match="7 held-out images leave nothing of 7 training examples"):
         annotated(folder, held_out=7)
     assert (annotated(folder, held_out=6).train.table["part"] == "train").sum() == 1
+    with pytest.raises(AnnotationError, match=r"training examples of lsp$"):
+        annotated(folder, held_out=6, trusted=("lsp",))
 
 
 def test_a_set_without_the_part_it_is_named_for(folder):
@@ -335,7 +347,16 @@ def test_an_image_that_goes_missing_once_the_labels_are_read(folder):
     lsp = read_set("lsp", [folder], "pc")
     repack(folder / "lsp_dataset.zip", **{"images/im0002.jpg": None})
     with pytest.raises(ArchiveError, match=r"lsp_dataset\.zip has no member images/im0002\.jpg"):
-        annotate([lsp], [lsp], FULL_BODY, folder / "train.rgb", folder / "test.rgb", held_out=1, seed=7)
+        annotate(
+            [lsp],
+            [lsp],
+            FULL_BODY,
+            folder / "train.rgb",
+            folder / "test.rgb",
+            held_out=1,
+            trusted=["lsp"],
+            seed=7,
+        )
     assert nothing_written(folder)
 
 

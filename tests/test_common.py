@@ -57,9 +57,9 @@ def test_the_revision_says_whether_code_differs_from_it(common, tmp_path):
 
 
 @pytest.mark.parametrize(("sets", "rows"), [(None, [0, 1, 4]), (("lsp",), [0, 4]), (("lsp", "flic"), [0, 4])])
-def test_normals_are_fitted_to_the_training_examples_of_the_sets_that_are_named(common, sets, rows):
+def test_normals_are_fitted_to_the_training_examples_of_the_trusted_sets(common, sets, rows):
     params = load_params(ROOT / "params.yaml")
-    profile = params.profiles["demo"].model_copy(update={"displacements_of": sets})
+    profile = params.profiles["demo"].model_copy(update={"trusted": sets})
     item = common.Item(params.model_copy(update={"profiles": {"demo": profile}}), "demo", "lsp")
     table = pd.DataFrame(
         {

@@ -30,9 +30,13 @@ def examples():
     return examples_of(boxes, poses, labelled, sets, parts)
 
 
+def drawn(images, count, seed):
+    return choose_held_out(images, np.ones(len(images), dtype=bool), count, seed)
+
+
 @pytest.mark.parametrize(("candidates", "count"), [(1000, 50), (60, 59), (7, 1)])
 def test_as_many_are_held_out_as_asked_for(candidates, count):
-    chosen = choose_held_out(np.arange(candidates), count, 2014)
+    chosen = drawn(np.arange(candidates), count, 2014)
     assert chosen.shape == (candidates,)
     assert chosen.sum() == count
 
@@ -40,20 +44,25 @@ def test_as_many_are_held_out_as_asked_for(candidates, count):
 def test_people_of_one_image_are_held_out_together():
     images = np.array([70, 70, 10, 30, 30, 30, 20])
     for seed in range(20):
-        chosen = choose_held_out(images, 2, seed)
+        chosen = drawn(images, 2, seed)
         assert len(set(images[chosen])) == 2
         assert not set(images[chosen]) & set(images[~chosen])
 
 
+def test_candidates_alone_are_held_out_and_others_change_no_draw():
+    images = np.arange(60)
+    candidates = images % 3 == 0
+    chosen = choose_held_out(images, candidates, 5, 7)
+    assert chosen.sum() == 5
+    assert not chosen[~candidates].any()
+    np.testing.assert_array_equal(chosen[candidates], drawn(images[candidates], 5, 7))
+
+
 def test_the_seed_alone_decides_which_are_held_out():
-    np.testing.assert_array_equal(
-        choose_held_out(np.arange(1000), 50, 1), choose_held_out(np.arange(1000), 50, 1)
-    )
-    assert not np.array_equal(
-        choose_held_out(np.arange(1000), 50, 1), choose_held_out(np.arange(1000), 50, 2)
-    )
+    np.testing.assert_array_equal(drawn(np.arange(1000), 50, 1), drawn(np.arange(1000), 50, 1))
+    assert not np.array_equal(drawn(np.arange(1000), 50, 1), drawn(np.arange(1000), 50, 2))
     # They come from everywhere, and every example may be one of them.
-    times = np.sum([choose_held_out(np.arange(20), 5, seed) for seed in range(200)], axis=0)
+    times = np.sum([drawn(np.arange(20), 5, seed) for seed in range(200)], axis=0)
     assert times.min() > 20
     assert times.max() < 90
 

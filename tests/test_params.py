@@ -56,7 +56,7 @@ class TestOurs:
         paper = load_params(OURS).profiles["paper"]
         assert (paper.network.name, paper.network.input, paper.network.width) == ("alexnet", 220, 1)
         assert (paper.stage1.scale, paper.stage1.rotated, paper.average_mirrored) == (0, 0, False)
-        assert paper.displacements_of is None
+        assert paper.trusted is None
         assert not any(paper.stage(stage).repeated for stage in (1, 2, 3))
         assert (paper.stage2.others, paper.stage3.others, paper.narrowest_normal) == (0, 0, 0)
         assert (paper.training.batch, paper.network.dropout) == (128, 0.6)
@@ -88,7 +88,7 @@ class TestUnknownKeys:
         [
             ("sead", "profile, models, sigma, cascade_stages, seed, "),
             ("model.lsp.sigmas", "skeleton, train, test, labels, "),
-            ("profiles.cpu.trainings", "archives, embedded, device, network, "),
+            ("profiles.cpu.trainings", "archives, trusted, embedded, device, network, "),
             ("profiles.cpu.training.bach", "batch, optimizer, loss, "),
             ("profiles.paper.training.optimizer.lr", "name, learning_rate, "),
             ("profiles.demo.embedded.tall", "lsp_images, extended_images, "),
@@ -199,14 +199,14 @@ class TestSets:
     def test_a_set_that_trains_nothing(self, complaint):
         said = "profiles.demo.stage2.repeated names 'parse', which no model is trained on, only flic, lsp"
         assert said in complaint({"profiles.demo.stage2.repeated": {"parse": 2}})
-        assert "displacements_of names 'lspet'" in complaint({"profiles.demo.displacements_of": ["lspet"]})
+        assert "trusted names 'lspet'" in complaint({"profiles.demo.trusted": ["lspet"]})
 
-    def test_a_model_whose_displacements_would_be_none(self, complaint):
-        said = "displacements_of names no set that the model flic is trained on"
-        assert said in complaint({"profiles.demo.displacements_of": ["lsp"]})
+    def test_a_model_none_of_whose_sets_is_trusted(self, complaint):
+        said = "trusted names no set that the model flic is trained on"
+        assert said in complaint({"profiles.demo.trusted": ["lsp"]})
 
     def test_real_predictions_are_of_all_images(self, complaint):
-        changes = {"profiles.demo.displacements_of": ["lsp", "flic"], "profiles.demo.real_predictions": True}
+        changes = {"profiles.demo.trusted": ["lsp", "flic"], "profiles.demo.real_predictions": True}
         assert "real_predictions: true needs predictions of all training images" in complaint(changes)
 
     def test_an_image_is_shown_once_at_least(self, complaint):

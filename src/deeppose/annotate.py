@@ -57,6 +57,7 @@ def annotate(
     test_images: Path,
     *,
     held_out: int,
+    trusted: Sequence[str],
     seed: int,
 ) -> Annotated:
     """Decode each image once, training images into one file and test images into another; table the examples.
@@ -69,6 +70,8 @@ def annotate(
         The model's: poses get its joints, by name. Diameters stay those of each set's own skeleton.
     held_out
         How many training images judge the hyper-parameters; fixed by the seed.
+    trusted
+        The training sets that those images are of.
 
     Raises
     ------
@@ -86,10 +89,12 @@ def annotate(
                 raise AnnotationError(f"{pose_set.name} has no examples to {purpose}")
     packed = _pack(trained, train_images)
     packed_tests = _pack(tested, test_images)
-    chosen_out = choose_held_out(packed.table["offset"].to_numpy(), held_out, seed)
-    if chosen_out.all():
+    candidates = packed.table["set"].isin(trusted).to_numpy()
+    chosen_out = choose_held_out(packed.table["offset"].to_numpy(), candidates, held_out, seed)
+    if chosen_out[candidates].all():
         raise AnnotationError(
-            f"{held_out} held-out images leave nothing of {len(chosen_out)} training examples"
+            f"{held_out} held-out images leave nothing of {candidates.sum()} training examples of "
+            f"{', '.join(trusted)}"
         )
     train = _examples(trained, packed.table, np.where(chosen_out, "held-out", "train"), skeleton)
     test = _examples(tested, packed_tests.table, np.full(len(packed_tests.table), "test"), skeleton)

@@ -75,18 +75,20 @@ class Examples:
         return list(dict.fromkeys(self.table.loc[self.table["part"] == part, "set"]))
 
 
-def choose_held_out(images: Indices, count: int, seed: int) -> Bools:
+def choose_held_out(images: Indices, candidates: Bools, count: int, seed: int) -> Bools:
     """Which training examples judge the hyper-parameters (§4.1): all that show one of `count` images.
 
     Parameters
     ----------
     images
         `(n,)`, which image each training example is of, by any number that names it.
+    candidates
+        `(n,)`, the examples whose images may be drawn.
     """
-    names, first, image = np.unique(images, return_index=True, return_inverse=True)
-    in_order = np.argsort(first)
+    names, first = np.unique(images[candidates], return_index=True)
+    in_order = names[np.argsort(first)]
     drawn = in_order[np.random.default_rng([seed, 50]).permutation(len(names))[:count]]
-    return np.isin(image, drawn)
+    return np.isin(images, drawn)
 
 
 def write_examples(examples: Examples, table_path: Path, joints_path: Path) -> None:

@@ -150,15 +150,19 @@ class Profile(_Section):
     """One way to run the paper: which data, which sizes, which machine."""
 
     archives: Literal["embedded", "mirror"]
+    trusted: Annotated[
+        tuple[str, ...] | None,
+        Field(
+            strict=False,
+            description="training sets that held-out images and the Normals' displacements are taken from; "
+            "null: all",
+        ),
+    ]
     embedded: Embedded | None = None
     device: Device
     network: Annotated[AlexNet | SpatialNet, Field(discriminator="name")]
     average_mirrored: Annotated[
         bool, Field(description="predict the mean of a crop's prediction and its mirrored copy's")
-    ]
-    displacements_of: Annotated[
-        tuple[str, ...] | None,
-        Field(strict=False, description="training sets that Normals are fitted to; null: all"),
     ]
     displacement_units: Literal["pixels", "diameter"]
     covariance: Literal["diagonal", "full"]
@@ -197,9 +201,9 @@ class Profile(_Section):
 
     @model_validator(mode="after")
     def _real_predictions_are_made(self) -> "Profile":
-        if self.real_predictions and self.displacements_of is not None:
+        if self.real_predictions and self.trusted is not None:
             raise ValueError(
-                "real_predictions: true needs predictions of all training images, so displacements_of: null"
+                "real_predictions: true needs predictions of all training images, so trusted: null"
             )
         return self
 
@@ -271,7 +275,7 @@ class Params(_Section):
     def _check_named_sets(self) -> None:
         profile = self.profiles[self.profile]
         trained_on = {name for model in self.model.values() for name in model.train}
-        named = {"displacements_of": profile.displacements_of or ()}
+        named = {"trusted": profile.trusted or ()}
         for stage in range(1, CASCADE_STAGES_IN_DVC_YAML + 1):
             named[f"stage{stage}.repeated"] = tuple(profile.stage(stage).repeated)
         for key, names in named.items():
@@ -281,12 +285,11 @@ class Params(_Section):
                         f"profiles.{self.profile}.{key} names {name!r}, which no model is trained on, only "
                         f"{', '.join(sorted(trained_on))}"
                     )
-        fitted_to = set(named["displacements_of"])
+        trusted = set(named["trusted"])
         for model in self.models:
-            if fitted_to and not fitted_to & set(self.model[model].train):
+            if trusted and not trusted & set(self.model[model].train):
                 raise ValueError(
-                    f"profiles.{self.profile}.displacements_of names no set that the model {model} is "
-                    f"trained on"
+                    f"profiles.{self.profile}.trusted names no set that the model {model} is trained on"
                 )
 
     def sigma_of(self, model: str) -> float:
