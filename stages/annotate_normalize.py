@@ -31,6 +31,8 @@ def main(item: Item, _: int) -> None:
         )
         write_examples(annotated.train, *train.example_tables)
         write_examples(annotated.test, *test.example_tables)
+    with atomic_path(item.circumstances) as temporary:
+        annotated.circumstances.to_parquet(temporary, index=False)
     write_json(item.mean_colour, annotated.mean_colour)
     write_json(item.reports / "annotations.json", annotated.report)
 

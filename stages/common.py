@@ -159,6 +159,10 @@ class Item:
         return self.folder / "test-predictions"
 
     @property
+    def circumstances(self) -> Path:
+        return self.folder / "test-circumstances.parquet"
+
+    @property
     def evaluation(self) -> Path:
         return Path("data") / self.profile_name / "evaluation" / self.model_name
 

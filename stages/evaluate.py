@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 
 from common import Item, run
+from deeppose.circumstances import shares_by_circumstance
 from deeppose.datasets.peers import find_peers, peer_poses
 from deeppose.datasets.subsets import subsets_of
 from deeppose.errors import PredictionsError
-from deeppose.evaluate import error_tables, figures
+from deeppose.evaluate import PDJ_THRESHOLDS, error_tables, figures
 from deeppose.examples import Examples, Indices
 from deeppose.files import atomic_path, write_json
 from deeppose.geometry import Bools, Floats
@@ -42,6 +43,8 @@ def main(item: Item, _: int) -> None:
         folder.mkdir()
         joints.to_parquet(folder / "joint-errors.parquet", index=False)
         limbs.to_parquet(folder / "limb-errors.parquet", index=False)
+        apart = shares_by_circumstance(joints, pd.read_parquet(item.circumstances), PDJ_THRESHOLDS)
+        apart.to_parquet(folder / "by-circumstance.parquet", index=False)
         write_json(folder / "metrics.json", metrics(item, joints, limbs))
 
 

@@ -32,6 +32,7 @@ from deeppose.style import save_plot
 from deeppose.tables import (
     MEAN_POSE,
     by_images,
+    circumstance_table,
     is_peer,
     of_set,
     pcp_table,
@@ -46,10 +47,11 @@ STAGES_BESIDE_PEERS = 2
 
 @dataclass(frozen=True)
 class Evaluated:
-    """What is drawn from: errors of joints and limbs, each set's labels, the training sets."""
+    """What is drawn from: errors of joints and limbs, by circumstance too, labels, training sets."""
 
     joints: pd.DataFrame
     limbs: pd.DataFrame
+    by_circumstance: pd.DataFrame
     labels: dict[str, str]
     trained_on: tuple[str, ...]
 
@@ -59,6 +61,7 @@ def main(item: Item, _: int) -> None:
     evaluated = Evaluated(
         joints=pd.read_parquet(item.evaluation / "joint-errors.parquet"),
         limbs=pd.read_parquet(item.evaluation / "limb-errors.parquet"),
+        by_circumstance=pd.read_parquet(item.evaluation / "by-circumstance.parquet"),
         labels={name: found["labels"] for name, found in annotations.items()},
         trained_on=tuple(name for name, found in annotations.items() if "train" in found),
     )
@@ -111,6 +114,19 @@ def draw_pdj_table(item: Item, evaluated: Evaluated, shown: SetExhibits, exhibit
             f"a joint that they don't predict is left empty."
         )
     title = exhibit.titled(f"PDJ on {title_of(item, shown)}")
+    write_table(table, item.reports / exhibit.folder, exhibit.file, title, notes)
+
+
+def draw_circumstances(item: Item, evaluated: Evaluated, shown: SetExhibits, exhibit: Exhibit) -> None:
+    table = circumstance_table(evaluated.by_circumstance, shown.name, evaluated.labels[shown.name])
+    title = exhibit.titled(f"PDJ by how a joint is seen, {title_of(item, shown)}")
+    notes = [
+        about(item, evaluated),
+        measured_on(evaluated, shown),
+        "All kinds of joints pooled. The trunk, from hips to shoulders, is upright within 45° of vertical, "
+        "upside down from 135° on. Seen from the back: observer-centric labels exchange the arms' sides.",
+        *shown.notes,
+    ]
     write_table(table, item.reports / exhibit.folder, exhibit.file, title, notes)
 
 
@@ -204,6 +220,7 @@ def draw_scaler(item: Item) -> None:
 DRAW: dict[Kind, Callable[[Item, Evaluated, SetExhibits, Exhibit], None]] = {
     "table of pcp": draw_pcp_table,
     "table of pdj": draw_pdj_table,
+    "table of circumstances": draw_circumstances,
     "curves of limbs": draw_limbs,
     "curves of methods": draw_methods,
     "curves of stages": draw_stages,

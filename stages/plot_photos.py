@@ -19,7 +19,7 @@ from deeppose.face_figure import boxes_figure, choose_box_examples
 from deeppose.files import read_json, sha256, write_json
 from deeppose.geometry import Floats
 from deeppose.images import Images
-from deeppose.pose_figures import choose_examples, stages_sheet, stick_sheet
+from deeppose.pose_figures import Choice, choose_examples, choose_worst, stages_sheet, stick_sheet
 from deeppose.predictions import read_predictions
 from deeppose.style import save_photos
 
@@ -87,6 +87,19 @@ def draw_poses_by_stage(item: Item, photographed: Photographed, shown: SetExhibi
 def draw_sticks(item: Item, photographed: Photographed, shown: SetExhibits, exhibit: Exhibit) -> None:
     last = stages_of(item)[-1]
     choice = choose_examples(photographed.joints, shown.name, last, IMAGES_OF_STICK_SHEET)
+    draw_sheet(item, photographed, shown, exhibit, choice, "poses on")
+
+
+def draw_sheet(
+    item: Item,
+    photographed: Photographed,
+    shown: SetExhibits,
+    exhibit: Exhibit,
+    choice: Choice,
+    what: str,
+) -> None:
+    """The chosen images with the true poses and those of the last stage."""
+    last = stages_of(item)[-1]
     choice = replace(choice, rule=f"{choice.rule} {whose_left(photographed.labels[shown.name])}")
     chosen = list(choice.examples)
     rows = photographed.examples.rows("test", shown.name)
@@ -96,15 +109,22 @@ def draw_sticks(item: Item, photographed: Photographed, shown: SetExhibits, exhi
         predicted(item, shown.name, last, len(rows))[chosen],
         item.skeleton,
         choice,
-        exhibit.titled(f"poses on {title_of(item, shown)} after {last}"),
+        exhibit.titled(f"{what} {title_of(item, shown)} after {last}"),
         cut=shown.scenes,
     )
     save_photos(figure, item.reports / exhibit.folder, exhibit.file)
 
 
+def draw_worst(item: Item, photographed: Photographed, shown: SetExhibits, exhibit: Exhibit) -> None:
+    last = stages_of(item)[-1]
+    choice = choose_worst(photographed.joints, shown.name, last, IMAGES_OF_STICK_SHEET)
+    draw_sheet(item, photographed, shown, exhibit, choice, "the tenth that is worst on")
+
+
 DRAW: dict[Kind, Callable[[Item, Photographed, SetExhibits, Exhibit], None]] = {
     "poses after each stage": draw_poses_by_stage,
     "stick figures": draw_sticks,
+    "worst poses": draw_worst,
 }
 
 

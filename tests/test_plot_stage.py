@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from deeppose.evaluate import error_tables
+from deeppose.circumstances import circumstances, shares_by_circumstance
+from deeppose.evaluate import PDJ_THRESHOLDS, error_tables
 from deeppose.examples import BOX_COLUMNS, TORSO_COLUMNS, Examples, write_examples
 from deeppose.faces import faces_table
 from deeppose.geometry import diameter
@@ -126,6 +127,10 @@ def make(root, profile, model, stages, left_out, peer):
             errors.append(error_tables(name, MODEC, poses[rows], *truth, diameters[rows], skeleton))
     for kind, frames in zip(("joint", "limb"), zip(*errors, strict=True), strict=True):
         pd.concat(frames, ignore_index=True).to_parquet(evaluation / f"{kind}-errors.parquet")
+    joints_table = pd.read_parquet(evaluation / "joint-errors.parquet")
+    seen = [circumstances(name, poses[examples.rows("test", name)], skeleton, None, None) for name in tested]
+    apart = shares_by_circumstance(joints_table, pd.concat(seen), PDJ_THRESHOLDS)
+    apart.to_parquet(evaluation / "by-circumstance.parquet")
     because = {name: f"no {name} here: get it from its page" for name in left_out}
     manifests = data.parent / "manifests"
     manifests.mkdir(exist_ok=True)
@@ -164,12 +169,21 @@ def test_lsp_brings_its_tables_and_figures_and_parse_table_2(project):
         "figure5-kind-pdj-lsp-by-stage",
         "figure6-poses-lsp-by-stage",
         "figure8-poses-lsp",
+        "worst-poses-lsp",
         "training",
         "displacement-normals-stage2",
         "displacement-normals-stage3",
     }
     tables = {path.stem for path in (reports / "tables").iterdir()}
-    assert tables == {"table1-pcp-lsp", "pdj-lsp", "table2-pcp-parse", "pdj-parse"}
+    assert tables == {
+        "table1-pcp-lsp",
+        "pdj-lsp",
+        "pdj-lsp-by-circumstance",
+        "table2-pcp-parse",
+        "pdj-parse",
+    }
+    apart = (reports / "tables" / "pdj-lsp-by-circumstance.md").read_text("utf-8")
+    assert "| stage 3 | trunk: upright |" in apart
     assert "stage 3 − DeepPose | difference" in (reports / "tables" / "table2-pcp-parse.md").read_text(
         "utf-8"
     )
@@ -190,6 +204,7 @@ def test_flic_brings_figures_3_5_and_9_and_buffy_figure_7(project, capsys):
         "figure6-kind-poses-flic-by-stage",
         "figure7-pdj-buffy",
         "figure9-poses-flic",
+        "worst-poses-flic",
         "initial-boxes",
         "initial-box-scaler",
         "training",

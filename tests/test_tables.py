@@ -5,7 +5,15 @@ import pytest
 from deeppose.errors import PredictionsError
 from deeppose.paper import paper_rows
 from deeppose.skeleton import FLIC_LABELLED, FULL_BODY, UPPER_BODY
-from deeppose.tables import by_images, matrix, pcp_table, pdj_table, predictors, write_table
+from deeppose.tables import (
+    by_images,
+    circumstance_table,
+    matrix,
+    pcp_table,
+    pdj_table,
+    predictors,
+    write_table,
+)
 
 LIMBS = [limb for limb in FULL_BODY.limbs if limb.kind is not None]
 LABELS = "observer-centric by the rule"
@@ -32,6 +40,34 @@ def joint_errors(value=0.15, skeleton=FULL_BODY):
         for joint in skeleton.joints
     ]
     return pd.DataFrame(rows, columns=["set", "predictor", "example", "joint", "error"])
+
+
+def shares(set_name="lsp"):
+    """From what shares_by_circumstance gives, in another order than a reader wants."""
+    rows = [
+        (set_name, predictor, kind, value, 1200, 0.25, 0.5, 1.0)
+        for predictor in ("mean pose", "stage 2", "stage 1")
+        for kind, value in (("trunk", "upside down"), ("trunk", "upright"), ("joint", "occluded"))
+    ]
+    columns = ["set", "predictor", "kind", "value", "joints", "pdj@0.1", "pdj@0.2", "pdj@0.5"]
+    table = pd.DataFrame(rows, columns=columns)
+    return table.assign(value=pd.Categorical(table["value"], ["upright", "upside down", "occluded"]))
+
+
+def test_circumstances_in_their_order_stages_before_the_mean_pose(tmp_path):
+    table = circumstance_table(shares(), "lsp", LABELS)
+    assert table["circumstance"].tolist() == [
+        *["joint: occluded"] * 3,
+        *["trunk: upright"] * 3,
+        *["trunk: upside down"] * 3,
+    ]
+    assert table["method"].tolist() == ["stage 1", "stage 2", "mean pose"] * 3
+    write_table(table, tmp_path, "apart", "Apart", ["a note"])
+    lines = (tmp_path / "apart.md").read_text("utf-8").splitlines()
+    assert "| Method | Circumstance | Joints | PDJ at 0.1 | PDJ at 0.2 | PDJ at 0.5 |" in lines
+    assert "| stage 1 | joint: occluded | 1200 | 0.250 | 0.500 | 1.000 |" in lines
+    with pytest.raises(PredictionsError, match="no errors of the set 'parse'"):
+        circumstance_table(shares(), "parse", LABELS)
 
 
 def row(table, method, source, measure="strict"):

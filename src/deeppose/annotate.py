@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from deeppose.circumstances import circumstances
 from deeppose.datasets.findings import (
     equal_images_in_train_and_test,
     examples_without_labels,
@@ -41,11 +42,14 @@ class Annotated:
         Of the part "test".
     mean_colour
         Of the images of the part "train", RGB, 0..255.
+    circumstances
+        How the people of the test part are seen, from :func:`deeppose.circumstances.circumstances`.
     """
 
     train: Examples
     test: Examples
     mean_colour: tuple[float, float, float]
+    circumstances: pd.DataFrame
     report: dict[str, Any]
 
 
@@ -107,7 +111,7 @@ def annotate(
         )
     tables = [*_by_part(trained, train.table), *_by_part(tested, test.table)]
     report = _report([*trained, *tested], tables) | {"held_out": int(chosen_out.sum())}
-    return Annotated(train, test, packed.mean_colour(~chosen_out), report)
+    return Annotated(train, test, packed.mean_colour(~chosen_out), _seen(tested, skeleton), report)
 
 
 Part = tuple[PoseSet, NDArray[np.bool_]]
@@ -192,6 +196,17 @@ def _examples(
     labelled = np.concatenate([np.zeros((0, joints), bool), *(s.labelled[chosen] for s, chosen in ours)])
     table.insert(1, "part", part.astype(object))
     return Examples(table, np.where(labelled[..., None], poses, np.nan), labelled)
+
+
+def _seen(tested: Sequence[Part], skeleton: Skeleton) -> pd.DataFrame:
+    subsets = [pose_set.taking(np.flatnonzero(chosen)).on(skeleton) for pose_set, chosen in tested]
+    return pd.concat(
+        [
+            circumstances("", np.zeros((0, len(skeleton.joints), 2)), skeleton, None, None),
+            *(circumstances(s.name, s.poses, skeleton, s.occluded, s.from_behind) for s in subsets),
+        ],
+        ignore_index=True,
+    )
 
 
 def _by_part(parts: Sequence[Part], table: pd.DataFrame) -> list[pd.DataFrame]:

@@ -95,7 +95,7 @@ def pcp(errors: Floats, skeleton: Skeleton, threshold: float = 0.5) -> dict[str,
     names = [limb.kind for limb in skeleton.limbs if limb.kind is not None]
     _check_columns(errors, len(names), f"the limbs of {skeleton.name} that PCP counts")
     shares = {
-        kind: _share(errors[:, [index for index, name in enumerate(names) if name == kind]], threshold)
+        kind: share_within(errors[:, [index for index, name in enumerate(names) if name == kind]], threshold)
         for kind in skeleton.limb_kinds
     }
     return {**shares, "ave": _mean(list(shares.values()))}
@@ -115,12 +115,22 @@ def pdj(errors: Floats, skeleton: Skeleton, threshold: float) -> dict[str, float
     of the kind counts.
     """
     _check_columns(errors, len(skeleton.joints), f"the joints of {skeleton.name}")
-    return {kind: _share(errors[:, list(joints)], threshold) for kind, joints in skeleton.joint_kinds.items()}
+    return {
+        kind: share_within(errors[:, list(joints)], threshold)
+        for kind, joints in skeleton.joint_kinds.items()
+    }
 
 
 def mean_pdj(errors: Floats, threshold: float) -> float | None:
     """Mean of the joints' PDJ, what the paper judges hyper-parameters by (§4.1); None if no joint counts."""
-    return _mean([_share(column, threshold) for column in errors.T])
+    return _mean([share_within(column, threshold) for column in errors.T])
+
+
+def share_within(errors: Floats, threshold: float) -> float | None:
+    """Share of the errors that count, of any shape, that are at most `threshold`; None if none counts."""
+    counted = int((~np.isnan(errors)).sum())
+    detected = int((errors <= threshold * (1 + ROUNDING)).sum())
+    return detected / counted if counted else None
 
 
 def _distances(points: Floats, others: Floats) -> Floats:
@@ -138,12 +148,6 @@ def _in_units(distances: Floats, units: Floats, counts: Bools) -> Floats:
     without_length = counts & (units == 0)
     errors[without_length] = np.where(distances[without_length] > 0, np.inf, 0)
     return errors
-
-
-def _share(errors: Floats, threshold: float) -> float | None:
-    counted = int((~np.isnan(errors)).sum())
-    detected = int((errors <= threshold * (1 + ROUNDING)).sum())
-    return detected / counted if counted else None
 
 
 def _mean(shares: list[float | None]) -> float | None:

@@ -43,6 +43,7 @@ TIMES = "times.js"
 _BEYOND: dict[Kind, str] = {
     "curves of stages": "What each stage adds on {}",
     "poses after each stage": "Poses after each stage on {}",
+    "worst poses": "The worst tenth on {}",
 }
 _NOT_KEPT = (
     "pictures with photographs of the published sets are made where the archives are, and are no part of "

@@ -67,16 +67,10 @@ def choose_examples(joint_errors: pd.DataFrame, set_name: str, predictor: str, c
     PredictionsError
         If `joint_errors` has nothing of that set, or nothing that counts of that predictor.
     """
-    rows = of_set(joint_errors, set_name)
-    means = rows[rows["predictor"] == predictor].groupby("example")["error"].mean().dropna()
-    if means.empty:
-        raise PredictionsError(
-            f"no joint of {predictor!r} counts on the set {set_name!r}: there is nothing to choose images by"
-        )
-    means = means.sort_values(kind="stable")
+    means = _mean_errors(joint_errors, set_name, predictor)
     count = min(count, len(means))
     quantiles = (np.arange(count) + 0.5) / count
-    picked = means.iloc[np.floor(quantiles * len(means)).astype(int)]
+    picked = means.iloc[_middles(len(means), count)]
     rule = (
         f"Images chosen by rule, not the best ones: the middles of {count} equal parts of the {len(means)} "
         f"test examples, ordered by the mean joint error of {predictor} (in diameters of the true pose), "
@@ -85,6 +79,29 @@ def choose_examples(joint_errors: pd.DataFrame, set_name: str, predictor: str, c
     return Choice(
         tuple(int(example) for example in picked.index),
         tuple(quantiles.tolist()),
+        tuple(picked.tolist()),
+        rule,
+    )
+
+
+def choose_worst(joint_errors: pd.DataFrame, set_name: str, predictor: str, count: int) -> Choice:
+    """The middles of `count` equal parts of the tenth whose mean joint error is largest.
+
+    Parameters and errors as of :func:`choose_examples`.
+    """
+    means = _mean_errors(joint_errors, set_name, predictor)
+    worst = means.iloc[-max(len(means) // 10, 1) :]
+    places = _middles(len(worst), count)
+    picked = worst.iloc[places]
+    first = len(means) - len(worst)
+    rule = (
+        f"Of the {len(means)} test examples the tenth with the largest mean joint error of {predictor} (in "
+        f"diameters of the true pose): the middles of {len(picked)} equal parts, the worst last. With each "
+        f"image: its place in the order of all, and its error."
+    )
+    return Choice(
+        tuple(int(example) for example in picked.index),
+        tuple(((first + places + 0.5) / len(means)).tolist()),
         tuple(picked.tolist()),
         rule,
     )
@@ -199,6 +216,23 @@ def draw_predictions(image: Image, poses_by_stage: Mapping[str, Floats], skeleto
         axes.set_title(stage.capitalize())
     _limb_legend(figure, skeleton)
     return figure
+
+
+def _mean_errors(joint_errors: pd.DataFrame, set_name: str, predictor: str) -> "pd.Series[float]":
+    """By example its mean joint error, the smallest first; those whose joints all don't count left out."""
+    rows = of_set(joint_errors, set_name)
+    means = rows[rows["predictor"] == predictor].groupby("example")["error"].mean().dropna()
+    if means.empty:
+        raise PredictionsError(
+            f"no joint of {predictor!r} counts on the set {set_name!r}: there is nothing to choose images by"
+        )
+    return means.sort_values(kind="stable")
+
+
+def _middles(length: int, count: int) -> NDArray[np.int64]:
+    """The middle places of `count` equal parts of a row of that length."""
+    count = min(count, length)
+    return np.floor((np.arange(count) + 0.5) / count * length).astype(np.int64)
 
 
 def _rule(choice: Choice, *, cut: bool) -> str:

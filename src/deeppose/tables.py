@@ -21,7 +21,9 @@ MEASURES = ("strict", "loose")
 MEAN_POSE = "mean pose"
 
 _OURS, _PAPER, _DIFFERENCE = "this run", "paper", "difference"
-_HEADS = {"pcp": "PCP", "t": "t (pose diameters)", "ave": "Ave."}
+_HEADS = {"pcp": "PCP", "t": "t (pose diameters)", "ave": "Ave."} | {
+    f"pdj@{t}": f"PDJ at {t}" for t in PDJ_THRESHOLDS
+}
 _LATEX = str.maketrans(
     {
         "\\": r"\textbackslash{}",
@@ -164,6 +166,39 @@ def pdj_table(joint_errors: pd.DataFrame, skeleton: Skeleton, set_name: str, lab
     return pd.DataFrame(rows)
 
 
+def circumstance_table(shares: pd.DataFrame, set_name: str, labels: str) -> pd.DataFrame:
+    """PDJ of a set's joints apart by how they are seen, all kinds of joints pooled.
+
+    Parameters
+    ----------
+    shares
+        From :func:`deeppose.circumstances.shares_by_circumstance`.
+
+    Returns
+    -------
+    Columns method, labels, circumstance ("trunk: upright"), joints (how many count), pdj@0.1, pdj@0.2 and
+    pdj@0.5.
+
+    Raises
+    ------
+    PredictionsError
+        If `shares` has nothing of that set.
+    """
+    rows = of_set(shares, set_name)
+    names = predictors(rows)
+    order = rows["predictor"].map(names.index)
+    rows = rows.assign(order=order).sort_values(["kind", "value", "order"], kind="stable")
+    return pd.DataFrame(
+        {
+            "method": rows["predictor"],
+            "labels": labels,
+            "circumstance": rows["kind"] + ": " + rows["value"].astype(str),
+            "joints": rows["joints"],
+            **{f"pdj@{t}": rows[f"pdj@{t}"] for t in PDJ_THRESHOLDS},
+        }
+    ).reset_index(drop=True)
+
+
 def by_images(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """The same table of several parts of a set, one below the other, with a column `images` that says which.
 
@@ -189,7 +224,7 @@ def write_table(table: pd.DataFrame, folder: Path, name: str, title: str, notes:
     Parameters
     ----------
     table
-        From :func:`pcp_table` or :func:`pdj_table`.
+        From :func:`pcp_table`, :func:`pdj_table` or :func:`circumstance_table`.
     notes
         What holds for the whole table: the profile, the set, what the numbers can't be compared with.
     """
@@ -232,7 +267,7 @@ def _as_text(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str], list[str]]:
 
 
 def _cell(value: float, column: str, source: str) -> str:
-    if column == "t":
+    if column in ("t", "joints"):
         return f"{value:g}"
     if source == _PAPER:
         return published_text(value)
@@ -244,7 +279,7 @@ def _head(column: str) -> str:
 
 
 def _alignment(cells: pd.DataFrame) -> str:
-    words = {"Method", "Images", "Source", "Labels", "PCP"}
+    words = {"Method", "Images", "Source", "Labels", "PCP", "Circumstance"}
     return "".join("l" if column in words else "r" for column in cells.columns)
 
 

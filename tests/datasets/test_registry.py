@@ -135,6 +135,28 @@ def test_published_labels_go_before_the_rule_in_any_folder(folder, tmp_path_fact
     assert read_set("lsp", [folder, elsewhere], "pc").labels == "person-centric as published"
 
 
+def test_what_is_known_of_a_joint_changes_sides_with_it(folder, tmp_path_factory):
+    joints = archives.lsp_joints(4)
+    elsewhere = tmp_path_factory.mktemp("labels")
+    archives.write_lsp_oc(elsewhere, exchanged_arms(joints))
+    published, observed = (read_set("lsp", [folder, elsewhere], labels) for labels in ("pc", "oc"))
+    np.testing.assert_array_equal(published.occluded, joints[2].T == 1)
+    np.testing.assert_array_equal(observed.occluded[1:], published.occluded[1:])
+    np.testing.assert_array_equal(observed.occluded[0, 6:12], published.occluded[0, 11:5:-1])
+    np.testing.assert_array_equal(observed.occluded[0, :6], published.occluded[0, :6])
+    for pose_set in (published, observed):
+        assert pose_set.from_behind.tolist() == [True, False, False, False]
+
+
+def test_the_rule_tells_from_which_side_people_are_seen(folder):
+    published, observed = (read_set("lsp", [folder], labels) for labels in ("pc", "oc"))
+    exchanged = (observed.poses[:, 9] == published.poses[:, 8]).all(axis=-1)
+    assert 0 < exchanged.sum() == observed.exchanged["arms_exchanged"] < 4
+    np.testing.assert_array_equal(observed.from_behind, exchanged)
+    np.testing.assert_array_equal(published.from_behind, exchanged)
+    assert read_set("flic", [folder], "oc").from_behind is None
+
+
 def test_published_labels_of_other_poses_are_refused(folder):
     archives.write_lsp_oc(folder, archives.lsp_joints(5))
     with pytest.raises(AnnotationError, match=r"labels 5 poses, but .* holds 4"):

@@ -4,6 +4,7 @@ Both sets label the fourteen joints of :data:`deeppose.skeleton.FULL_BODY`, in i
 beside x and y means "occluded" in LSP and "labelled" in LSP extended.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,8 @@ def read_lsp(archive: Path) -> PoseSet:
         poses, labelled = _lsp_poses(joints, where)
         members = numbered_images(opened, len(poses), "images", "joints.mat", digits=4)
     train = np.arange(len(poses)) < len(poses) // 2
-    return _pose_set("lsp", archive, members, poses, labelled, train)
+    pose_set = _pose_set("lsp", archive, members, poses, labelled, train)
+    return replace(pose_set, occluded=joints[2].T == 1)
 
 
 def read_lsp_extended(archive: Path) -> PoseSet:

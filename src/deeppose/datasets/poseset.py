@@ -39,6 +39,11 @@ class PoseSet:
     torso_boxes
         `(n, 4)`, centre x, centre y, width, height in pixels: which person of the image is meant. None
         where a set doesn't say.
+    occluded
+        `(n, k)`, joints that are labelled though they can't be seen. None where a set doesn't say.
+    from_behind
+        `(n,)`, whether the person is seen from the back, told by the arms: where observer-centric labels
+        exchange the sides of person-centric ones. None where a set doesn't have both.
     """
 
     name: str
@@ -51,6 +56,8 @@ class PoseSet:
     labels: str
     exchanged: dict[str, int]
     torso_boxes: Floats | None = None
+    occluded: Bools | None = None
+    from_behind: Bools | None = None
 
     def taking(self, rows: NDArray[np.integer]) -> "PoseSet":
         """The set of these examples alone, `(m,)` row numbers, in this order."""
@@ -61,15 +68,20 @@ class PoseSet:
             labelled=self.labelled[rows],
             train=self.train[rows],
             torso_boxes=None if self.torso_boxes is None else self.torso_boxes[rows],
+            occluded=None if self.occluded is None else self.occluded[rows],
+            from_behind=None if self.from_behind is None else self.from_behind[rows],
         )
 
     def on(self, skeleton: Skeleton) -> "PoseSet":
         """The set with the joints of `skeleton`, found by name; those that this set lacks are unlabelled."""
         poses = np.full((len(self.poses), len(skeleton.joints), 2), np.nan)
         labelled = np.zeros(poses.shape[:2], dtype=bool)
+        occluded = None if self.occluded is None else np.zeros_like(labelled)
         for joint, name in enumerate(skeleton.joints):
             if name in self.skeleton.joints:
                 column = self.skeleton.joints.index(name)
                 poses[:, joint] = self.poses[:, column]
                 labelled[:, joint] = self.labelled[:, column]
-        return replace(self, poses=poses, labelled=labelled, skeleton=skeleton)
+                if occluded is not None and self.occluded is not None:
+                    occluded[:, joint] = self.occluded[:, column]
+        return replace(self, poses=poses, labelled=labelled, occluded=occluded, skeleton=skeleton)

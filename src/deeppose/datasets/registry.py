@@ -24,6 +24,7 @@ from deeppose.datasets.poseset import (
     PoseSet,
 )
 from deeppose.errors import AnnotationError, MissingArchiveError
+from deeppose.geometry import Bools, Floats
 from deeppose.params import Labels
 
 
@@ -302,15 +303,35 @@ def read_set(name: str, folders: Sequence[Path], labels: Labels) -> PoseSet:
             f"{archive}: {entry.title} has observer-centric labels alone, and person-centric ones can't be "
             f"made of them: ask for labels oc"
         )
-    if labels == "pc" or published.labels == OBSERVER_CENTRIC:
+    if published.labels == OBSERVER_CENTRIC:
         return published
+    observed = _observer_centric(published, folders)
+    return observed if labels == "oc" else dataclasses.replace(published, from_behind=observed.from_behind)
+
+
+def _observer_centric(person_centric: PoseSet, folders: Sequence[Path]) -> PoseSet:
+    """The set with observer-centric labels, published ones where a folder has them."""
     for other in ENTRIES:
-        file = find_archive(other, folders) if other.labels_of == name else None
+        file = find_archive(other, folders) if other.labels_of == person_centric.name else None
         if file is not None:
-            return _with_published_labels(published, file)
-    poses, labelled, exchanged = observer_centric(published.poses, published.labelled, published.skeleton)
+            return _with_published_labels(person_centric, file)
+    poses, labelled, counts = observer_centric(
+        person_centric.poses, person_centric.labelled, person_centric.skeleton
+    )
+    exchanged = _exchanged(person_centric, poses, labelled)
+    return dataclasses.replace(exchanged, labels=OBSERVER_CENTRIC_BY_RULE, exchanged=counts)
+
+
+def _exchanged(person_centric: PoseSet, poses: Floats, labelled: Bools) -> PoseSet:
+    """The set with joints that changed sides; what is known of each goes with it."""
+    skeleton = person_centric.skeleton
+    stayed: Bools = np.all(np.isclose(poses, person_centric.poses, equal_nan=True), axis=-1)
+    occluded = person_centric.occluded
+    if occluded is not None:
+        occluded = np.where(stayed, occluded, occluded[:, list(skeleton.mirrored)])
+    from_behind = ~stayed[:, skeleton.joints.index("left shoulder")]
     return dataclasses.replace(
-        published, poses=poses, labelled=labelled, labels=OBSERVER_CENTRIC_BY_RULE, exchanged=exchanged
+        person_centric, poses=poses, labelled=labelled, occluded=occluded, from_behind=from_behind
     )
 
 
@@ -331,4 +352,5 @@ def _with_published_labels(person_centric: PoseSet, file: Path) -> PoseSet:
             f"{poses[example, joint].tolist()}, where {person_centric.archive} has neither that joint nor "
             f"its counterpart: they don't belong together"
         )
-    return dataclasses.replace(person_centric, poses=poses, labels=OBSERVER_CENTRIC)
+    exchanged = _exchanged(person_centric, poses, person_centric.labelled)
+    return dataclasses.replace(exchanged, labels=OBSERVER_CENTRIC)
