@@ -128,7 +128,7 @@ class TestValues:
             ("sigma", float("nan"), "should be a finite number or should be 'auto'"),
             ("models", [], "should have an item at least"),
             ("model.lsp.train", [], "should have an item at least"),
-            ("model.lsp.test", [], "should have an item at least"),
+            ("model.lsp.test", "lsp", "should be a list, as in [a, b]"),
             ("models", "lsp", "should be a list, as in [a, b]"),
             ("model.lsp.labels", "po", "should be 'oc' or 'pc'"),
             ("model.lsp.sigma", -2.0, "should be greater than 0"),

@@ -219,7 +219,7 @@ class Model(_Section):
 
     skeleton: str
     train: Annotated[tuple[str, ...], Field(min_length=1, strict=False)]
-    test: Annotated[tuple[str, ...], Field(min_length=1, strict=False)]
+    test: Annotated[tuple[str, ...], Field(strict=False)]
     labels: Labels
     initial_box: Literal["image", "face"]
     face: Annotated[

@@ -1,0 +1,114 @@
+"""The script that compares variants of `cpu`, on a pipeline whose figures are known."""
+
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+import yaml
+
+from project import ROOT, environment, git
+
+STAGE = """
+import json
+import pathlib
+import yaml
+
+params = yaml.safe_load(open("params.yaml"))
+found = params["net"]["width"] * params["seed"] / 10
+figures = {
+    f"stage_{s}": {"pdj@0.1": {"mean": found}, "pdj@0.2": {"mean": found + s / 100}, "pcp": {"ave": 0.5}}
+    for s in (1, 2)
+}
+out = pathlib.Path("data/cpu/evaluation/lsp")
+out.mkdir(parents=True)
+figures |= {"mean_pose": {}, "gain_of_stage_2": {}}
+(out / "metrics.json").write_text(json.dumps({"held-out": figures}))
+"""
+DEFINITION = {
+    "base": {"net.width": 1},
+    "seeds": [1, 2],
+    "variants": {
+        "base": {"words": "as it is", "set": {}},
+        "wide": {"words": "wider", "set": {"net.width": 2}},
+        "later": {"words": "not run yet", "set": {}},
+    },
+}
+
+
+@pytest.fixture
+def project(tmp_path):
+    project = tmp_path / "project"
+    (project / "docs").mkdir(parents=True)
+    (project / "stage.py").write_text(STAGE)
+    (project / "params.yaml").write_text(
+        yaml.safe_dump({"profile": "cpu", "models": ["lsp"], "seed": 7, "net": {"width": 3}})
+    )
+    (project / "dvc.yaml").write_text(
+        "stages:\n  evaluate:\n    matrix: {profile: [cpu], model: [lsp]}\n    cmd: python stage.py\n"
+        "    params: [seed, net]\n    outs: ['data/${item.profile}/evaluation/${item.model}']\n"
+    )
+    (project / "docs" / "ablations.yaml").write_text(yaml.safe_dump(DEFINITION, sort_keys=False))
+    git(project, "init", "--quiet")
+    subprocess.run([sys.executable, "-m", "dvc", "init", "--quiet"], cwd=project, check=True)
+    git(project, "add", "--all")
+    git(project, "commit", "--quiet", "--message", "first")
+    return project
+
+
+def ablations(project, *arguments, mirror="/archives"):
+    variables = {**environment(project), "PYTHONPATH": str(ROOT / "src"), "DEEPPOSE_MIRROR": mirror}
+    command = [sys.executable, str(ROOT / "scripts" / "ablations.py"), *arguments]
+    return subprocess.run(command, cwd=project, env=variables, capture_output=True, text=True, check=False)
+
+
+def test_runs_are_kept_and_compared_seed_by_seed(project):
+    done = ablations(project, "run", "base", "wide")
+    assert done.returncode == 0, done.stdout + done.stderr
+    kept = pd.read_csv(project / "docs" / "ablations.csv")
+    assert kept[["variant", "seed", "stage"]].to_numpy().tolist() == [
+        [variant, seed, stage] for seed in (1, 2) for variant in ("base", "wide") for stage in (1, 2)
+    ]
+    assert kept["pdj@0.2"].tolist() == pytest.approx([0.11, 0.12, 0.21, 0.22, 0.21, 0.22, 0.41, 0.42])
+    page = (project / "docs" / "ablations.md").read_text("utf-8")
+    assert "| as it is | 1 | 2 | 0.150 ± 0.071 | 0.160 ± 0.071 | 0.500 ± 0.000 |  |" in page
+    assert "| wider | 2 | 2 | 0.300 ± 0.141 | 0.320 ± 0.141 | 0.500 ± 0.000 | +0.150 ± 0.071 |" in page
+    assert "not run yet" not in page
+    assert yaml.safe_load((project / "params.yaml").read_text())["net"] == {"width": 3}
+    assert not (project / "data").exists()
+
+
+def test_what_was_run_is_not_run_again(project):
+    header = "variant,seed,stage,pdj@0.1,pdj@0.2,pcp\n"
+    kept = "base,1,1,0.9,0.9,0.9\nbase,2,1,0.7,0.7,0.7\n"
+    (project / "docs" / "ablations.csv").write_text(header + kept)
+    done = ablations(project, "run", "base")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (project / "docs" / "ablations.csv").read_text() == header + kept
+    assert "| as it is | 1 | 2 | 0.800 ± 0.141 |" in (project / "docs" / "ablations.md").read_text("utf-8")
+
+
+def test_what_cannot_be_run(project):
+    assert (
+        "no variant 'deep' in docs/ablations.yaml, only base, wide, later"
+        in ablations(project, "run", "deep").stderr
+    )
+    assert "as an absolute path: DEEPPOSE_MIRROR=" in ablations(project, "run", mirror="archives").stderr
+    assert "ablations.py run [VARIANT...]" in ablations(project, "show").stderr
+
+
+def test_every_variant_of_the_project_has_params_that_are_valid(tmp_path):
+    from deeppose.params import load_params
+
+    definition = yaml.safe_load((ROOT / "docs" / "ablations.yaml").read_text("utf-8"))
+    for variant in definition["variants"].values():
+        params = yaml.safe_load((ROOT / "params.yaml").read_text("utf-8"))
+        for key, value in (definition["base"] | variant["set"]).items():
+            *sections, last = key.split(".")
+            section = params
+            for part in sections:
+                section = section[part]
+            assert last in section, key
+            section[last] = value
+        (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+        assert load_params(tmp_path / "params.yaml").profile == "cpu"
