@@ -1,6 +1,7 @@
 """Measure the predictions of every stage, of the mean training pose and of peers, on every test set."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from deeppose.examples import Examples, Indices
 from deeppose.files import atomic_path, write_json
 from deeppose.geometry import Bools, Floats
 from deeppose.predictions import read_predictions
+from deeppose.shares import gain_text
 from deeppose.tables import matrix, of_set, predictors
 
 
@@ -45,7 +47,10 @@ def main(item: Item, _: int) -> None:
         limbs.to_parquet(folder / "limb-errors.parquet", index=False)
         apart = shares_by_circumstance(joints, pd.read_parquet(item.circumstances), PDJ_THRESHOLDS)
         apart.to_parquet(folder / "by-circumstance.parquet", index=False)
-        write_json(folder / "metrics.json", metrics(item, joints, limbs))
+        measured = metrics(item, joints, limbs)
+        write_json(folder / "metrics.json", measured)
+    for stage in range(2, item.params.cascade_stages + 1):
+        print(f"held-out images: {gain_text(stage, measured['held-out'][f'gain_of_stage_{stage}'])}")
 
 
 def predicted(
@@ -79,11 +84,11 @@ def with_subsets(set_name: str, examples: Examples, rows: Indices) -> dict[str, 
     return chosen
 
 
-def metrics(item: Item, joints: pd.DataFrame, limbs: pd.DataFrame) -> dict[str, object]:
+def metrics(item: Item, joints: pd.DataFrame, limbs: pd.DataFrame) -> dict[str, Any]:
     """All figures by set and predictor, and what each stage gained over the one before."""
     skeleton = item.skeleton
     limb_names = [limb.name for limb in skeleton.limbs if limb.kind is not None]
-    measured: dict[str, object] = {}
+    measured: dict[str, Any] = {}
     for set_name in dict.fromkeys(joints["set"]):
         of_joints, of_limbs = of_set(joints, set_name), of_set(limbs, set_name)
         by_predictor = {}

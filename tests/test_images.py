@@ -17,7 +17,7 @@ def table(places):
 
 
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(sizes=st.lists(st.tuples(st.integers(1, 20), st.integers(1, 20)), min_size=1, max_size=6))
+@given(sizes=st.lists(st.tuples(st.integers(1, 20), st.integers(1, 20)), max_size=6))
 def test_round_trip(tmp_path, sizes):
     images = [noise(*size, seed) for seed, size in enumerate(sizes)]
     places = write_images(tmp_path / "images", iter(images))

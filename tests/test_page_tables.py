@@ -63,3 +63,18 @@ def test_what_nothing_counts_for_is_a_dash(tmp_path):
     assert pdj_rows(tmp_path / "table.csv")["rows"][0]["cells"] == ["0.2", "–"]
     metrics = {"lsp": {"lsp": {"mean_pose": {"pdj@0.2": {"mean": None}}}}}
     assert glance(metrics, cascade_stages=0)["rows"][0]["cells"] == ["–"]
+
+
+def test_whether_a_refinement_pays():
+    of_stage = {"pdj@0.2": {"mean": 0.5}}
+    of_set = dict.fromkeys(("mean_pose", "stage_1", "stage_2", "stage_3"), of_stage)
+    gains = {
+        "gain_of_stage_2": {"pdj@0.1": 0.08, "pcp.ave": 0.0315},
+        "gain_of_stage_3": {"pdj@0.1": -0.01, "pcp.ave": 0.002},
+    }
+    found = glance({"lsp": {"parse": of_set, "held-out": of_set | gains}}, cascade_stages=3)["gains"]
+    assert found == [
+        "lsp, held-out images: stage 2 improves on stage 1: PDJ at 0.1 +0.080, mean PCP +0.032.",
+        "lsp, held-out images: stage 3 improves on stage 2 in mean PCP alone: "
+        "PDJ at 0.1 −0.010, mean PCP +0.002.",
+    ]

@@ -67,7 +67,8 @@ class Images:
             raise ImageError(
                 f"{path} has {size} bytes, its table needs {needed}: remove it and run `dvc repro` again"
             )
-        self._pixels = np.memmap(path, dtype=np.uint8, mode="r")
+        # A file of no images is empty, and can't be mapped.
+        self._pixels: Pixels = np.memmap(path, dtype=np.uint8, mode="r") if size else np.zeros(0, np.uint8)
 
     def __len__(self) -> int:
         return len(self.offsets)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from deeppose.exhibits import exhibits_of
 from deeppose.paper import LIMB_KINDS, NOTE_SEPARATOR, paper_rows
-from deeppose.shares import difference_text, published_text, share_text
+from deeppose.shares import difference_text, gain_text, published_text, share_text
 
 MEASURES = {"strict": "Strict PCP", "loose": "Looser PCP"}
 
@@ -67,7 +67,7 @@ def pdj_rows(path: Path) -> dict[str, Any]:
 
 
 def glance(metrics: Mapping[str, Mapping[str, Any]], cascade_stages: int) -> dict[str, Any]:
-    """Mean PDJ at 0.2 of the mean pose and the stages, by model and set, as metrics.json has it."""
+    """Mean PDJ at 0.2 of the mean pose and the stages, by model and set; whether each refinement pays."""
     columns = ["mean_pose"] + [f"stage_{stage}" for stage in range(1, cascade_stages + 1)]
     rows = []
     for model, sets in metrics.items():
@@ -76,4 +76,10 @@ def glance(metrics: Mapping[str, Mapping[str, Any]], cascade_stages: int) -> dic
             held_out = f"held-out images of {model}"
             shown = held_out if name == "held-out" else exhibits_of(name).title
             rows.append({"set": shown, "cells": [share_text(share) for share in shares]})
-    return {"heads": [column.replace("_", " ") for column in columns], "rows": rows}
+    gains = [
+        f"{model}, held-out images: {gain_text(stage, sets['held-out'][f'gain_of_stage_{stage}'])}."
+        for model, sets in metrics.items()
+        if "held-out" in sets
+        for stage in range(2, cascade_stages + 1)
+    ]
+    return {"heads": [column.replace("_", " ") for column in columns], "rows": rows, "gains": gains}
