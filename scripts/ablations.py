@@ -4,14 +4,19 @@
     python scripts/ablations.py table              write docs/ablations.md from docs/ablations.csv
 
 docs/ablations.yaml says what is compared. A run takes about fifteen minutes on two cores, and its figures are
-kept when it ends: stop whenever you like. The archives are those in the folder that DEEPPOSE_MIRROR names.
+kept when it ends; of one that is stopped, the stages that had ended are taken from DVC's cache, in which what
+all runs made stays until `dvc gc`. The archives are those in the folder that DEEPPOSE_MIRROR names.
 """
 
+import copy
 import csv
+import hashlib
+import json
 import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,49 +28,70 @@ from deeppose.files import atomic_path, read_json, write_text
 from deeppose.shares import difference_text, share_text
 
 DEFINITION, RESULTS, PAGE = (Path("docs") / f"ablations.{suffix}" for suffix in ("yaml", "csv", "md"))
-COLUMNS = ("variant", "seed", "stage", "pdj@0.1", "pdj@0.2", "pcp")
+COLUMNS = ("variant", "params", "seed", "stage", "pdj@0.1", "pdj@0.2", "pcp")
 JUDGE = "pdj@0.2"  # §4.1
 HEADS = {"pdj@0.1": "PDJ at 0.1", "pdj@0.2": "PDJ at 0.2", "pcp": "PCP"}
 
 
 def main(what: str, names: list[str]) -> None:
     definition = yaml.safe_load(DEFINITION.read_text(encoding="utf-8"))
+    params = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
     unknown = [name for name in names if name not in definition["variants"]]
     if what not in ("run", "table") or unknown:
         known = ", ".join(definition["variants"])
         sys.exit(f"no variant {unknown[0]!r} in {DEFINITION}, only {known}" if unknown else __doc__)
     if what == "run":
-        run(definition, names or list(definition["variants"]))
-    write_text(PAGE, page(definition, results()))
+        run(definition, params, names or list(definition["variants"]))
+    write_text(PAGE, page(definition, results(definition, params)))
 
 
-def run(definition: dict[str, Any], names: list[str]) -> None:
+def run(definition: dict[str, Any], params: dict[str, Any], names: list[str]) -> None:
     """Train each variant with each seed, one after the other, unless its figures are there."""
     if not Path(os.environ.get("DEEPPOSE_MIRROR", "")).is_absolute():
         sys.exit("say where the archives are, as an absolute path: DEEPPOSE_MIRROR=/path/to/archives")
     with tempfile.TemporaryDirectory() as folder:
-        copy = project_copy(Path(folder) / "project")
+        project = project_copy(Path(folder) / "project")
         # A stage that is the same in two variants is trained once.
         cache = subprocess.check_output([sys.executable, "-m", "dvc", "cache", "dir"], text=True).strip()
-        subprocess.run([sys.executable, "-m", "dvc", "cache", "dir", "--local", cache], cwd=copy, check=True)
+        subprocess.run(
+            [sys.executable, "-m", "dvc", "cache", "dir", "--local", cache], cwd=project, check=True
+        )
         for seed in definition["seeds"]:
             for name in names:
-                if ((results()["variant"] == name) & (results()["seed"] == seed)).any():
+                found = results(definition, params)
+                if ((found["variant"] == name) & (found["seed"] == seed)).any():
                     continue
                 print(f"{name}, seed {seed}", flush=True)
-                changes = definition["base"] | definition["variants"][name]["set"] | {"seed": seed}
-                keep(name, seed, held_out(copy, changes))
+                varied = params_of(definition, params, name)
+                keep(name, digest(varied), seed, held_out(project, varied | {"seed": seed}))
+                write_text(PAGE, page(definition, results(definition, params)))
 
 
-def held_out(project: Path, changes: dict[str, Any]) -> dict[str, Any]:
-    """Run the pipeline there with these params; what each stage reaches on the held-out images."""
-    params = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
-    for key, value in changes.items():
+def params_of(definition: dict[str, Any], params: dict[str, Any], name: str) -> dict[str, Any]:
+    """The params of a variant, but for the seed."""
+    varied = copy.deepcopy(params)
+    for key, value in (definition["base"] | definition["variants"][name]["set"]).items():
         *sections, last = key.split(".")
-        section = params
+        section = varied
         for part in sections:
             section = section[part]
+        if last not in section:
+            sys.exit(f"{DEFINITION}: {name} sets {key}, which params.yaml doesn't have")
         section[last] = value
+    return varied
+
+
+def digest(params: dict[str, Any]) -> str:
+    """Names all that decides a run's figures but for its seed, so that older runs aren't taken for it."""
+    profile, models = params["profile"], params["models"]
+    decides = {key: params[key] for key in ("sigma", "cascade_stages", "threads") if key in params}
+    decides |= {"models": {name: params["model"][name] for name in models}}
+    decides |= {"profile": params["profiles"][profile]}
+    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def held_out(project: Path, params: dict[str, Any]) -> dict[str, Any]:
+    """Run the pipeline there with these params; what each stage reaches on the held-out images."""
     write_text(project / "params.yaml", yaml.safe_dump(params, sort_keys=False))
     profile, (model,) = params["profile"], params["models"]
     repro(project, f"evaluate@{profile}-{model}")
@@ -74,12 +100,13 @@ def held_out(project: Path, changes: dict[str, Any]) -> dict[str, Any]:
     return figures
 
 
-def keep(name: str, seed: int, figures: dict[str, Any]) -> None:
+def keep(name: str, params: str, seed: int, figures: dict[str, Any]) -> None:
     """Add a run's figures to those of earlier runs."""
     stages = [predictor for predictor in figures if predictor.startswith("stage_")]
     rows = [
         (
             name,
+            params,
             seed,
             int(stage.removeprefix("stage_")),
             figures[stage]["pdj@0.1"]["mean"],
@@ -94,47 +121,52 @@ def keep(name: str, seed: int, figures: dict[str, Any]) -> None:
         csv.writer(file, lineterminator="\n").writerows(rows)
 
 
-def results() -> pd.DataFrame:
-    return pd.read_csv(RESULTS) if RESULTS.is_file() else pd.DataFrame(columns=list(COLUMNS))
+def results(definition: dict[str, Any], params: dict[str, Any]) -> pd.DataFrame:
+    """The runs that were made with what the definition and params.yaml say now."""
+    if not RESULTS.is_file():
+        return pd.DataFrame(columns=list(COLUMNS))
+    found = pd.read_csv(RESULTS, dtype={"params": str})
+    now = {name: digest(params_of(definition, params, name)) for name in definition["variants"]}
+    return found[(found["variant"].map(now) == found["params"]) & found["seed"].isin(definition["seeds"])]
 
 
 def page(definition: dict[str, Any], found: pd.DataFrame) -> str:
-    """A table of the variants, with their distance to the base over the seeds that both were run with."""
-    of_base = found[found["variant"] == "base"].set_index(["seed", "stage"])[JUDGE]
+    """A table of the variants beside the base, each over the seeds that both were run with."""
+    of_base = found[found["variant"] == "base"].set_index(["seed", "stage"])
     heads = ["Variant", "Stage", "Seeds", *HEADS.values(), f"{HEADS[JUDGE]}, less base's"]
     lines = [heads, ["---", *["---:"] * (len(heads) - 1)]]
     for name, variant in definition["variants"].items():
-        for stage, runs in found[found["variant"] == name].groupby("stage"):
-            gaps = (runs.set_index(["seed", "stage"])[JUDGE] - of_base).dropna()
-            gap = spread(gaps, difference_text) if name != "base" else ""
+        of_variant = found[found["variant"] == name].set_index(["seed", "stage"])
+        paired = of_variant[of_variant.index.isin(of_base.index)]
+        for stage, runs in paired.groupby("stage"):
+            gap = spread((runs[JUDGE] - of_base[JUDGE]).dropna(), difference_text) if name != "base" else ""
             measured = [spread(runs[column], share_text) for column in HEADS]
             lines.append([variant["words"], str(stage), str(len(runs)), *measured, gap])
-    shown = {"seeds": definition["seeds"], **definition["base"]}
     return "\n".join(
         [
             "# What each choice of `cpu` is worth",
             "",
             f"Made by `python scripts/ablations.py table` from the runs in [{RESULTS.name}]({RESULTS.name}); "
             f"[{DEFINITION.name}]({DEFINITION.name}) says what was run. Judged on held-out images of LSP's "
-            "training part alone, not on a test part. Means over seeds, ± their standard deviation; the last "
-            "column is over pairs of runs with one seed, which have the same held-out images.",
+            "training part alone, not on a test part; each seed draws its own, the same for all variants. "
+            "Person-centric labels are judged by such. Means "
+            "over the seeds that the variant and the base were both run with, ± their standard deviation; in "
+            "the last column of the differences between runs of one seed.",
             "",
             *("| " + " | ".join(cells) + " |" for cells in lines),
             "",
             "All else as in `cpu`, but for",
             "",
             "```yaml",
-            yaml.safe_dump(shown, sort_keys=False).rstrip(),
+            yaml.safe_dump(definition["base"], sort_keys=False).rstrip(),
             "```",
             "",
         ]
     )
 
 
-def spread(values: "pd.Series[float]", text: Any) -> str:  # noqa: ANN401 - one of two functions
+def spread(values: "pd.Series[float]", text: Callable[[float], str]) -> str:
     """Mean ± standard deviation, the latter from two values on."""
-    if values.empty:
-        return "–"
     mean = text(float(values.mean()))
     return f"{mean} ± {share_text(float(values.std()))}" if len(values) > 1 else mean
 

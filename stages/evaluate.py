@@ -7,11 +7,10 @@ import numpy as np
 import pandas as pd
 
 from common import Item, run
-from deeppose.circumstances import shares_by_circumstance
 from deeppose.datasets.peers import find_peers, peer_poses
 from deeppose.datasets.subsets import subsets_of
 from deeppose.errors import PredictionsError
-from deeppose.evaluate import PDJ_THRESHOLDS, error_tables, figures
+from deeppose.evaluate import PDJ_THRESHOLDS, error_tables, figures, shares_by_circumstance
 from deeppose.examples import Examples, Indices
 from deeppose.files import atomic_path, write_json
 from deeppose.geometry import Bools, Floats

@@ -98,7 +98,7 @@ def draw_sheet(
     choice: Choice,
     what: str,
 ) -> None:
-    """The chosen images with the true poses and those of the last stage."""
+    """The chosen images with the poses of the last stage."""
     last = stages_of(item)[-1]
     choice = replace(choice, rule=f"{choice.rule} {whose_left(photographed.labels[shown.name])}")
     chosen = list(choice.examples)

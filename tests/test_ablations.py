@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from deeppose.params import load_params
 from project import ROOT, environment, git
 
 STAGE = """
@@ -15,7 +16,7 @@ import pathlib
 import yaml
 
 params = yaml.safe_load(open("params.yaml"))
-found = params["net"]["width"] * params["seed"] / 10
+found = params["profiles"]["cpu"]["width"] * params["seed"] / 10
 figures = {
     f"stage_{s}": {"pdj@0.1": {"mean": found}, "pdj@0.2": {"mean": found + s / 100}, "pcp": {"ave": 0.5}}
     for s in (1, 2)
@@ -26,11 +27,11 @@ figures |= {"mean_pose": {}, "gain_of_stage_2": {}}
 (out / "metrics.json").write_text(json.dumps({"held-out": figures}))
 """
 DEFINITION = {
-    "base": {"net.width": 1},
+    "base": {"profiles.cpu.width": 1},
     "seeds": [1, 2],
     "variants": {
         "base": {"words": "as it is", "set": {}},
-        "wide": {"words": "wider", "set": {"net.width": 2}},
+        "wide": {"words": "wider", "set": {"profiles.cpu.width": 2}},
         "later": {"words": "not run yet", "set": {}},
     },
 }
@@ -42,11 +43,19 @@ def project(tmp_path):
     (project / "docs").mkdir(parents=True)
     (project / "stage.py").write_text(STAGE)
     (project / "params.yaml").write_text(
-        yaml.safe_dump({"profile": "cpu", "models": ["lsp"], "seed": 7, "net": {"width": 3}})
+        yaml.safe_dump(
+            {
+                "profile": "cpu",
+                "models": ["lsp"],
+                "seed": 7,
+                "model": {"lsp": {}},
+                "profiles": {"cpu": {"width": 3}},
+            }
+        )
     )
     (project / "dvc.yaml").write_text(
         "stages:\n  evaluate:\n    matrix: {profile: [cpu], model: [lsp]}\n    cmd: python stage.py\n"
-        "    params: [seed, net]\n    outs: ['data/${item.profile}/evaluation/${item.model}']\n"
+        "    params: [seed, profiles]\n    outs: ['data/${item.profile}/evaluation/${item.model}']\n"
     )
     (project / "docs" / "ablations.yaml").write_text(yaml.safe_dump(DEFINITION, sort_keys=False))
     git(project, "init", "--quiet")
@@ -74,18 +83,36 @@ def test_runs_are_kept_and_compared_seed_by_seed(project):
     assert "| as it is | 1 | 2 | 0.150 ± 0.071 | 0.160 ± 0.071 | 0.500 ± 0.000 |  |" in page
     assert "| wider | 2 | 2 | 0.300 ± 0.141 | 0.320 ± 0.141 | 0.500 ± 0.000 | +0.150 ± 0.071 |" in page
     assert "not run yet" not in page
-    assert yaml.safe_load((project / "params.yaml").read_text())["net"] == {"width": 3}
+    assert yaml.safe_load((project / "params.yaml").read_text())["profiles"] == {"cpu": {"width": 3}}
     assert not (project / "data").exists()
 
 
-def test_what_was_run_is_not_run_again(project):
-    header = "variant,seed,stage,pdj@0.1,pdj@0.2,pcp\n"
-    kept = "base,1,1,0.9,0.9,0.9\nbase,2,1,0.7,0.7,0.7\n"
-    (project / "docs" / "ablations.csv").write_text(header + kept)
-    done = ablations(project, "run", "base")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert (project / "docs" / "ablations.csv").read_text() == header + kept
-    assert "| as it is | 1 | 2 | 0.800 ± 0.141 |" in (project / "docs" / "ablations.md").read_text("utf-8")
+def test_only_what_is_lacking_is_run_and_seeds_are_paired(project):
+    assert ablations(project, "run", "base").returncode == 0
+    kept = (project / "docs" / "ablations.csv").read_text()
+    changed = kept.replace("0.21", "0.91")
+    (project / "docs" / "ablations.csv").write_text(changed)
+    one_seed = DEFINITION | {"seeds": [2]}
+    (project / "docs" / "ablations.yaml").write_text(yaml.safe_dump(one_seed, sort_keys=False))
+    assert ablations(project, "run").returncode == 0
+    found = (project / "docs" / "ablations.csv").read_text()
+    assert found.startswith(changed)
+    assert [line.split(",")[::2][:2] for line in found.removeprefix(changed).splitlines()] == [
+        [variant, "2"] for variant in ("wide", "wide", "later", "later")
+    ]
+    page = (project / "docs" / "ablations.md").read_text("utf-8")
+    assert "| as it is | 1 | 1 | 0.200 | 0.910 | 0.500 |  |" in page
+    assert "| wider | 1 | 1 | 0.400 | 0.410 | 0.500 | −0.500 |" in page
+
+
+def test_runs_with_other_params_are_no_longer_those(project):
+    assert ablations(project, "run", "base", "wide").returncode == 0
+    wider = DEFINITION["variants"] | {"wide": {"words": "wider still", "set": {"profiles.cpu.width": 4}}}
+    (project / "docs" / "ablations.yaml").write_text(yaml.safe_dump(DEFINITION | {"variants": wider}))
+    assert ablations(project, "table").returncode == 0
+    page = (project / "docs" / "ablations.md").read_text("utf-8")
+    assert "as it is" in page
+    assert "wider" not in page
 
 
 def test_what_cannot_be_run(project):
@@ -97,18 +124,19 @@ def test_what_cannot_be_run(project):
     assert "ablations.py run [VARIANT...]" in ablations(project, "show").stderr
 
 
-def test_every_variant_of_the_project_has_params_that_are_valid(tmp_path):
-    from deeppose.params import load_params
+def test_every_variant_of_the_project_has_params_that_are_valid(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    import ablations as script
 
     definition = yaml.safe_load((ROOT / "docs" / "ablations.yaml").read_text("utf-8"))
-    for variant in definition["variants"].values():
-        params = yaml.safe_load((ROOT / "params.yaml").read_text("utf-8"))
-        for key, value in (definition["base"] | variant["set"]).items():
-            *sections, last = key.split(".")
-            section = params
-            for part in sections:
-                section = section[part]
-            assert last in section, key
-            section[last] = value
-        (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    params = yaml.safe_load((ROOT / "params.yaml").read_text("utf-8"))
+    digests = set()
+    for name in definition["variants"]:
+        varied = script.params_of(definition, params, name)
+        digests.add(script.digest(varied))
+        (tmp_path / "params.yaml").write_text(yaml.safe_dump(varied))
         assert load_params(tmp_path / "params.yaml").profile == "cpu"
+    assert len(digests) == len(definition["variants"])
+    misspelt = {"base": {"model.lsp.tset": []}, "variants": {"base": {"set": {}}}}
+    with pytest.raises(SystemExit, match=r"base sets model\.lsp\.tset, which params\.yaml doesn't have"):
+        script.params_of(misspelt, params, "base")

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deeppose.circumstances import circumstances, shares_by_circumstance
-from deeppose.skeleton import BUFFY_STICKS, FULL_BODY
+from deeppose.circumstances import circumstances
+from deeppose.evaluate import shares_by_circumstance
+from deeppose.skeleton import BUFFY_STICKS, FULL_BODY, SKELETONS
 
 SHOULDERS = [FULL_BODY.joints.index(f"{side} shoulder") for side in ("left", "right")]
 HIPS = [FULL_BODY.joints.index(f"{side} hip") for side in ("left", "right")]
@@ -48,7 +49,13 @@ def test_neither_size_nor_place_nor_a_mirror_changes_the_trunk(degrees, size, pl
 def test_a_trunk_that_is_not_labelled_is_left_out():
     hidden = pose_turned_by(0)
     hidden[HIPS[0]] = np.nan
-    assert trunk([hidden, pose_turned_by(180)]) == {1: "upside down"}
+    assert trunk([hidden, pose_turned_by(180), np.zeros((14, 2))]) == {1: "upside down"}
+
+
+@pytest.mark.parametrize("skeleton", SKELETONS.values(), ids=SKELETONS)
+def test_every_skeleton_names_the_upper_end_of_its_trunk_first(skeleton):
+    ends = [[skeleton.joints[joint].split()[-1] for joint in pair] for pair in skeleton.diameter]
+    assert all(pair in (["shoulder", "hip"], ["top", "bottom"]) for pair in ends)
 
 
 def test_a_stick_is_a_trunk_too():

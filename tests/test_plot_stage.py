@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from deeppose.circumstances import circumstances, shares_by_circumstance
-from deeppose.evaluate import PDJ_THRESHOLDS, error_tables
+from deeppose.circumstances import circumstances
+from deeppose.evaluate import PDJ_THRESHOLDS, error_tables, shares_by_circumstance
 from deeppose.examples import BOX_COLUMNS, TORSO_COLUMNS, Examples, write_examples
 from deeppose.faces import faces_table
 from deeppose.geometry import diameter

@@ -1,4 +1,4 @@
-"""The README's numbers are those of the run that is committed."""
+"""The README's numbers are those of the run that is committed, and its links lead somewhere."""
 
 import json
 import re
@@ -24,3 +24,11 @@ def test_results_are_those_of_the_committed_run(title):
     expected = [f"{metrics[model][name][f'stage_{stage}'][measure][what]:.3f}" for stage in (1, 2, 3)]
     (row,) = re.findall(rf"^\| {re.escape(title)} \| (.*?) \|$", README, re.MULTILINE)
     assert row.split(" | ")[:3] == expected
+
+
+@pytest.mark.parametrize("page", ["README.md", "data/README.md", "docs/model-card.md"])
+def test_links_into_the_project_lead_somewhere(page):
+    links = re.findall(r"\]\((?!https?://|#)([^)#\s]+)", (ROOT / page).read_text("utf-8"))
+    assert links or page == "data/README.md"
+    missing = [link for link in links if not ((ROOT / page).parent / link).exists()]
+    assert not missing

@@ -49,6 +49,7 @@ def test_what_is_published_keeps_its_digits(share, text):
         (0.01, 0.02, "stage 2 improves on stage 1: PDJ at 0.1 +0.010, mean PCP +0.020"),
         (-0.01, 0.02, "stage 2 improves on stage 1 in mean PCP alone: PDJ at 0.1 −0.010, mean PCP +0.020"),
         (0.0, -0.02, "stage 2 does not improve on stage 1: PDJ at 0.1 +0.000, mean PCP −0.020"),
+        (1e-17, 0.0004, "stage 2 does not improve on stage 1: PDJ at 0.1 +0.000, mean PCP +0.000"),
         (0.1, None, "stage 2 improves on stage 1 in PDJ at 0.1 alone: PDJ at 0.1 +0.100, mean PCP –"),
     ],
 )

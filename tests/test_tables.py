@@ -2,7 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from deeppose.circumstances import circumstances
 from deeppose.errors import PredictionsError
+from deeppose.evaluate import PDJ_THRESHOLDS, shares_by_circumstance
 from deeppose.paper import paper_rows
 from deeppose.skeleton import FLIC_LABELLED, FULL_BODY, UPPER_BODY
 from deeppose.tables import (
@@ -42,32 +44,30 @@ def joint_errors(value=0.15, skeleton=FULL_BODY):
     return pd.DataFrame(rows, columns=["set", "predictor", "example", "joint", "error"])
 
 
-def shares(set_name="lsp"):
-    """From what shares_by_circumstance gives, in another order than a reader wants."""
-    rows = [
-        (set_name, predictor, kind, value, 1200, 0.25, 0.5, 1.0)
-        for predictor in ("mean pose", "stage 2", "stage 1")
-        for kind, value in (("trunk", "upside down"), ("trunk", "upright"), ("joint", "occluded"))
-    ]
-    columns = ["set", "predictor", "kind", "value", "joints", "pdj@0.1", "pdj@0.2", "pdj@0.5"]
-    table = pd.DataFrame(rows, columns=columns)
-    return table.assign(value=pd.Categorical(table["value"], ["upright", "upside down", "occluded"]))
+@pytest.fixture
+def shares(tmp_path):
+    """Three poses, one of them on its side; as the evaluation stage hands them on."""
+    poses = np.zeros((3, len(FULL_BODY.joints), 2))
+    poses[:, [8, 9]] = [[[0, -10]], [[10, 0]], [[0, 10]]]
+    seen = circumstances(
+        "lsp", poses, FULL_BODY, np.ones((3, 14), dtype=bool), np.array([True, False, False])
+    )
+    shares_by_circumstance(joint_errors(), seen, PDJ_THRESHOLDS).to_parquet(tmp_path / "shares.parquet")
+    return pd.read_parquet(tmp_path / "shares.parquet")
 
 
-def test_circumstances_in_their_order_stages_before_the_mean_pose(tmp_path):
-    table = circumstance_table(shares(), "lsp", LABELS)
-    assert table["circumstance"].tolist() == [
-        *["joint: occluded"] * 3,
-        *["trunk: upright"] * 3,
-        *["trunk: upside down"] * 3,
-    ]
-    assert table["method"].tolist() == ["stage 1", "stage 2", "mean pose"] * 3
+def test_circumstances_in_their_order_stages_before_the_mean_pose(tmp_path, shares):
+    table = circumstance_table(shares, "lsp", LABELS)
+    order = ["joint: occluded", "seen from: the front", "seen from: the back"]
+    order += [f"trunk: {word}" for word in ("upright", "on its side", "upside down")]
+    assert table["circumstance"].tolist() == [one for one in order for _ in range(3)]
+    assert table["method"].tolist() == ["stage 1", "stage 2", "mean pose"] * len(order)
     write_table(table, tmp_path, "apart", "Apart", ["a note"])
     lines = (tmp_path / "apart.md").read_text("utf-8").splitlines()
     assert "| Method | Circumstance | Joints | PDJ at 0.1 | PDJ at 0.2 | PDJ at 0.5 |" in lines
-    assert "| stage 1 | joint: occluded | 1200 | 0.250 | 0.500 | 1.000 |" in lines
+    assert "| stage 1 | joint: occluded | 42 | 0.000 | 1.000 | 1.000 |" in lines
     with pytest.raises(PredictionsError, match="no errors of the set 'parse'"):
-        circumstance_table(shares(), "parse", LABELS)
+        circumstance_table(shares, "parse", LABELS)
 
 
 def row(table, method, source, measure="strict"):

@@ -8,7 +8,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from deeppose.geometry import Bools, Floats
-from deeppose.metrics import share_within
 from deeppose.skeleton import Skeleton
 
 TRUNK, SIDE, JOINT = "trunk", "seen from", "joint"
@@ -63,42 +62,11 @@ def circumstances(
     return pd.concat(pieces, ignore_index=True).dropna(subset="value", ignore_index=True)
 
 
-def shares_by_circumstance(
-    joint_errors: pd.DataFrame, seen: pd.DataFrame, thresholds: tuple[float, ...]
-) -> pd.DataFrame:
-    """Of the joints seen under each circumstance the share that is detected (PDJ, §4.1), all joints pooled.
-
-    Parameters
-    ----------
-    joint_errors
-        Columns set, predictor, example, joint, error: multiples of the true pose's diameter, NaN where the
-        joint doesn't count.
-    seen
-        From :func:`circumstances`, of any number of sets.
-
-    Returns
-    -------
-    Columns set, predictor, kind, value, joints (how many count), and one a threshold (`pdj@0.2`).
-    """
-    known = joint_errors.merge(seen, on=["set", "example", "joint"])
-    known["value"] = pd.Categorical(known["value"], list(ORDER))
-    rows = []
-    groups = known.groupby(["set", "kind", "predictor", "value"], sort=True, observed=True)["error"]
-    for (set_name, kind, predictor, value), errors in groups:
-        distances = errors.to_numpy(np.float64)
-        shares = {f"pdj@{t}": share_within(distances, t) for t in thresholds}
-        joints = int((~np.isnan(distances)).sum())
-        described = {"set": set_name, "predictor": predictor, "kind": kind, "value": value}
-        rows.append({**described, "joints": joints, **shares})
-    columns = ["set", "predictor", "kind", "value", "joints", *(f"pdj@{t}" for t in thresholds)]
-    return pd.DataFrame(rows, columns=columns)
-
-
 def _trunks(poses: Floats, skeleton: Skeleton) -> NDArray[np.object_]:
-    """In words, `(n,)`; None where it isn't labelled. The pairs that make the diameter span the trunk."""
+    """In words, `(n,)`; None where it can't be told. The pairs that make the diameter span the trunk."""
     across = np.stack([poses[:, upper] - poses[:, lower] for upper, lower in skeleton.diameter])
-    known = ~np.isnan(across).any(axis=(0, 2))
     right, down = across.mean(axis=0).T
+    known = np.hypot(right, down) > 0
     angles = np.degrees(np.arctan2(np.abs(right), -down))
     words = np.array(list(TRUNK_WORDS.values()), dtype=object)
     found = words[np.searchsorted(list(TRUNK_WORDS), np.where(known, angles, 0.0))]

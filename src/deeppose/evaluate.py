@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from deeppose.circumstances import ORDER
 from deeppose.geometry import Bools, Floats
-from deeppose.metrics import joint_errors, limb_errors, mean_pdj, pcp, pdj
+from deeppose.metrics import joint_errors, limb_errors, mean_pdj, pcp, pdj, share_within
 from deeppose.skeleton import Skeleton
 
 PDJ_THRESHOLDS = (0.1, 0.2, 0.5)
@@ -77,3 +78,35 @@ def figures(errors: Floats, strict: Floats, loose: Floats, skeleton: Skeleton) -
         f"pdj@{t}": {**pdj(errors, skeleton, t), "mean": mean_pdj(errors, t)} for t in PDJ_THRESHOLDS
     }
     return {"pcp": pcp(strict, skeleton), "pcp_loose": pcp(loose, skeleton), **by_threshold}
+
+
+def shares_by_circumstance(
+    joint_errors: pd.DataFrame, seen: pd.DataFrame, thresholds: tuple[float, ...]
+) -> pd.DataFrame:
+    """Of the joints seen under each circumstance the share that is detected (PDJ, §4.1), all joints pooled.
+
+    Parameters
+    ----------
+    joint_errors
+        Columns set, predictor, example, joint, error: multiples of the true pose's diameter, NaN where the
+        joint doesn't count.
+    seen
+        From :func:`deeppose.circumstances.circumstances`, of any number of sets.
+
+    Returns
+    -------
+    Columns set, predictor, kind, value, joints (how many count), and one a threshold (`pdj@0.2`); values in
+    the order of :data:`deeppose.circumstances.ORDER`.
+    """
+    known = joint_errors.merge(seen, on=["set", "example", "joint"])
+    known["value"] = pd.Categorical(known["value"], list(ORDER))
+    rows = []
+    groups = known.groupby(["set", "kind", "value", "predictor"], sort=True, observed=True)["error"]
+    for (set_name, kind, value, predictor), errors in groups:
+        distances = errors.to_numpy(np.float64)
+        shares = {f"pdj@{t}": share_within(distances, t) for t in thresholds}
+        joints = int((~np.isnan(distances)).sum())
+        described = {"set": set_name, "predictor": predictor, "kind": kind, "value": value}
+        rows.append({**described, "joints": joints, **shares})
+    columns = ["set", "predictor", "kind", "value", "joints", *(f"pdj@{t}" for t in thresholds)]
+    return pd.DataFrame(rows, columns=columns)

@@ -151,7 +151,7 @@ class Profile(_Section):
 
     archives: Literal["embedded", "mirror"]
     trusted: Annotated[
-        tuple[str, ...] | None,
+        Annotated[tuple[str, ...], Field(min_length=1)] | None,
         Field(
             strict=False,
             description="training sets that held-out images and the Normals' displacements are taken from; "

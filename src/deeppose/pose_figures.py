@@ -70,7 +70,7 @@ def choose_examples(joint_errors: pd.DataFrame, set_name: str, predictor: str, c
     means = _mean_errors(joint_errors, set_name, predictor)
     count = min(count, len(means))
     quantiles = (np.arange(count) + 0.5) / count
-    picked = means.iloc[_middles(len(means), count)]
+    picked = means.iloc[np.floor(quantiles * len(means)).astype(int)]
     rule = (
         f"Images chosen by rule, not the best ones: the middles of {count} equal parts of the {len(means)} "
         f"test examples, ordered by the mean joint error of {predictor} (in diameters of the true pose), "
@@ -91,12 +91,13 @@ def choose_worst(joint_errors: pd.DataFrame, set_name: str, predictor: str, coun
     """
     means = _mean_errors(joint_errors, set_name, predictor)
     worst = means.iloc[-max(len(means) // 10, 1) :]
-    places = _middles(len(worst), count)
+    count = min(count, len(worst))
+    places = np.floor((np.arange(count) + 0.5) / count * len(worst)).astype(int)
     picked = worst.iloc[places]
     first = len(means) - len(worst)
     rule = (
         f"Of the {len(means)} test examples the tenth with the largest mean joint error of {predictor} (in "
-        f"diameters of the true pose): the middles of {len(picked)} equal parts, the worst last. With each "
+        f"diameters of the true pose): the middles of {count} equal parts, the worst last. With each "
         f"image: its place in the order of all, and its error."
     )
     return Choice(
@@ -227,12 +228,6 @@ def _mean_errors(joint_errors: pd.DataFrame, set_name: str, predictor: str) -> "
             f"no joint of {predictor!r} counts on the set {set_name!r}: there is nothing to choose images by"
         )
     return means.sort_values(kind="stable")
-
-
-def _middles(length: int, count: int) -> NDArray[np.int64]:
-    """The middle places of `count` equal parts of a row of that length."""
-    count = min(count, length)
-    return np.floor((np.arange(count) + 0.5) / count * length).astype(np.int64)
 
 
 def _rule(choice: Choice, *, cut: bool) -> str:

@@ -37,7 +37,7 @@ def gain_text(stage: int, gain: Mapping[str, float | None]) -> str:
     """
     names = {"pdj@0.1": "PDJ at 0.1", "pcp.ave": "mean PCP"}
     gains = {name: math.nan if (value := gain[key]) is None else value for key, name in names.items()}
-    better = [name for name, value in gains.items() if value > 0]
+    better = [name for name, value in gains.items() if not math.isnan(value) and _rounded(value) > 0]
     verb = "improves" if better else "does not improve"
     alone = f" in {better[0]} alone" if len(better) == 1 else ""
     figures = ", ".join(f"{name} {difference_text(value)}" for name, value in gains.items())

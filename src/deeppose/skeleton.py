@@ -27,8 +27,8 @@ class Skeleton:
     limbs
         What is drawn; those with a `kind` count for PCP (§4.1).
     diameter
-        Pairs of joints whose distance is the pose's diameter (§4.1), tried in this order: the first pair
-        of which both are labelled decides.
+        Pairs of joints whose distance is the pose's diameter (§4.1), the upper one first, tried in this
+        order: the first pair of which both are labelled decides.
     """
 
     name: str

@@ -172,7 +172,7 @@ def circumstance_table(shares: pd.DataFrame, set_name: str, labels: str) -> pd.D
     Parameters
     ----------
     shares
-        From :func:`deeppose.circumstances.shares_by_circumstance`.
+        From :func:`deeppose.evaluate.shares_by_circumstance`; its order is kept.
 
     Returns
     -------
@@ -186,13 +186,15 @@ def circumstance_table(shares: pd.DataFrame, set_name: str, labels: str) -> pd.D
     """
     rows = of_set(shares, set_name)
     names = predictors(rows)
-    order = rows["predictor"].map(names.index)
-    rows = rows.assign(order=order).sort_values(["kind", "value", "order"], kind="stable")
+    rows = rows.assign(circumstance=rows["kind"] + ": " + rows["value"])
+    first, of_predictor = list(rows["circumstance"].unique()), rows["predictor"].map(names.index)
+    rows = rows.assign(first=rows["circumstance"].map(first.index), then=of_predictor)
+    rows = rows.sort_values(["first", "then"])
     return pd.DataFrame(
         {
             "method": rows["predictor"],
             "labels": labels,
-            "circumstance": rows["kind"] + ": " + rows["value"].astype(str),
+            "circumstance": rows["circumstance"],
             "joints": rows["joints"],
             **{f"pdj@{t}": rows[f"pdj@{t}"] for t in PDJ_THRESHOLDS},
         }

@@ -43,7 +43,7 @@ class PoseSet:
         `(n, k)`, joints that are labelled though they can't be seen. None where a set doesn't say.
     from_behind
         `(n,)`, whether the person is seen from the back, told by the arms: where observer-centric labels
-        exchange the sides of person-centric ones. None where a set doesn't have both.
+        exchange the sides of person-centric ones. None where only one of the two kinds was looked at.
     """
 
     name: str

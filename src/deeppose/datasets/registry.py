@@ -303,10 +303,9 @@ def read_set(name: str, folders: Sequence[Path], labels: Labels) -> PoseSet:
             f"{archive}: {entry.title} has observer-centric labels alone, and person-centric ones can't be "
             f"made of them: ask for labels oc"
         )
-    if published.labels == OBSERVER_CENTRIC:
+    if labels == "pc" or published.labels == OBSERVER_CENTRIC:
         return published
-    observed = _observer_centric(published, folders)
-    return observed if labels == "oc" else dataclasses.replace(published, from_behind=observed.from_behind)
+    return _observer_centric(published, folders)
 
 
 def _observer_centric(person_centric: PoseSet, folders: Sequence[Path]) -> PoseSet:
