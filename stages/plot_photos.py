@@ -118,7 +118,7 @@ def draw_sheet(
 def draw_worst(item: Item, photographed: Photographed, shown: SetExhibits, exhibit: Exhibit) -> None:
     last = stages_of(item)[-1]
     choice = choose_worst(photographed.joints, shown.name, last, IMAGES_OF_STICK_SHEET)
-    draw_sheet(item, photographed, shown, exhibit, choice, "the tenth that is worst on")
+    draw_sheet(item, photographed, shown, exhibit, choice, "The worst tenth on")
 
 
 DRAW: dict[Kind, Callable[[Item, Photographed, SetExhibits, Exhibit], None]] = {
