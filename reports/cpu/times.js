@@ -18,7 +18,7 @@ window.stageTimes = {
   "initial-boxes@cpu-lsp": 0.1,
   "plot-photos@cpu-flic": 7.0,
   "plot-photos@cpu-lsp": 5.5,
-  "plot@cpu-flic": 3.9,
+  "plot@cpu-flic": 4.1,
   "plot@cpu-lsp": 4.9,
   "predict-test@cpu-flic": 217.9,
   "predict-test@cpu-lsp": 351.5,

@@ -92,7 +92,7 @@ def _joint_panel(axes: Axes, observed: Floats, mean: Floats, covariance: Floats,
     # Downwards, as in the image.
     axes.set_ylim(reach, -reach)
     axes.set_aspect("equal")
-    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.yaxis.set_major_locator(MaxNLocator(5))
 
 
