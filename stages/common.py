@@ -198,8 +198,8 @@ class Item:
 
     def rows_of_normals(self, examples: "Examples") -> "Indices":
         """The training examples whose displacements the Normals are fitted to, by row."""
-        rows = examples.rows("train")
-        return rows[examples.table["set"].iloc[rows].isin(self.trusted)]
+        rows, trusted = examples.rows("train"), self.profile.trusted
+        return rows if trusted is None else rows[examples.table["set"].iloc[rows].isin(trusted)]
 
     def read_train_predictions(self, stage: int, examples: "Examples", *, mirrored: bool = False) -> "Floats":
         """Predictions of a stage on the training and held-out images, one for each of `examples`."""
