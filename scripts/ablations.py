@@ -84,7 +84,7 @@ def params_of(definition: dict[str, Any], params: dict[str, Any], name: str) -> 
 def digest(params: dict[str, Any]) -> str:
     """Names all that decides a run's figures but for its seed, so that older runs aren't taken for it."""
     profile, models = params["profile"], params["models"]
-    decides = {key: params[key] for key in ("sigma", "cascade_stages", "threads") if key in params}
+    decides = {key: params[key] for key in ("sigma", "cascade_stages", "threads")}
     decides |= {"models": {name: params["model"][name] for name in models}}
     decides |= {"profile": params["profiles"][profile]}
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:12]

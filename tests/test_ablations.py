@@ -48,6 +48,9 @@ def project(tmp_path):
                 "profile": "cpu",
                 "models": ["lsp"],
                 "seed": 7,
+                "sigma": "auto",
+                "cascade_stages": 2,
+                "threads": 1,
                 "model": {"lsp": {}},
                 "profiles": {"cpu": {"width": 3}},
             }
