@@ -14,14 +14,12 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-import yaml
+from provenance import provenance
 
 from deeppose.cli_predict import PUBLISHED as PROFILE
 from deeppose.errors import DeepPoseError
-from deeppose.files import read_json, write_json, write_text
-from deeppose.page import library_versions, params_text
+from deeppose.files import write_json, write_text
 from deeppose.params import CASCADE_STAGES_IN_DVC_YAML, Params, load_params
 
 REMOTE = "published"
@@ -46,7 +44,7 @@ def main(what: str) -> None:
             shutil.rmtree(Path(REMOTE) / "files", ignore_errors=True)
             paths = [*weights(params), *predictions(params), *what_is_drawn_from(params)]
             dvc("push", "--remote", REMOTE, *paths)
-            write_json(Path("reports") / PROFILE / "provenance.json", provenance(params))
+            write_json(Path("reports") / PROFILE / "provenance.json", provenance(PROFILE, params))
 
 
 def weights(params: Params) -> list[str]:
@@ -70,19 +68,6 @@ def what_is_drawn_from(params: Params) -> list[str]:
             paths.append(f"data/{PROFILE}/{model}/displacements-stage{stage}.parquet")
             paths.append(f"data/{PROFILE}/{model}/displacement-normals-stage{stage}.parquet")
     return paths
-
-
-def provenance(params: Params) -> dict[str, Any]:
-    """What the published files came from; when, where and from which code each stage ran last."""
-    manifests = {
-        model: read_json(Path("data") / PROFILE / "manifests" / f"{model}.json") for model in params.models
-    }
-    return {
-        "params": yaml.safe_load(params_text(params, PROFILE)),
-        "archives": {model: manifest["archives"] for model, manifest in manifests.items()},
-        "versions": library_versions(),
-        "stages": read_json(Path("logs") / PROFILE / "runs.json"),
-    }
 
 
 def say_what_differs() -> None:

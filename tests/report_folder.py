@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from deeppose.evaluate import error_tables, figures
+from deeppose.circumstances import circumstances
+from deeppose.evaluate import PDJ_THRESHOLDS, error_tables, figures, shares_by_circumstance
 from deeppose.exhibits import TRAINING, exhibits_of, normals_of
 from deeppose.geometry import diameter
 from deeppose.skeleton import SKELETONS, Skeleton
@@ -75,6 +76,9 @@ def write_evaluation(project: Path, model: str, skeleton: Skeleton, sets: tuple[
     folder.mkdir(parents=True)
     joints.to_parquet(folder / "joint-errors.parquet", index=False)
     limbs.to_parquet(folder / "limb-errors.parquet", index=False)
+    seen = circumstances("lsp", truth, skeleton, None, np.arange(len(truth)) % 2 == 0)
+    apart = shares_by_circumstance(joints, seen, PDJ_THRESHOLDS)
+    apart.to_parquet(folder / "by-circumstance.parquet", index=False)
     (folder / "metrics.json").write_text(json.dumps(metrics))
 
 

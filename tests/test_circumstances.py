@@ -76,14 +76,14 @@ def test_what_a_set_says_of_its_people_and_joints():
     assert (seen["kind"] == "joint").sum() == 28
 
 
-def errors(values, predictor="stage 1", set_name="lsp"):
+def errors(values, predictor="stage 1", set_name="lsp", opposite=1.0):
     """`values[example]`, of every joint."""
     rows = [
-        (set_name, predictor, example, joint, value)
+        (set_name, predictor, example, joint, value, opposite)
         for example, value in enumerate(values)
         for joint in FULL_BODY.joints
     ]
-    return pd.DataFrame(rows, columns=["set", "predictor", "example", "joint", "error"])
+    return pd.DataFrame(rows, columns=["set", "predictor", "example", "joint", "error", "opposite"])
 
 
 def test_shares_by_hand():
@@ -93,7 +93,8 @@ def test_shares_by_hand():
     seen = circumstances("lsp", poses, FULL_BODY, occluded, None)
     both = pd.concat([errors([0.1, 0.3, 0.3]), errors([0.1, 0.1, np.nan], "stage 2")], ignore_index=True)
     shares = shares_by_circumstance(both, seen, (0.1, 0.2))
-    assert shares.columns.tolist() == ["set", "predictor", "kind", "value", "joints", "pdj@0.1", "pdj@0.2"]
+    columns = ["set", "predictor", "kind", "value", "joints", "pdj@0.1", "pdj@0.2", "exchanged"]
+    assert shares.columns.tolist() == columns
     found = shares.set_index(["predictor", "value"])[["joints", "pdj@0.2"]]
     assert found.loc[("stage 1", "upright")].tolist() == [28, 0.5]
     assert found.loc[("stage 1", "upside down")].tolist() == [14, 0]
@@ -102,6 +103,19 @@ def test_shares_by_hand():
     assert found.loc[("stage 2", "upright")].tolist() == [28, 1]
     assert found.loc[("stage 2", "upside down"), "joints"] == 0
     assert np.isnan(found.loc[("stage 2", "upside down"), "pdj@0.2"])
+
+
+def test_left_taken_for_right_by_hand():
+    """Four upright poses: all joints nearer if exchanged, none, one much so, and one that doesn't count."""
+    seen = circumstances("lsp", np.array([pose_turned_by(0)] * 4), FULL_BODY, None, None)
+    table = errors([0.5, 0.2, 0.5, np.nan], opposite=0.4)
+    table.loc[table["example"] == 2, "opposite"] = [0.6] * 13 + [0.1]
+    found = shares_by_circumstance(table, seen, (0.1,))
+    assert found["exchanged"].tolist() == [1 / 3]
+    table.loc[table.index[2 * 14 + 13], "opposite"] = -1.0
+    assert shares_by_circumstance(table, seen, (0.1,))["exchanged"].tolist() == [2 / 3]
+    nothing = errors([np.nan] * 4, opposite=np.nan)
+    assert np.isnan(shares_by_circumstance(nothing, seen, (0.1,))["exchanged"].astype(float)).all()
 
 
 def test_sets_are_kept_apart():

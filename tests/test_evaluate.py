@@ -9,7 +9,7 @@ from deeppose.skeleton import FULL_BODY
 
 JOINTS = len(FULL_BODY.joints)
 LIMBS = [limb.name for limb in FULL_BODY.limbs if limb.kind is not None]
-WRIST = FULL_BODY.joints.index("right wrist")
+WRIST, LEFT_WRIST = (FULL_BODY.joints.index(f"{side} wrist") for side in ("right", "left"))
 # Left shoulder to right hip: (60, 80) apart, a diameter of 100. Right lower arm: 20 long.
 POSE = np.array(
     [
@@ -37,7 +37,7 @@ def tables():
 
 def test_one_row_a_joint_and_a_limb_in_order(tables):
     joints, limbs = tables
-    assert list(joints.columns) == ["set", "predictor", "example", "joint", "error"]
+    assert list(joints.columns) == ["set", "predictor", "example", "joint", "error", "opposite"]
     assert list(limbs.columns) == ["set", "predictor", "example", "limb", "strict", "loose"]
     for table in tables:
         assert (table["set"] == "lsp").all()
@@ -56,6 +56,15 @@ def test_joint_errors_by_hand(tables):
     wanted[1, WRIST] = np.inf
     wanted[2] = np.nan  # no hip, no diameter
     np.testing.assert_allclose(errors, wanted, atol=1e-12)
+
+
+def test_opposite_errors_by_hand(tables):
+    opposite = tables[0]["opposite"].to_numpy().reshape(3, JOINTS)
+    # Wrists stand 90 apart, and the first right one was predicted 9 nearer to the left one and 12 below it.
+    assert opposite[0, [WRIST, LEFT_WRIST]] == pytest.approx([0.9, np.hypot(90 - 9, 12) / 100])
+    assert opposite[1, [WRIST, LEFT_WRIST]] == pytest.approx([0.9, np.inf])
+    assert opposite[0, -2:] == pytest.approx([0, 0])  # the neck and the top of the head have no side
+    assert np.isnan(opposite[2]).all()
 
 
 def test_limb_errors_by_hand(tables):
@@ -110,7 +119,7 @@ def test_a_set_without_examples_has_empty_tables():
         FULL_BODY,
     )
     assert (len(joints), len(limbs)) == (0, 0)
-    assert list(joints.columns) == ["set", "predictor", "example", "joint", "error"]
+    assert list(joints.columns) == ["set", "predictor", "example", "joint", "error", "opposite"]
 
 
 def test_errors_are_in_diameters():

@@ -59,7 +59,14 @@ PIPELINE = {
 def published(tmp_path_factory):
     """A project that has run as `cpu`, published, and is committed."""
     project = tmp_path_factory.mktemp("published") / "project"
-    for name in ("scripts/published.py", ".dvc/config", ".dvc/.gitignore", ".gitignore", "params.yaml"):
+    for name in (
+        "scripts/published.py",
+        "scripts/provenance.py",
+        ".dvc/config",
+        ".dvc/.gitignore",
+        ".gitignore",
+        "params.yaml",
+    ):
         (project / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, project / name)
     (project / "dvc.yaml").write_text(yaml.safe_dump(PIPELINE, sort_keys=False))

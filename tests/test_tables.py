@@ -41,7 +41,8 @@ def joint_errors(value=0.15, skeleton=FULL_BODY):
         for example in range(4)
         for joint in skeleton.joints
     ]
-    return pd.DataFrame(rows, columns=["set", "predictor", "example", "joint", "error"])
+    table = pd.DataFrame(rows, columns=["set", "predictor", "example", "joint", "error"])
+    return table.assign(opposite=0.1)
 
 
 @pytest.fixture
@@ -64,8 +65,10 @@ def test_circumstances_in_their_order_stages_before_the_mean_pose(tmp_path, shar
     assert table["method"].tolist() == ["stage 1", "stage 2", "mean pose"] * len(order)
     write_table(table, tmp_path, "apart", "Apart", ["a note"])
     lines = (tmp_path / "apart.md").read_text("utf-8").splitlines()
-    assert "| Method | Circumstance | Joints | PDJ at 0.1 | PDJ at 0.2 | PDJ at 0.5 |" in lines
-    assert "| stage 1 | joint: occluded | 42 | 0.000 | 1.000 | 1.000 |" in lines
+    assert (
+        "| Method | Circumstance | Joints | PDJ at 0.1 | PDJ at 0.2 | PDJ at 0.5 | Sides exchanged |" in lines
+    )
+    assert "| stage 1 | joint: occluded | 42 | 0.000 | 1.000 | 1.000 | 1.000 |" in lines
     with pytest.raises(PredictionsError, match="no errors of the set 'parse'"):
         circumstance_table(shares, "parse", LABELS)
 

@@ -12,11 +12,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from deeppose.circumstances import BACK, FRONT
 from deeppose.exhibits import exhibits_of
 from deeppose.files import write_text
 from deeppose.geometry import Floats
 from deeppose.metrics import pcp, pdj
 from deeppose.paper import paper_results
+from deeppose.params import Labels
 from deeppose.shares import difference_text, share_text
 from deeppose.skeleton import Skeleton
 from deeppose.tables import MEAN_POSE, is_peer, matrix
@@ -30,6 +32,10 @@ _PRECISE = (0.15, 0.2)
 _COMPARABLE, _SLIGHTLY = 0.05, 0.1
 _UPPER_LEGS = 0.78
 _THRESHOLDS = np.arange(51) / 100
+_LABELS: dict[Labels, str] = {
+    "oc": "labels are observer-centric: left and right as if every person faced the camera",
+    "pc": "labels are person-centric",
+}
 _STAGE = re.compile(r"stage (\d+)")
 # The paper gives two decimals: what rounds up to its figure has reached it.
 _HALF_A_HUNDREDTH = 0.005
@@ -47,11 +53,17 @@ class Evaluation:
         Columns set, predictor, example, joint, error: multiples of the true pose's diameter.
     limbs
         Columns set, predictor, example, limb, strict, loose: shares of the true limb's length.
+    by_circumstance
+        From :func:`deeppose.evaluate.shares_by_circumstance`.
+    labels
+        Which the model was trained on, observer- or person-centric ones.
     """
 
     joints: pd.DataFrame
     limbs: pd.DataFrame
+    by_circumstance: pd.DataFrame
     skeleton: Skeleton
+    labels: Labels
 
 
 @dataclass(frozen=True)
@@ -140,6 +152,8 @@ class _OnSet:
         joints, limbs = evaluation.joints, evaluation.limbs
         self._joints, self._limbs = joints[joints["set"] == set_name], limbs[limbs["set"] == set_name]
         self._skeleton, self._set_name = evaluation.skeleton, set_name
+        apart = evaluation.by_circumstance
+        self._by_circumstance, self.labels = apart[apart["set"] == set_name], evaluation.labels
         self.title = exhibits_of(set_name).title
 
     def stages(self, at_least: int) -> list[str]:
@@ -185,6 +199,14 @@ class _OnSet:
             )
         best = max(rates, key=lambda name: rates[name])
         return best, rates[best]
+
+    def exchanged(self, predictor: str, value: str) -> float:
+        """The share of poses seen so in which left is taken for right."""
+        rows = self._by_circumstance
+        shares = rows.loc[(rows["predictor"] == predictor) & (rows["value"] == value), "exchanged"].dropna()
+        if shares.empty:
+            raise _UntoldError(f"the labels of {self.title} show nobody from {value}")
+        return float(shares.item())
 
     def only_those_at_hand(self) -> str:
         names = ", ".join(other_methods(self._joints, self._set_name))
@@ -376,6 +398,13 @@ def _buffy_state_of_the_art(evidence: _Evidence) -> Finding:
     return Finding(figures, ours - rate >= -_ROUNDING, buffy.only_those_at_hand())
 
 
+def _sides_exchanged_at_the_back(evidence: _Evidence) -> Finding:
+    lsp = evidence.on("lsp")
+    back, front = (lsp.exchanged(lsp.last_stage(), value) for value in (BACK, FRONT))
+    figures = f"{share_text(back)} from the back, {share_text(front)} from the front"
+    return Finding(figures, back > front + _ROUNDING, _LABELS[lsp.labels])
+
+
 def _untold(_: _Evidence, reason: str) -> Finding:
     raise _UntoldError(reason)
 
@@ -405,11 +434,7 @@ _MEASURES: dict[str, Callable[[_Evidence], Finding]] = {
     "parse-state-of-the-art": _parse_state_of_the_art,
     "carries-over-to-buffy": _carries_over_to_buffy,
     "buffy-state-of-the-art": _buffy_state_of_the_art,
-    "left-and-right-from-the-back": partial(
-        _untold,
-        reason="it takes the distance of each joint to the opposite one and which way the person faces; the "
-        "tables of errors hold neither",
-    ),
+    "left-and-right-from-the-back": _sides_exchanged_at_the_back,
     "time-for-an-image": partial(
         _untold, reason="the paper's CPU isn't named: seconds on another machine say nothing about it"
     ),

@@ -38,15 +38,19 @@ def error_tables(
     -------
     joints
         One row a joint: `set`, `predictor`, `example`, `joint`, `error` in true-pose diameters; NaN where
-        the joint does not count.
+        the joint does not count; `opposite`, the error had left and right been exchanged in the prediction.
     limbs
         One row a limb that PCP counts: `set`, `predictor`, `example`, `limb`, `strict`, `loose` in limb
         lengths.
     """
     errors = joint_errors(predicted, truth, labelled, diameters)
+    exchanged = predicted[:, list(skeleton.mirrored)]
+    opposite = joint_errors(exchanged, truth, labelled, diameters)
     strict, loose = limb_errors(predicted, truth, labelled, skeleton)
     limbs = [limb.name for limb in skeleton.limbs if limb.kind is not None]
-    joints_table = _long(set_name, predictor, "joint", skeleton.joints, {"error": errors})
+    joints_table = _long(
+        set_name, predictor, "joint", skeleton.joints, {"error": errors, "opposite": opposite}
+    )
     limbs_table = _long(set_name, predictor, "limb", limbs, {"strict": strict, "loose": loose})
     return joints_table, limbs_table
 
@@ -85,28 +89,36 @@ def shares_by_circumstance(
 ) -> pd.DataFrame:
     """Of the joints seen under each circumstance the share that is detected (PDJ, §4.1), all joints pooled.
 
+    And of the poses the share in which left was taken for right (§4.2), as far as errors tell.
+
     Parameters
     ----------
     joint_errors
-        Columns set, predictor, example, joint, error: multiples of the true pose's diameter, NaN where the
-        joint doesn't count.
+        Columns set, predictor, example, joint, error, opposite, from :func:`error_tables`.
     seen
         From :func:`deeppose.circumstances.circumstances`, of any number of sets.
 
     Returns
     -------
-    Columns set, predictor, kind, value, joints (how many count), and one a threshold (`pdj@0.2`); values in
-    the order of :data:`deeppose.circumstances.ORDER`.
+    Columns set, predictor, kind, value, joints (how many count), one a threshold (`pdj@0.2`), and
+    exchanged: the share of poses whose mean error over these joints falls once left and right are exchanged.
+    Values in the order of :data:`deeppose.circumstances.ORDER`.
     """
     known = joint_errors.merge(seen, on=["set", "example", "joint"])
     known["value"] = pd.Categorical(known["value"], list(ORDER))
     rows = []
-    groups = known.groupby(["set", "kind", "value", "predictor"], sort=True, observed=True)["error"]
-    for (set_name, kind, value, predictor), errors in groups:
-        distances = errors.to_numpy(np.float64)
+    groups = known.groupby(["set", "kind", "value", "predictor"], sort=True, observed=True)
+    for (set_name, kind, value, predictor), group in groups:
+        distances = group["error"].to_numpy(np.float64)
         shares = {f"pdj@{t}": share_within(distances, t) for t in thresholds}
         joints = int((~np.isnan(distances)).sum())
         described = {"set": set_name, "predictor": predictor, "kind": kind, "value": value}
-        rows.append({**described, "joints": joints, **shares})
-    columns = ["set", "predictor", "kind", "value", "joints", *(f"pdj@{t}" for t in thresholds)]
+        rows.append({**described, "joints": joints, **shares, "exchanged": _exchanged(group)})
+    columns = ["set", "predictor", "kind", "value", "joints", *(f"pdj@{t}" for t in thresholds), "exchanged"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def _exchanged(joint_errors: pd.DataFrame) -> float | None:
+    """Share of poses that are nearer with left and right exchanged; None if no joint counts."""
+    means = joint_errors.groupby("example")[["error", "opposite"]].mean().dropna()
+    return float((means["opposite"] < means["error"]).mean()) if len(means) else None

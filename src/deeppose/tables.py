@@ -176,8 +176,8 @@ def circumstance_table(shares: pd.DataFrame, set_name: str, labels: str) -> pd.D
 
     Returns
     -------
-    Columns method, labels, circumstance ("trunk: upright"), joints (how many count), pdj@0.1, pdj@0.2 and
-    pdj@0.5.
+    Columns method, labels, circumstance ("trunk: upright"), joints (how many count), pdj@0.1, pdj@0.2,
+    pdj@0.5 and sides_exchanged.
 
     Raises
     ------
@@ -197,6 +197,7 @@ def circumstance_table(shares: pd.DataFrame, set_name: str, labels: str) -> pd.D
             "circumstance": rows["circumstance"],
             "joints": rows["joints"],
             **{f"pdj@{t}": rows[f"pdj@{t}"] for t in PDJ_THRESHOLDS},
+            "sides_exchanged": rows["exchanged"],
         }
     ).reset_index(drop=True)
 

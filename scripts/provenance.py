@@ -1,0 +1,23 @@
+"""What a run came from; when, where and from which code each of its stages ran last."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from deeppose.files import read_json
+from deeppose.page import library_versions, params_text
+from deeppose.params import Params
+
+
+def provenance(profile: str, params: Params) -> dict[str, Any]:
+    """Params, archives by model, versions, and by stage its start, duration, revision and machine."""
+    manifests = {
+        model: read_json(Path("data") / profile / "manifests" / f"{model}.json") for model in params.models
+    }
+    return {
+        "params": yaml.safe_load(params_text(params, profile)),
+        "archives": {model: manifest["archives"] for model, manifest in manifests.items()},
+        "versions": library_versions(),
+        "stages": read_json(Path("logs") / profile / "runs.json"),
+    }
