@@ -72,7 +72,7 @@ def page(runs: Mapping[str, Any]) -> str:
         "# Other runs",
         "",
         "Made by `python scripts/keep_run.py` from [runs/](runs), which hold all metrics of these runs and",
-        "what they came from. Strict PCP and PDJ on the sets' test parts; minutes of training, up to a stage.",
+        "what they came from. Strict PCP and PDJ on the sets' test parts; minutes of training up to a stage.",
     ]
     for name, run in runs.items():
         lines += ["", f"## {name}", "", run["words"], "", "```sh", command(run["changes"]), "```"]
