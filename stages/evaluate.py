@@ -10,13 +10,13 @@ from common import Item, run
 from deeppose.datasets.peers import find_peers, peer_poses
 from deeppose.datasets.subsets import subsets_of
 from deeppose.errors import PredictionsError
-from deeppose.evaluate import PDJ_THRESHOLDS, error_tables, figures, shares_by_circumstance
+from deeppose.evaluate import error_tables, figures, shares_by_circumstance
 from deeppose.examples import Examples, Indices
 from deeppose.files import atomic_path, write_json
 from deeppose.geometry import Bools, Floats
 from deeppose.predictions import read_predictions
 from deeppose.shares import gain_text
-from deeppose.tables import matrix, of_set, predictors
+from deeppose.tables import PDJ_THRESHOLDS, matrix, of_set, predictors
 
 
 def main(item: Item, _: int) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from common import runs_log
 from deeppose.claims import Evaluation, judge, other_methods, write_claims
 from deeppose.errors import DeepPoseError
 from deeppose.exhibits import left_out_lines
@@ -54,7 +55,7 @@ def main(profile: str) -> None:
     }
     run = Run(profile, params, reports, manifests, skipped, metrics, claims, others, photographs)
     write_text(reports / "index.html", render_page(run, library_versions()))
-    log = Path("logs") / profile / "runs.json"
+    log = runs_log(profile)
     runs = read_json(log) if log.is_file() else {}
     write_text(reports / TIMES, times_script({stage: run["seconds"] for stage, run in runs.items()}))
 

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from deeppose.circumstances import circumstances
-from deeppose.evaluate import PDJ_THRESHOLDS, error_tables, figures, shares_by_circumstance
+from deeppose.evaluate import error_tables, figures, shares_by_circumstance
 from deeppose.exhibits import TRAINING, exhibits_of, normals_of
 from deeppose.geometry import diameter
 from deeppose.skeleton import SKELETONS, Skeleton
-from deeppose.tables import matrix, of_set, pcp_table, pdj_table, predictors, write_table
+from deeppose.tables import PDJ_THRESHOLDS, matrix, of_set, pcp_table, pdj_table, predictors, write_table
 from project import ROOT, call, small_params, write_params
 
 ODD = "Odd & <b>\"quoted\"</b> 'method' {{ 1 }}"

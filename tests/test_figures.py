@@ -204,7 +204,7 @@ def test_captions_break_between_words_alone():
 def test_examples_are_the_middles_of_equal_parts():
     found = choose_examples(joint_errors([0.8, 0.1, 0.7, 0.2, 0.6, 0.3, 0.5, 0.4]), "lsp", "stage 1", 2)
     assert found.examples == (5, 2)
-    assert found.quantiles == (0.25, 0.75)
+    assert found.quantiles == (2.5 / 8, 6.5 / 8)
     assert found.errors == pytest.approx((0.3, 0.7))
     assert "not the best ones: the middles of 2 equal parts of the 8 test examples" in found.rule
     assert "stage 1" in found.rule

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from deeppose.circumstances import circumstances
-from deeppose.evaluate import PDJ_THRESHOLDS, error_tables, shares_by_circumstance
+from deeppose.evaluate import error_tables, shares_by_circumstance
 from deeppose.examples import BOX_COLUMNS, TORSO_COLUMNS, Examples, write_examples
 from deeppose.faces import faces_table
 from deeppose.geometry import diameter
@@ -18,6 +18,7 @@ from deeppose.images import write_images
 from deeppose.params import load_params
 from deeppose.predictions import write_predictions
 from deeppose.skeleton import SKELETONS
+from deeppose.tables import PDJ_THRESHOLDS
 from project import ROOT
 
 MODEC = "MODEC (Sapp and Taskar 2013)"

@@ -4,10 +4,11 @@ import pytest
 
 from deeppose.circumstances import circumstances
 from deeppose.errors import PredictionsError
-from deeppose.evaluate import PDJ_THRESHOLDS, shares_by_circumstance
+from deeppose.evaluate import shares_by_circumstance
 from deeppose.paper import paper_rows
 from deeppose.skeleton import FLIC_LABELLED, FULL_BODY, UPPER_BODY
 from deeppose.tables import (
+    PDJ_THRESHOLDS,
     by_images,
     circumstance_table,
     matrix,

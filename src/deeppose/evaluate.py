@@ -10,8 +10,7 @@ from deeppose.circumstances import ORDER
 from deeppose.geometry import Bools, Floats
 from deeppose.metrics import joint_errors, limb_errors, mean_pdj, pcp, pdj, share_within
 from deeppose.skeleton import Skeleton
-
-PDJ_THRESHOLDS = (0.1, 0.2, 0.5)
+from deeppose.tables import PDJ_THRESHOLDS
 
 
 def error_tables(

@@ -69,19 +69,12 @@ def choose_examples(joint_errors: pd.DataFrame, set_name: str, predictor: str, c
     """
     means = _mean_errors(joint_errors, set_name, predictor)
     count = min(count, len(means))
-    quantiles = (np.arange(count) + 0.5) / count
-    picked = means.iloc[np.floor(quantiles * len(means)).astype(int)]
     rule = (
         f"Images chosen by rule, not the best ones: the middles of {count} equal parts of the {len(means)} "
         f"test examples, ordered by the mean joint error of {predictor} (in diameters of the true pose), "
         f"best first. With each image: its place in that order, and its error."
     )
-    return Choice(
-        tuple(int(example) for example in picked.index),
-        tuple(quantiles.tolist()),
-        tuple(picked.tolist()),
-        rule,
-    )
+    return _middles(means, 0, count, rule)
 
 
 def choose_worst(joint_errors: pd.DataFrame, set_name: str, predictor: str, count: int) -> Choice:
@@ -90,22 +83,14 @@ def choose_worst(joint_errors: pd.DataFrame, set_name: str, predictor: str, coun
     Parameters and errors as of :func:`choose_examples`.
     """
     means = _mean_errors(joint_errors, set_name, predictor)
-    worst = means.iloc[-max(len(means) // 10, 1) :]
-    count = min(count, len(worst))
-    places = np.floor((np.arange(count) + 0.5) / count * len(worst)).astype(int)
-    picked = worst.iloc[places]
-    first = len(means) - len(worst)
+    worst = max(len(means) // 10, 1)
+    count = min(count, worst)
     rule = (
         f"Of the {len(means)} test examples the tenth with the largest mean joint error of {predictor} (in "
         f"diameters of the true pose): the middles of {count} equal parts, the worst last. With each "
         f"image: its place in the order of all, and its error."
     )
-    return Choice(
-        tuple(int(example) for example in picked.index),
-        tuple(((first + places + 0.5) / len(means)).tolist()),
-        tuple(picked.tolist()),
-        rule,
-    )
+    return _middles(means, len(means) - worst, count, rule)
 
 
 @styled
@@ -228,6 +213,18 @@ def _mean_errors(joint_errors: pd.DataFrame, set_name: str, predictor: str) -> "
             f"no joint of {predictor!r} counts on the set {set_name!r}: there is nothing to choose images by"
         )
     return means.sort_values(kind="stable")
+
+
+def _middles(means: "pd.Series[float]", first: int, count: int, rule: str) -> Choice:
+    """The middles of `count` equal parts of those from the place `first` on."""
+    places = first + np.floor((np.arange(count) + 0.5) / count * (len(means) - first)).astype(int)
+    picked = means.iloc[places]
+    return Choice(
+        tuple(int(example) for example in picked.index),
+        tuple(((places + 0.5) / len(means)).tolist()),
+        tuple(picked.tolist()),
+        rule,
+    )
 
 
 def _rule(choice: Choice, *, cut: bool) -> str:

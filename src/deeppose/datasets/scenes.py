@@ -55,9 +55,16 @@ SHARE_AVERTED = 0.012
 SHARE_BEHIND_A_TABLE = 0.15
 
 # degrees, as in figure.py
-STANCE: Limits = {**CALM, "lean": (-7, 7), "pitch": (-4, 9), "side": (-7, 7), "turn": (-24, 24)}
+STANCE: Limits = {
+    **CALM,
+    "lean": (-10, 10),
+    "pitch": (-4, 9),
+    "side": (-10, 10),
+    "nod": (-14, 20),
+    "turn": (-24, 24),
+}
 AVERTED: tuple[Limits, Limits] = ({"turn": (90, 110)}, {"turn": (-110, -90)})
-YAW_SPREAD, LARGEST_YAW = 18.0, 45.0
+YAW_SPREAD, LARGEST_YAW = 22.0, 45.0
 GESTURES: tuple[tuple[float, Limits], ...] = (
     (0.28, {"arm forward": (-15, 20), "arm out": (6, 26), "arm in": (-10, 45), "elbow": (5, 45)}),
     (0.13, {"arm forward": (-35, -8), "arm out": (30, 55), "arm in": (60, 90), "elbow": (70, 105)}),
