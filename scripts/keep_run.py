@@ -96,7 +96,7 @@ def command(changes: Mapping[str, Any]) -> str:
 
 def table(by_predictor: Mapping[str, Any], trained: Mapping[str, float]) -> Iterator[str]:
     """A row a stage, in Markdown."""
-    kinds = {kind: head for kind, head in LIMBS.items() if kind in next(iter(by_predictor.values()))["pcp"]}
+    kinds = {kind: head for kind, head in LIMBS.items() if kind in by_predictor["stage_1"]["pcp"]}
     heads = ["", "Minutes", *kinds.values(), "Mean", *(name.replace("pdj@", "PDJ at ") for name in PDJ)]
     yield from (f"| {' | '.join(cells)} |" for cells in (heads, ["---"] + ["---:"] * (len(heads) - 1)))
     for predictor, minutes_so_far in trained.items():

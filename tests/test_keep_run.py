@@ -26,7 +26,7 @@ def keep_run(tmp_path, monkeypatch):
             "train-stage2@cpu-lsp": {"seconds": 330.0},
         },
         "data/cpu/evaluation/lsp/metrics.json": {
-            name: {f"stage_{stage}": figures(stage, more) for stage in (1, 2)}
+            name: {"gain_of_stage_2": {}} | {f"stage_{stage}": figures(stage, more) for stage in (1, 2)}
             for name, more in (("lsp", 0.0), ("held-out", 0.5))
         },
     }
