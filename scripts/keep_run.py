@@ -3,12 +3,15 @@
     python scripts/keep_run.py NAME "WORDS"   keep the last run in this folder, of the profile in params.yaml
     python scripts/keep_run.py                write docs/runs.md again
 
-Kept are its metrics, its provenance, and the params that it changes in what git has.
+Kept are its metrics, its provenance, and what its params change in those of the commit that it ran from.
 """
 
+import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,23 +19,22 @@ import yaml
 from provenance import provenance
 
 from deeppose.errors import DeepPoseError
+from deeppose.exhibits import exhibits_of
 from deeppose.files import read_json, write_json, write_text
-from deeppose.params import load_params
+from deeppose.paper import LIMB_KINDS
+from deeppose.params import Params, load_params
 from deeppose.shares import share_text
+from deeppose.tables import PDJ_THRESHOLDS
 
 KEPT, PAGE = Path("docs/runs"), Path("docs/runs.md")
-PARAMS = Path("params.yaml")
-LIMBS = {
-    "arm_upper": "Upper arm",
-    "arm_lower": "Lower arm",
-    "leg_upper": "Upper leg",
-    "leg_lower": "Lower leg",
-}
-PDJ = ("pdj@0.1", "pdj@0.2", "pdj@0.5")
+
+
+class NotARunError(DeepPoseError):
+    """What lies in the folder isn't one run from one commit."""
 
 
 def main(arguments: list[str]) -> None:
-    if len(arguments) not in (0, 2):
+    if len(arguments) not in (0, 2) or (arguments and not re.fullmatch(r"[\w-]+", arguments[0])):
         sys.exit(__doc__)
     if arguments:
         keep(*arguments)
@@ -42,66 +44,118 @@ def main(arguments: list[str]) -> None:
 
 def keep(name: str, words: str) -> None:
     params = load_params()
-    committed = subprocess.check_output(["git", "show", f"HEAD:{PARAMS}"], text=True)
-    before, now = (dict(leaves(yaml.safe_load(text))) for text in (committed, PARAMS.read_text("utf-8")))
+    evaluated = [f"evaluate@{params.profile}-{model}" for model in params.models]
+    check_nothing_changed(evaluated)
+    made_of = provenance(params.profile, params)
+    trained = [
+        f"train-stage{stage}@{params.profile}-{model}"
+        for model in params.models
+        for stage in range(1, params.cascade_stages + 1)
+    ]
+    revision = revision_of(made_of["stages"], trained)
+    committed = subprocess.run(
+        ["git", "show", f"{revision}:params.yaml"], capture_output=True, text=True, check=True
+    )
     run = {
         "words": words,
-        "changes": {key: value for key, value in now.items() if key not in before or before[key] != value},
-        "metrics": {
-            model: read_json(Path("data") / params.profile / "evaluation" / model / "metrics.json")
-            for model in params.models
-        },
-        "provenance": provenance(params.profile, params),
+        "revision": revision,
+        "changes": changes(yaml.safe_load(committed.stdout), made_of["params"]),
+        "tested": {model: tested(params, model) for model in params.models},
+        "provenance": made_of,
     }
     KEPT.mkdir(parents=True, exist_ok=True)
     write_json(KEPT / f"{name}.json", run)
 
 
+def check_nothing_changed(stages: list[str]) -> None:
+    """Raise if what these stages made doesn't follow from what lies in the folder."""
+    status = subprocess.run(
+        [sys.executable, "-m", "dvc", "status", "--json", *stages],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    changed = json.loads(status.stdout) if status.returncode == 0 else status.stderr.strip()
+    if changed:
+        raise NotARunError(f"not a finished run: {changed}; `dvc repro {' '.join(stages)}` finishes it")
+
+
+def revision_of(stages: Mapping[str, Any], trained: list[str]) -> str:
+    """The commit that all trainings ran from, one after the other."""
+    missing = [stage for stage in trained if stage not in stages]
+    if missing:
+        raise NotARunError(f"{missing[0]} didn't run in this folder: its outputs are another run's")
+    revisions = {stages[stage]["revision"] for stage in trained}
+    if len(revisions) > 1 or not re.fullmatch("[0-9a-f]{40}", min(revisions)):
+        raise NotARunError(f"the trainings ran from {', '.join(sorted(revisions))}: run all from one commit")
+    for earlier, later in pairwise(trained):
+        same_model = earlier.partition("@")[2] == later.partition("@")[2]
+        if same_model and stages[earlier]["started"] >= stages[later]["started"]:
+            raise NotARunError(f"{later} is older than {earlier}: its outputs are another run's")
+    return min(revisions)
+
+
+def changes(committed: Mapping[str, Any], run: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run's params are where the commit's differ, by dotted key; "removed" for a key it lacks."""
+    before, now = dict(leaves(committed)), dict(leaves(run))
+    changed = {key: value for key, value in now.items() if key not in before or before[key] != value}
+    sections = tuple(f"{kind}.{name}." for kind in ("model", "profiles") for name in run[kind])
+    gone = [key for key in before if key.startswith(sections) and key not in now]
+    return changed | dict.fromkeys(gone, "removed")
+
+
 def leaves(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value that isn't a section, with its key as DVC takes it ("model.lsp.sigma")."""
+    """Every value that isn't a filled section, with its key as DVC takes it ("model.lsp.sigma")."""
     for key, value in values.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and value:
             yield from leaves(value, f"{above}{key}.")
         else:
             yield f"{above}{key}", value
 
 
+def tested(params: Params, model: str) -> dict[str, Any]:
+    """By test set the labels that were used and the metrics."""
+    profile = params.profile
+    measured = read_json(Path("data") / profile / "evaluation" / model / "metrics.json")
+    found = read_json(Path("reports") / profile / model / "annotations.json")["sets"]
+    return {
+        name: {"labels": found[name]["labels"], "metrics": metrics}
+        for name, metrics in measured.items()
+        if name in found
+    }
+
+
 def page(runs: Mapping[str, Any]) -> str:
-    """Each run: what it is, how to run it again, and a table for each set that it was tested on."""
+    """Each run: what it is, what it changes, and a table for each set that it was tested on."""
     lines = [
         "# Other runs",
         "",
         "Made by `python scripts/keep_run.py` from [runs/](runs), which hold all metrics of these runs and",
-        "what they came from. Strict PCP and PDJ on the sets' test parts; minutes of training up to a stage.",
+        "what they came from. Strict PCP and PDJ on the sets' test parts. Minutes are of training up to a",
+        "stage; predicting takes some more. Params that differ from the commit's have their dotted keys.",
     ]
     for name, run in runs.items():
-        lines += ["", f"## {name}", "", run["words"], "", "```sh", command(run["changes"]), "```"]
-        for model, by_set in run["metrics"].items():
-            for set_name, by_predictor in by_set.items():
-                if set_name != "held-out":
-                    labels = run["provenance"]["params"]["model"][model]["labels"]
-                    lines += ["", f"Model {model} on {set_name}, labels {labels}:", ""]
-                    lines += table(by_predictor, minutes(run["provenance"], model))
+        changed = [f"{key}: {json.dumps(value)}" for key, value in sorted(run["changes"].items())]
+        lines += ["", f"## {name}", "", run["words"], "", f"At commit {run['revision']}, with", ""]
+        lines += ["```yaml", *changed, "```"]
+        for model, sets in run["tested"].items():
+            for set_name, found in sets.items():
+                title = exhibits_of(set_name).title
+                lines += ["", f"Model {model} on {title}, labels {found['labels']}:", ""]
+                lines += table(found["metrics"], minutes(run["provenance"], model))
     return "\n".join(lines) + "\n"
 
 
-def command(changes: Mapping[str, Any]) -> str:
-    """What runs the pipeline again with these params."""
-    options = [
-        f"-S '{key}=[{', '.join(map(str, value))}]'" if isinstance(value, list) else f"-S {key}={value}"
-        for key, value in sorted(changes.items())
-    ]
-    return " \\\n  ".join(["dvc exp run", *options])
-
-
-def table(by_predictor: Mapping[str, Any], trained: Mapping[str, float]) -> Iterator[str]:
+def table(metrics: Mapping[str, Any], trained: Mapping[str, float]) -> Iterator[str]:
     """A row a stage, in Markdown."""
-    kinds = {kind: head for kind, head in LIMBS.items() if kind in by_predictor["stage_1"]["pcp"]}
-    heads = ["", "Minutes", *kinds.values(), "Mean", *(name.replace("pdj@", "PDJ at ") for name in PDJ)]
+    kinds = [kind for kind in LIMB_KINDS if kind in metrics["stage_1"]["pcp"]]
+    heads = ["", "Minutes", *(kind.replace("_", " ") for kind in kinds), "mean PCP"]
+    heads += [f"PDJ at {threshold}" for threshold in PDJ_THRESHOLDS]
     yield from (f"| {' | '.join(cells)} |" for cells in (heads, ["---"] + ["---:"] * (len(heads) - 1)))
     for predictor, minutes_so_far in trained.items():
-        found = by_predictor[predictor]
-        shares = [*(found["pcp"][kind] for kind in (*kinds, "ave")), *(found[name]["mean"] for name in PDJ)]
+        found = metrics[predictor]
+        shares = [found["pcp"][kind] for kind in (*kinds, "ave")]
+        shares += [found[f"pdj@{threshold}"]["mean"] for threshold in PDJ_THRESHOLDS]
         cells = [predictor.replace("_", " "), f"{minutes_so_far:.0f}", *map(share_text, shares)]
         yield f"| {' | '.join(cells)} |"
 

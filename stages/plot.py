@@ -119,14 +119,14 @@ def draw_pdj_table(item: Item, evaluated: Evaluated, shown: SetExhibits, exhibit
 
 def draw_circumstances(item: Item, evaluated: Evaluated, shown: SetExhibits, exhibit: Exhibit) -> None:
     table = circumstance_table(evaluated.by_circumstance, shown.name, evaluated.labels[shown.name])
-    title = exhibit.titled(f"PDJ by how a joint is seen, {title_of(item, shown)}")
+    title = exhibit.titled(f"PDJ, and sides exchanged, by how a person is seen, {title_of(item, shown)}")
     notes = [
         about(item, evaluated),
         measured_on(evaluated, shown),
         "All kinds of joints pooled. The trunk, from hips to shoulders, is upright within 45° of vertical, "
         "upside down from 135° on. Seen from the back: observer-centric labels exchange the arms' sides.",
-        "Sides exchanged: the share of poses whose mean error falls once the prediction's left and right are "
-        "exchanged.",
+        "Sides exchanged: of the poses the share whose mean error falls once the prediction's left and right "
+        "are exchanged.",
         *shown.notes,
     ]
     write_table(table, item.reports / exhibit.folder, exhibit.file, title, notes)

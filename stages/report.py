@@ -40,7 +40,6 @@ def main(profile: str) -> None:
             limbs=pd.read_parquet(folder / "limb-errors.parquet"),
             by_circumstance=pd.read_parquet(folder / "by-circumstance.parquet"),
             skeleton=SKELETONS[params.model[model].skeleton],
-            labels=params.model[model].labels,
         )
     write_json(reports / "metrics.json", metrics)
     left_out = {name: why for manifest in manifests.values() for name, why in manifest["left_out"].items()}

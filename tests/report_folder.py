@@ -46,11 +46,12 @@ def write_report(project: Path, profile: str = "demo") -> Path:
 
 def write_evaluation(project: Path, model: str, skeleton: Skeleton, sets: tuple[str, ...]) -> None:
     generator = np.random.default_rng(1)
-    tables, metrics = [], {}
+    tables, seen, metrics = [], [], {}
     for name in sets:
         truth = generator.uniform(20, 180, size=(12, len(skeleton.joints), 2))
         labelled = np.ones(truth.shape[:2], dtype=bool)
         sizes = diameter(truth, labelled, skeleton)
+        seen.append(circumstances(name, truth, skeleton, None, np.arange(len(truth)) % 2 == 0))
         spreads = {"mean pose": 60, "stage 1": 25, "stage 2": 15, "stage 3": 12}
         if name == "flic":
             spreads[ODD] = 30
@@ -76,8 +77,7 @@ def write_evaluation(project: Path, model: str, skeleton: Skeleton, sets: tuple[
     folder.mkdir(parents=True)
     joints.to_parquet(folder / "joint-errors.parquet", index=False)
     limbs.to_parquet(folder / "limb-errors.parquet", index=False)
-    seen = circumstances("lsp", truth, skeleton, None, np.arange(len(truth)) % 2 == 0)
-    apart = shares_by_circumstance(joints, seen, PDJ_THRESHOLDS)
+    apart = shares_by_circumstance(joints, pd.concat(seen), PDJ_THRESHOLDS)
     apart.to_parquet(folder / "by-circumstance.parquet", index=False)
     (folder / "metrics.json").write_text(json.dumps(metrics))
 

@@ -93,8 +93,8 @@ def test_shares_by_hand():
     seen = circumstances("lsp", poses, FULL_BODY, occluded, None)
     both = pd.concat([errors([0.1, 0.3, 0.3]), errors([0.1, 0.1, np.nan], "stage 2")], ignore_index=True)
     shares = shares_by_circumstance(both, seen, (0.1, 0.2))
-    columns = ["set", "predictor", "kind", "value", "joints", "pdj@0.1", "pdj@0.2", "exchanged"]
-    assert shares.columns.tolist() == columns
+    shown = ["joints", "pdj@0.1", "pdj@0.2", "poses", "exchanged"]
+    assert shares.columns.tolist() == ["set", "predictor", "kind", "value", *shown]
     found = shares.set_index(["predictor", "value"])[["joints", "pdj@0.2"]]
     assert found.loc[("stage 1", "upright")].tolist() == [28, 0.5]
     assert found.loc[("stage 1", "upside down")].tolist() == [14, 0]
@@ -106,16 +106,29 @@ def test_shares_by_hand():
 
 
 def test_left_taken_for_right_by_hand():
-    """Four upright poses: all joints nearer if exchanged, none, one much so, and one that doesn't count."""
-    seen = circumstances("lsp", np.array([pose_turned_by(0)] * 4), FULL_BODY, None, None)
-    table = errors([0.5, 0.2, 0.5, np.nan], opposite=0.4)
-    table.loc[table["example"] == 2, "opposite"] = [0.6] * 13 + [0.1]
-    found = shares_by_circumstance(table, seen, (0.1,))
-    assert found["exchanged"].tolist() == [1 / 3]
-    table.loc[table.index[2 * 14 + 13], "opposite"] = -1.0
-    assert shares_by_circumstance(table, seen, (0.1,))["exchanged"].tolist() == [2 / 3]
-    nothing = errors([np.nan] * 4, opposite=np.nan)
-    assert np.isnan(shares_by_circumstance(nothing, seen, (0.1,))["exchanged"].astype(float)).all()
+    """Upright: nearer exchanged, not nearer, not counting, missed. On its side: nearer in the mean alone."""
+    poses = np.array([pose_turned_by(degrees) for degrees in (0, 0, 0, 0, 90)])
+    occluded = np.ones((5, 14), dtype=bool)
+    seen = circumstances("lsp", poses, FULL_BODY, occluded, np.array([True, False, False, False, True]))
+    table = errors([0.5, 0.2, np.nan, np.inf, 0.5])
+    table["opposite"] = table["example"].map({0: 0.4, 1: 0.4, 2: np.nan, 3: np.inf, 4: 0.6})
+    table.loc[table.index[-2:], "opposite"] = 0.0
+    shares = shares_by_circumstance(table, seen, (0.1,)).set_index("value")[["poses", "exchanged"]]
+    assert shares.loc["upright"].tolist() == [3, pytest.approx(1 / 3)]
+    assert shares.loc["on its side"].tolist() == [1, 0]
+    assert shares.loc["the back"].tolist() == [2, 0.5]
+    assert shares.loc["the front"].tolist() == [2, 0]
+    assert np.isnan(shares.loc["occluded", "exchanged"])
+    table.loc[table.index[-4:], "opposite"] = 0.0
+    nearer = shares_by_circumstance(table, seen, (0.1,)).set_index("value")["exchanged"]
+    assert nearer[["on its side", "the back"]].tolist() == [1, 1]
+
+
+def test_poses_that_do_not_count_exchange_nothing():
+    seen = circumstances("lsp", np.array([pose_turned_by(0)]), FULL_BODY, None, None)
+    shares = shares_by_circumstance(errors([np.nan], opposite=np.nan), seen, (0.1,))
+    assert shares["poses"].tolist() == [0]
+    assert shares["exchanged"].isna().all()
 
 
 def test_sets_are_kept_apart():

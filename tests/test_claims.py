@@ -55,17 +55,16 @@ def limb_errors(set_name, skeleton, shares):
     return pd.DataFrame(rows, columns=["set", "predictor", "example", "limb", "strict", "loose"])
 
 
-def evaluation(set_name, *, joints=None, limbs=None, exchanged=None, labels="oc"):
-    """`exchanged`: by value of a circumstance the share of poses in which stage 3 takes left for right."""
+def evaluation(set_name, *, joints=None, limbs=None, exchanged=None):
+    """`exchanged`: by side that people are seen from, how many and in what share stage 3 exchanges sides."""
     skeleton = UPPER_BODY if set_name in ("flic", "buffy") else FULL_BODY
     names = dict.fromkeys([*(joints or {}), *(limbs or {})])
-    apart = [(set_name, "stage 3", value, share) for value, share in (exchanged or {}).items()]
+    apart = [(set_name, "stage 3", "seen from", side, *found) for side, found in (exchanged or {}).items()]
     return Evaluation(
         joint_errors(set_name, skeleton, {name: (joints or {}).get(name, {}) for name in names}),
         limb_errors(set_name, skeleton, {name: (limbs or {}).get(name, 0) for name in names}),
-        pd.DataFrame(apart, columns=["set", "predictor", "value", "exchanged"]),
+        pd.DataFrame(apart, columns=["set", "predictor", "kind", "value", "poses", "exchanged"]),
         skeleton,
-        labels,
     )
 
 
@@ -259,23 +258,31 @@ def test_buffy(peer, level):
 
 
 @pytest.mark.parametrize(
-    ("back", "expected"),
-    [(0.08, HOLDS), (0.04, FAILS), (0.03, FAILS), (float("nan"), UNTOLD), (None, UNTOLD)],
+    ("back", "front", "expected"),
+    [(0.08, 0.04, HOLDS), (0.05, 0.04, HOLDS), (0.08, 0.08, FAILS), (0.04, 0.01, FAILS)],
 )
-def test_left_taken_for_right(back, expected):
-    exchanged = {"the back": back, "the front": 0.04, "upright": 0.5}
-    known = {value: share for value, share in exchanged.items() if share is not None}
+def test_left_taken_for_right(back, front, expected):
     joints = {"stage 2": {0.2: 1.0}, "stage 3": {0.2: 1.0}}
-    lsp = evaluation("lsp", joints=joints, exchanged=known)
-    found, ours, reason = verdict("left-and-right-from-the-back", lsp)
+    lsp = evaluation("lsp", joints=joints, exchanged={"the back": (100, back), "the front": (200, front)})
+    found, ours, note = verdict("left-and-right-from-the-back", lsp)
     assert found == expected
-    if expected == UNTOLD:
-        assert reason == "the labels of LSP show nobody from the back"
-    else:
-        assert ours == f"{back:.3f} from the back, 0.040 from the front"
-        assert "observer-centric" in reason
-        person_centric = evaluation("lsp", joints=joints, exchanged=known, labels="pc")
-        assert verdict("left-and-right-from-the-back", person_centric)[2] == "labels are person-centric"
+    assert ours == f"{back:.3f} of 100 from the back, {front:.3f} of 200 from the front"
+    assert "observer-centric" in note
+
+
+@pytest.mark.parametrize(
+    ("exchanged", "reason"),
+    [
+        ({}, "don't say from which side a person is seen"),
+        ({"the front": (3, 0.1)}, "nobody who counts on LSP is seen from the back"),
+        ({"the back": (0, float("nan")), "the front": (3, 0.1)}, "nobody who counts on LSP is seen from the"),
+    ],
+)
+def test_without_anybody_from_the_back_nothing_is_said_of_them(exchanged, reason):
+    lsp = evaluation("lsp", joints={"stage 3": {0.2: 1.0}}, exchanged=exchanged)
+    found, _, why = verdict("left-and-right-from-the-back", lsp)
+    assert found == UNTOLD
+    assert reason in why
 
 
 @pytest.mark.parametrize("claim", ["time-for-an-image", "cost-of-training"])

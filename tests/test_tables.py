@@ -67,9 +67,11 @@ def test_circumstances_in_their_order_stages_before_the_mean_pose(tmp_path, shar
     write_table(table, tmp_path, "apart", "Apart", ["a note"])
     lines = (tmp_path / "apart.md").read_text("utf-8").splitlines()
     assert (
-        "| Method | Circumstance | Joints | PDJ at 0.1 | PDJ at 0.2 | PDJ at 0.5 | Sides exchanged |" in lines
+        "| Method | Circumstance | Joints | PDJ at 0.1 | PDJ at 0.2 | PDJ at 0.5 | Poses | Sides exchanged |"
+        in lines
     )
-    assert "| stage 1 | joint: occluded | 42 | 0.000 | 1.000 | 1.000 | 1.000 |" in lines
+    assert "| stage 1 | joint: occluded | 42 | 0.000 | 1.000 | 1.000 | 3 | – |" in lines
+    assert "| stage 1 | seen from: the back | 14 | 0.000 | 1.000 | 1.000 | 1 | 1.000 |" in lines
     with pytest.raises(PredictionsError, match="no errors of the set 'parse'"):
         circumstance_table(shares, "parse", LABELS)
 

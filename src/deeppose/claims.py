@@ -12,13 +12,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from deeppose.circumstances import BACK, FRONT
+from deeppose.circumstances import BACK, FRONT, SIDE
 from deeppose.exhibits import exhibits_of
 from deeppose.files import write_text
 from deeppose.geometry import Floats
 from deeppose.metrics import pcp, pdj
 from deeppose.paper import paper_results
-from deeppose.params import Labels
 from deeppose.shares import difference_text, share_text
 from deeppose.skeleton import Skeleton
 from deeppose.tables import MEAN_POSE, is_peer, matrix
@@ -32,10 +31,7 @@ _PRECISE = (0.15, 0.2)
 _COMPARABLE, _SLIGHTLY = 0.05, 0.1
 _UPPER_LEGS = 0.78
 _THRESHOLDS = np.arange(51) / 100
-_LABELS: dict[Labels, str] = {
-    "oc": "labels are observer-centric: left and right as if every person faced the camera",
-    "pc": "labels are person-centric",
-}
+_OFTEN = 0.05
 _STAGE = re.compile(r"stage (\d+)")
 # The paper gives two decimals: what rounds up to its figure has reached it.
 _HALF_A_HUNDREDTH = 0.005
@@ -55,15 +51,12 @@ class Evaluation:
         Columns set, predictor, example, limb, strict, loose: shares of the true limb's length.
     by_circumstance
         From :func:`deeppose.evaluate.shares_by_circumstance`.
-    labels
-        Which the model was trained on, observer- or person-centric ones.
     """
 
     joints: pd.DataFrame
     limbs: pd.DataFrame
     by_circumstance: pd.DataFrame
     skeleton: Skeleton
-    labels: Labels
 
 
 @dataclass(frozen=True)
@@ -153,7 +146,7 @@ class _OnSet:
         self._joints, self._limbs = joints[joints["set"] == set_name], limbs[limbs["set"] == set_name]
         self._skeleton, self._set_name = evaluation.skeleton, set_name
         apart = evaluation.by_circumstance
-        self._by_circumstance, self.labels = apart[apart["set"] == set_name], evaluation.labels
+        self._by_circumstance = apart[apart["set"] == set_name]
         self.title = exhibits_of(set_name).title
 
     def stages(self, at_least: int) -> list[str]:
@@ -200,13 +193,18 @@ class _OnSet:
         best = max(rates, key=lambda name: rates[name])
         return best, rates[best]
 
-    def exchanged(self, predictor: str, value: str) -> float:
-        """The share of poses seen so in which left is taken for right."""
-        rows = self._by_circumstance
-        shares = rows.loc[(rows["predictor"] == predictor) & (rows["value"] == value), "exchanged"].dropna()
-        if shares.empty:
-            raise _UntoldError(f"the labels of {self.title} show nobody from {value}")
-        return float(shares.item())
+    def exchanged(self, predictor: str, value: str) -> tuple[float, int]:
+        """Of the poses that are seen from a side the share in which left is taken for right; how many."""
+        seen = self._by_circumstance[self._by_circumstance["kind"] == SIDE]
+        if seen.empty:
+            raise _UntoldError(
+                f"the labels of {self.title} in this run don't say from which side a person is seen: "
+                f"observer-centric ones of LSP do (`labels: oc`)"
+            )
+        rows = seen[(seen["predictor"] == predictor) & (seen["value"] == value) & (seen["poses"] > 0)]
+        if rows.empty:
+            raise _UntoldError(f"nobody who counts on {self.title} is seen from {value}")
+        return float(rows["exchanged"].item()), int(rows["poses"].item())
 
     def only_those_at_hand(self) -> str:
         names = ", ".join(other_methods(self._joints, self._set_name))
@@ -400,9 +398,10 @@ def _buffy_state_of_the_art(evidence: _Evidence) -> Finding:
 
 def _sides_exchanged_at_the_back(evidence: _Evidence) -> Finding:
     lsp = evidence.on("lsp")
-    back, front = (lsp.exchanged(lsp.last_stage(), value) for value in (BACK, FRONT))
-    figures = f"{share_text(back)} from the back, {share_text(front)} from the front"
-    return Finding(figures, back > front + _ROUNDING, _LABELS[lsp.labels])
+    (back, behind), (front, before) = (lsp.exchanged(lsp.last_stage(), value) for value in (BACK, FRONT))
+    figures = f"{share_text(back)} of {behind} from the back, {share_text(front)} of {before} from the front"
+    note = "labels are observer-centric: left and right as if every person faced the camera"
+    return Finding(figures, back >= _OFTEN - _ROUNDING and back > front + _ROUNDING, note)
 
 
 def _untold(_: _Evidence, reason: str) -> Finding:

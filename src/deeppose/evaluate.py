@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from deeppose.circumstances import ORDER
+from deeppose.circumstances import JOINT, ORDER
 from deeppose.geometry import Bools, Floats
 from deeppose.metrics import joint_errors, limb_errors, mean_pdj, pcp, pdj, share_within
 from deeppose.skeleton import Skeleton
@@ -37,7 +37,8 @@ def error_tables(
     -------
     joints
         One row a joint: `set`, `predictor`, `example`, `joint`, `error` in true-pose diameters; NaN where
-        the joint does not count; `opposite`, the error had left and right been exchanged in the prediction.
+        the joint does not count. `opposite` is the error had left and right been exchanged in the
+        prediction; that of a joint without a side is its error.
     limbs
         One row a limb that PCP counts: `set`, `predictor`, `example`, `limb`, `strict`, `loose` in limb
         lengths.
@@ -99,9 +100,10 @@ def shares_by_circumstance(
 
     Returns
     -------
-    Columns set, predictor, kind, value, joints (how many count), one a threshold (`pdj@0.2`), and
-    exchanged: the share of poses whose mean error over these joints falls once left and right are exchanged.
-    Values in the order of :data:`deeppose.circumstances.ORDER`.
+    Columns set, predictor, kind, value, joints (how many count), one a threshold (`pdj@0.2`), poses (how many
+    have a joint that counts) and exchanged: the share of them whose mean error falls once left and right are
+    exchanged, NaN where the circumstance is one of single joints. Values in the order of
+    :data:`deeppose.circumstances.ORDER`.
     """
     known = joint_errors.merge(seen, on=["set", "example", "joint"])
     known["value"] = pd.Categorical(known["value"], list(ORDER))
@@ -112,12 +114,9 @@ def shares_by_circumstance(
         shares = {f"pdj@{t}": share_within(distances, t) for t in thresholds}
         joints = int((~np.isnan(distances)).sum())
         described = {"set": set_name, "predictor": predictor, "kind": kind, "value": value}
-        rows.append({**described, "joints": joints, **shares, "exchanged": _exchanged(group)})
-    columns = ["set", "predictor", "kind", "value", "joints", *(f"pdj@{t}" for t in thresholds), "exchanged"]
+        means = group.groupby("example")[["error", "opposite"]].mean().dropna()
+        nearer = (means["opposite"] < means["error"]).mean() if kind != JOINT else np.nan
+        rows.append({**described, "joints": joints, **shares, "poses": len(means), "exchanged": nearer})
+    shares_of = [f"pdj@{t}" for t in thresholds]
+    columns = ["set", "predictor", "kind", "value", "joints", *shares_of, "poses", "exchanged"]
     return pd.DataFrame(rows, columns=columns)
-
-
-def _exchanged(joint_errors: pd.DataFrame) -> float | None:
-    """Share of poses that are nearer with left and right exchanged; None if no joint counts."""
-    means = joint_errors.groupby("example")[["error", "opposite"]].mean().dropna()
-    return float((means["opposite"] < means["error"]).mean()) if len(means) else None

@@ -167,7 +167,7 @@ def pdj_table(joint_errors: pd.DataFrame, skeleton: Skeleton, set_name: str, lab
 
 
 def circumstance_table(shares: pd.DataFrame, set_name: str, labels: str) -> pd.DataFrame:
-    """PDJ of a set's joints apart by how they are seen, all kinds of joints pooled.
+    """PDJ of a set's joints, and poses with sides exchanged, apart by how they are seen.
 
     Parameters
     ----------
@@ -177,7 +177,7 @@ def circumstance_table(shares: pd.DataFrame, set_name: str, labels: str) -> pd.D
     Returns
     -------
     Columns method, labels, circumstance ("trunk: upright"), joints (how many count), pdj@0.1, pdj@0.2,
-    pdj@0.5 and sides_exchanged.
+    pdj@0.5, poses (how many count) and sides_exchanged.
 
     Raises
     ------
@@ -197,6 +197,7 @@ def circumstance_table(shares: pd.DataFrame, set_name: str, labels: str) -> pd.D
             "circumstance": rows["circumstance"],
             "joints": rows["joints"],
             **{f"pdj@{t}": rows[f"pdj@{t}"] for t in PDJ_THRESHOLDS},
+            "poses": rows["poses"],
             "sides_exchanged": rows["exchanged"],
         }
     ).reset_index(drop=True)
@@ -270,7 +271,7 @@ def _as_text(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str], list[str]]:
 
 
 def _cell(value: float, column: str, source: str) -> str:
-    if column in ("t", "joints"):
+    if column in ("t", "joints", "poses"):
         return f"{value:g}"
     if source == _PAPER:
         return published_text(value)
