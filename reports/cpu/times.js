@@ -7,7 +7,7 @@ window.stageTimes = {
   "build-augmented-set-stage3@cpu-lsp": 0.5,
   "detect-faces@cpu-flic": 121.6,
   "detect-faces@cpu-lsp": 0.0,
-  "download@cpu": 0.5,
+  "download@cpu": 0.1,
   "evaluate@cpu-flic": 0.6,
   "evaluate@cpu-lsp": 1.6,
   "fit-displacement-normals-stage2@cpu-flic": 0.1,
