@@ -27,6 +27,7 @@ from deeppose.shares import share_text
 from deeppose.tables import PDJ_THRESHOLDS
 
 KEPT, PAGE = Path("docs/runs"), Path("docs/runs.md")
+REMOVED = "(removed)"
 
 
 class NotARunError(DeepPoseError):
@@ -44,23 +45,20 @@ def main(arguments: list[str]) -> None:
 
 def keep(name: str, words: str) -> None:
     params = load_params()
-    evaluated = [f"evaluate@{params.profile}-{model}" for model in params.models]
-    check_nothing_changed(evaluated)
-    made_of = provenance(params.profile, params)
-    trained = [
-        f"train-stage{stage}@{params.profile}-{model}"
-        for model in params.models
-        for stage in range(1, params.cascade_stages + 1)
-    ]
-    revision = revision_of(made_of["stages"], trained)
+    tests = {model: tested(params, model) for model in params.models}
+    check_nothing_changed([f"evaluate@{params.profile}-{model}" for model in params.models])
+    made_of = provenance(params)
+    revision = revision_of(params, made_of["stages"])
     committed = subprocess.run(
-        ["git", "show", f"{revision}:params.yaml"], capture_output=True, text=True, check=True
+        ["git", "show", f"{revision}:params.yaml"], capture_output=True, text=True, check=False
     )
+    if committed.returncode:
+        raise NotARunError(f"this clone lacks the commit that was run: {committed.stderr.strip()}")
     run = {
         "words": words,
         "revision": revision,
         "changes": changes(yaml.safe_load(committed.stdout), made_of["params"]),
-        "tested": {model: tested(params, model) for model in params.models},
+        "tested": tests,
         "provenance": made_of,
     }
     KEPT.mkdir(parents=True, exist_ok=True)
@@ -68,40 +66,43 @@ def keep(name: str, words: str) -> None:
 
 
 def check_nothing_changed(stages: list[str]) -> None:
-    """Raise if what these stages made doesn't follow from what lies in the folder."""
-    status = subprocess.run(
-        [sys.executable, "-m", "dvc", "status", "--json", *stages],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    changed = json.loads(status.stdout) if status.returncode == 0 else status.stderr.strip()
+    """Raise if what these stages stand on, however indirectly, has changed since they ran."""
+    command = [sys.executable, "-m", "dvc", "status", "--json", "--with-deps", *stages]
+    status = subprocess.run(command, capture_output=True, text=True, check=False)
+    if status.returncode:
+        raise NotARunError(f"`dvc status` can't tell whether the run is finished: {status.stderr.strip()}")
+    changed = [stage for stage, what in json.loads(status.stdout).items() if what != ["always changed"]]
     if changed:
-        raise NotARunError(f"not a finished run: {changed}; `dvc repro {' '.join(stages)}` finishes it")
+        finish = f"`dvc repro {' '.join(stages)}` finishes it"
+        raise NotARunError(f"not a finished run: {', '.join(changed)} changed since; {finish}")
 
 
-def revision_of(stages: Mapping[str, Any], trained: list[str]) -> str:
-    """The commit that all trainings ran from, one after the other."""
-    missing = [stage for stage in trained if stage not in stages]
-    if missing:
-        raise NotARunError(f"{missing[0]} didn't run in this folder: its outputs are another run's")
-    revisions = {stages[stage]["revision"] for stage in trained}
-    if len(revisions) > 1 or not re.fullmatch("[0-9a-f]{40}", min(revisions)):
-        raise NotARunError(f"the trainings ran from {', '.join(sorted(revisions))}: run all from one commit")
-    for earlier, later in pairwise(trained):
-        same_model = earlier.partition("@")[2] == later.partition("@")[2]
-        if same_model and stages[earlier]["started"] >= stages[later]["started"]:
-            raise NotARunError(f"{later} is older than {earlier}: its outputs are another run's")
+def revision_of(params: Params, stages: Mapping[str, Any]) -> str:
+    """The commit that a run's stages ran from, its trainings one after the other."""
+    revisions = {stage["revision"] for stage in stages.values()}
+    if len(revisions) != 1 or not re.fullmatch("[0-9a-f]{40}", min(revisions)):
+        raise NotARunError(f"the stages ran from {', '.join(sorted(revisions))}: run all from one commit")
+    for model in params.models:
+        trained = [
+            f"train-stage{stage}@{params.profile}-{model}" for stage in range(1, params.cascade_stages + 1)
+        ]
+        missing = [stage for stage in trained if stage not in stages]
+        if missing:
+            raise NotARunError(f"{missing[0]} didn't run in this folder: its outputs are another run's")
+        for earlier, later in pairwise(trained):
+            if stages[earlier]["started"] >= stages[later]["started"]:
+                raise NotARunError(f"{later} is older than {earlier}: its outputs are another run's")
     return min(revisions)
 
 
 def changes(committed: Mapping[str, Any], run: Mapping[str, Any]) -> dict[str, Any]:
-    """What a run's params are where the commit's differ, by dotted key; "removed" for a key it lacks."""
+    """What a run's params are where the commit's differ, by dotted key; REMOVED for a key it lacks."""
     before, now = dict(leaves(committed)), dict(leaves(run))
     changed = {key: value for key, value in now.items() if key not in before or before[key] != value}
     sections = tuple(f"{kind}.{name}." for kind in ("model", "profiles") for name in run[kind])
     gone = [key for key in before if key.startswith(sections) and key not in now]
-    return changed | dict.fromkeys(gone, "removed")
+    emptied = tuple(f"{key}." for key, value in changed.items() if value == {})
+    return changed | {key: REMOVED for key in gone if not key.startswith(emptied)}
 
 
 def leaves(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
@@ -116,7 +117,10 @@ def leaves(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, An
 def tested(params: Params, model: str) -> dict[str, Any]:
     """By test set the labels that were used and the metrics."""
     profile = params.profile
-    measured = read_json(Path("data") / profile / "evaluation" / model / "metrics.json")
+    metrics_file = Path("data") / profile / "evaluation" / model / "metrics.json"
+    if not metrics_file.is_file():
+        raise NotARunError(f"the model {model} was not run: name in params.yaml's `models` those that were")
+    measured = read_json(metrics_file)
     found = read_json(Path("reports") / profile / model / "annotations.json")["sets"]
     return {
         name: {"labels": found[name]["labels"], "metrics": metrics}

@@ -10,8 +10,11 @@ from deeppose.page import library_versions, params_text
 from deeppose.params import Params
 
 
-def provenance(profile: str, params: Params) -> dict[str, Any]:
+def provenance(params: Params) -> dict[str, Any]:
     """Params, archives by model, versions, and by stage its start, duration, revision and machine."""
+    profile = params.profile
+    stages = read_json(Path("logs") / profile / "runs.json")
+    items = (profile, *(f"{profile}-{model}" for model in params.models))
     manifests = {
         model: read_json(Path("data") / profile / "manifests" / f"{model}.json") for model in params.models
     }
@@ -19,5 +22,5 @@ def provenance(profile: str, params: Params) -> dict[str, Any]:
         "params": yaml.safe_load(params_text(params, profile)),
         "archives": {model: manifest["archives"] for model, manifest in manifests.items()},
         "versions": library_versions(),
-        "stages": read_json(Path("logs") / profile / "runs.json"),
+        "stages": {name: run for name, run in stages.items() if name.partition("@")[2] in items},
     }

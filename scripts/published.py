@@ -44,7 +44,7 @@ def main(what: str) -> None:
             shutil.rmtree(Path(REMOTE) / "files", ignore_errors=True)
             paths = [*weights(params), *predictions(params), *what_is_drawn_from(params)]
             dvc("push", "--remote", REMOTE, *paths)
-            write_json(Path("reports") / PROFILE / "provenance.json", provenance(PROFILE, params))
+            write_json(Path("reports") / PROFILE / "provenance.json", provenance(params))
 
 
 def weights(params: Params) -> list[str]:

@@ -31,6 +31,7 @@ _PRECISE = (0.15, 0.2)
 _COMPARABLE, _SLIGHTLY = 0.05, 0.1
 _UPPER_LEGS = 0.78
 _THRESHOLDS = np.arange(51) / 100
+# The paper gives no figure for "often": one pose in twenty.
 _OFTEN = 0.05
 _STAGE = re.compile(r"stage (\d+)")
 # The paper gives two decimals: what rounds up to its figure has reached it.

@@ -54,7 +54,7 @@ SHARE_FROM_THE_BACK = 0.012
 SHARE_AVERTED = 0.012
 SHARE_BEHIND_A_TABLE = 0.15
 
-# degrees, as in figure.py; so wide that the mean pose finds about as many joints as FLIC's finds on FLIC
+# degrees, as in figure.py; so wide that at 0.1 the mean pose finds about as many joints as on FLIC
 STANCE: Limits = {
     **CALM,
     "lean": (-10, 10),
