@@ -7,7 +7,7 @@ window.stageTimes = {
   "build-augmented-set-stage3@demo-lsp": 0.2,
   "detect-faces@demo-flic": 27.7,
   "detect-faces@demo-lsp": 0.0,
-  "download@demo": 33.4,
+  "download@demo": 52.4,
   "evaluate@demo-flic": 0.3,
   "evaluate@demo-lsp": 0.5,
   "fit-displacement-normals-stage2@demo-flic": 0.1,
