@@ -48,7 +48,7 @@ def keep(name: str, words: str) -> None:
     tests = {model: tested(params, model) for model in params.models}
     check_nothing_changed([f"evaluate@{params.profile}-{model}" for model in params.models])
     made_of = provenance(params)
-    revision = revision_of(params, made_of["stages"])
+    revision = revision_of(made_of)
     committed = subprocess.run(
         ["git", "show", f"{revision}:params.yaml"], capture_output=True, text=True, check=False
     )
@@ -61,7 +61,6 @@ def keep(name: str, words: str) -> None:
         "tested": tests,
         "provenance": made_of,
     }
-    KEPT.mkdir(parents=True, exist_ok=True)
     write_json(KEPT / f"{name}.json", run)
 
 
@@ -77,15 +76,14 @@ def check_nothing_changed(stages: list[str]) -> None:
         raise NotARunError(f"not a finished run: {', '.join(changed)} changed since; {finish}")
 
 
-def revision_of(params: Params, stages: Mapping[str, Any]) -> str:
+def revision_of(made_of: Mapping[str, Any]) -> str:
     """The commit that a run's stages ran from, its trainings one after the other."""
+    stages = made_of["stages"]
     revisions = {stage["revision"] for stage in stages.values()}
     if len(revisions) != 1 or not re.fullmatch("[0-9a-f]{40}", min(revisions)):
         raise NotARunError(f"the stages ran from {', '.join(sorted(revisions))}: run all from one commit")
-    for model in params.models:
-        trained = [
-            f"train-stage{stage}@{params.profile}-{model}" for stage in range(1, params.cascade_stages + 1)
-        ]
+    for model in made_of["params"]["models"]:
+        trained = trainings(made_of["params"], model)
         missing = [stage for stage in trained if stage not in stages]
         if missing:
             raise NotARunError(f"{missing[0]} didn't run in this folder: its outputs are another run's")
@@ -164,12 +162,17 @@ def table(metrics: Mapping[str, Any], trained: Mapping[str, float]) -> Iterator[
         yield f"| {' | '.join(cells)} |"
 
 
+def trainings(params: Mapping[str, Any], model: str) -> list[str]:
+    """The names of a model's training stages, first to last."""
+    profile, stages = params["profile"], range(1, params["cascade_stages"] + 1)
+    return [f"train-stage{stage}@{profile}-{model}" for stage in stages]
+
+
 def minutes(made_of: Mapping[str, Any], model: str) -> dict[str, float]:
     """For each stage how long the model was trained up to it."""
-    profile = made_of["params"]["profile"]
     total, found = 0.0, {}
-    for stage in range(1, made_of["params"]["cascade_stages"] + 1):
-        total += made_of["stages"][f"train-stage{stage}@{profile}-{model}"]["seconds"] / 60
+    for stage, training in enumerate(trainings(made_of["params"], model), start=1):
+        total += made_of["stages"][training]["seconds"] / 60
         found[f"stage_{stage}"] = total
     return found
 
