@@ -16,7 +16,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # on the machine; not to spin at all costs a small network a third of its speed on an idle one.
 export GOMP_SPINCOUNT ?= 10000
 
-.PHONY: env repro figures test lint bench check-determinism check-kill lock clean
+.PHONY: env repro figures test lint bench bench-gpu check-determinism check-kill lock clean
 
 env: $(VENV)/.installed
 
@@ -48,6 +48,10 @@ lint: env
 
 bench: env
 	python scripts/bench.py
+
+# The paper's network on the GPU here, and the hours that `paper` would take.
+bench-gpu: env
+	python scripts/bench_gpu.py
 
 # Two runs, the second with other workers, must end with the same hashes.
 check-determinism: env

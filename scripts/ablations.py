@@ -5,9 +5,11 @@
 
 docs/ablations.yaml says what is compared. A run takes about fifteen minutes on two cores, and its figures are
 kept when it ends; of one that is stopped, the stages that had ended are taken from DVC's cache, in which what
-all runs made stays until `dvc gc`. The archives are those in the folder that DEEPPOSE_MIRROR names.
+all runs made stays until `dvc gc`. With a GPU say --accelerator cuda, and --jobs for several runs side by
+side. The archives are those in the folder that DEEPPOSE_MIRROR names.
 """
 
+import argparse
 import copy
 import csv
 import hashlib
@@ -17,54 +19,93 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import pandas as pd
+import torch
 import yaml
+from machine import machine
 from project_copy import project_copy, repro
 
 from deeppose.files import atomic_path, read_json, write_text
 from deeppose.shares import difference_text, share_text
 
 DEFINITION, RESULTS, PAGE = (Path("docs") / f"ablations.{suffix}" for suffix in ("yaml", "csv", "md"))
-COLUMNS = ("variant", "params", "seed", "stage", "pdj@0.1", "pdj@0.2", "pcp")
+COLUMNS = ("variant", "params", "seed", "stage", "pdj@0.1", "pdj@0.2", "pcp", "machine")
 JUDGE = "pdj@0.2"  # §4.1
 HEADS = {"pdj@0.1": "PDJ at 0.1", "pdj@0.2": "PDJ at 0.2", "pcp": "PCP"}
 
 
-def main(what: str, names: list[str]) -> None:
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("what", choices=["run", "table"])
+    parser.add_argument("variants", nargs="*", metavar="VARIANT")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="runs at a time (default: 1)")
+    parser.add_argument(
+        "--accelerator", choices=["cpu", "cuda"], default="cpu", help="where networks run (default: cpu)"
+    )
+    options = parser.parse_args()
     definition = yaml.safe_load(DEFINITION.read_text(encoding="utf-8"))
     params = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
-    unknown = [name for name in names if name not in definition["variants"]]
-    if what not in ("run", "table") or unknown:
-        known = ", ".join(definition["variants"])
-        sys.exit(f"no variant {unknown[0]!r} in {DEFINITION}, only {known}" if unknown else __doc__)
-    if what == "run":
-        run(definition, params, names or list(definition["variants"]))
+    unknown = [name for name in options.variants if name not in definition["variants"]]
+    if unknown:
+        parser.error(f"no variant {unknown[0]!r} in {DEFINITION}, only {', '.join(definition['variants'])}")
+    if options.what == "run":
+        names = options.variants or list(definition["variants"])
+        run(definition, params, names, options.jobs, options.accelerator)
     write_text(PAGE, page(definition, results(definition, params)))
 
 
-def run(definition: dict[str, Any], params: dict[str, Any], names: list[str]) -> None:
-    """Train each variant with each seed, one after the other, unless its figures are there."""
+def run(
+    definition: dict[str, Any], params: dict[str, Any], names: list[str], jobs: int, accelerator: str
+) -> None:
+    """Train each variant with each seed, `jobs` at a time, unless its figures are there."""
+    if accelerator == "cuda" and not torch.cuda.is_available():
+        sys.exit("torch sees no CUDA device here: leave out --accelerator cuda, and two cores take hours")
     if not Path(os.environ.get("DEEPPOSE_MIRROR", "")).is_absolute():
         sys.exit("say where the archives are, as an absolute path: DEEPPOSE_MIRROR=/path/to/archives")
-    with tempfile.TemporaryDirectory() as folder:
-        project = project_copy(Path(folder) / "project")
-        # A stage that is the same in two variants is trained once.
-        cache = subprocess.check_output([sys.executable, "-m", "dvc", "cache", "dir"], text=True).strip()
-        subprocess.run(
-            [sys.executable, "-m", "dvc", "cache", "dir", "--local", cache], cwd=project, check=True
-        )
-        for seed in definition["seeds"]:
-            for name in names:
-                found = results(definition, params)
-                if ((found["variant"] == name) & (found["seed"] == seed)).any():
-                    continue
-                print(f"{name}, seed {seed}", flush=True)
-                varied = params_of(definition, params, name)
-                keep(name, digest(varied), seed, held_out(project, varied | {"seed": seed}))
+    found = results(definition, params)
+    kept = set(zip(found["variant"], found["seed"], strict=True))
+    # Variant by variant, so that a stage 1 that several share is there before the second wants it.
+    lacking = [(name, seed) for name in names for seed in definition["seeds"] if (name, seed) not in kept]
+    where = machine(gpu=accelerator != "cpu")
+    # A stage that is the same in two variants is trained once.
+    cache = subprocess.check_output([sys.executable, "-m", "dvc", "cache", "dir"], text=True).strip()
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(jobs) as pool:
+        idle: SimpleQueue[Path] = SimpleQueue()
+        for number in range(jobs):
+            project = project_copy(Path(folder) / f"project-{number}")
+            dvc = [sys.executable, "-m", "dvc", "cache", "dir", "--local", cache]
+            subprocess.run(dvc, cwd=project, check=True)
+            idle.put(project)
+
+        def one(name: str, seed: int) -> dict[str, Any]:
+            project = idle.get()
+            print(f"{name}, seed {seed}", flush=True)
+            varied = params_of(definition, params, name) | {"seed": seed}
+            device = varied["profiles"][varied["profile"]]["device"]
+            device["accelerator"] = accelerator
+            if accelerator != "cpu":
+                varied["workers"] = max(1, (os.cpu_count() or 1) // jobs)
+            try:
+                return held_out(project, varied)
+            finally:
+                idle.put(project)
+
+        running = {pool.submit(one, *what): what for what in lacking}
+        try:
+            for done in as_completed(running):
+                name, seed = running[done]
+                keep(name, digest(params_of(definition, params, name)), seed, done.result(), where)
                 write_text(PAGE, page(definition, results(definition, params)))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
 
 
 def params_of(definition: dict[str, Any], params: dict[str, Any], name: str) -> dict[str, Any]:
@@ -82,11 +123,12 @@ def params_of(definition: dict[str, Any], params: dict[str, Any], name: str) -> 
 
 
 def digest(params: dict[str, Any]) -> str:
-    """Names all that decides a run's figures but for its seed, so that older runs aren't taken for it."""
+    """Names all that decides a run's figures but for its seed and its machine, which are kept with them."""
     profile, models = params["profile"], params["models"]
     decides = {key: params[key] for key in ("sigma", "cascade_stages", "threads")}
     decides |= {"models": {name: params["model"][name] for name in models}}
-    decides |= {"profile": params["profiles"][profile]}
+    of_profile = params["profiles"][profile]
+    decides |= {"profile": of_profile | {"device": {"precision": of_profile["device"]["precision"]}}}
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:12]
 
 
@@ -100,7 +142,7 @@ def held_out(project: Path, params: dict[str, Any]) -> dict[str, Any]:
     return figures
 
 
-def keep(name: str, params: str, seed: int, figures: dict[str, Any]) -> None:
+def keep(name: str, params: str, seed: int, figures: dict[str, Any], where: str) -> None:
     """Add a run's figures to those of earlier runs."""
     stages = [predictor for predictor in figures if predictor.startswith("stage_")]
     rows = [
@@ -112,6 +154,7 @@ def keep(name: str, params: str, seed: int, figures: dict[str, Any]) -> None:
             figures[stage]["pdj@0.1"]["mean"],
             figures[stage]["pdj@0.2"]["mean"],
             figures[stage]["pcp"]["ave"],
+            where,
         )
         for stage in stages
     ]
@@ -132,11 +175,12 @@ def results(definition: dict[str, Any], params: dict[str, Any]) -> pd.DataFrame:
 
 def page(definition: dict[str, Any], found: pd.DataFrame) -> str:
     """A table of the variants beside the base, each over the seeds that both were run with."""
-    of_base = found[found["variant"] == "base"].set_index(["seed", "stage"])
+    pairs = ["seed", "stage", "machine"]
+    of_base = found[found["variant"] == "base"].set_index(pairs)
     heads = ["Variant", "Stage", "Seeds", *HEADS.values(), f"{HEADS[JUDGE]}, less base's"]
     lines = [heads, ["---", *["---:"] * (len(heads) - 1)]]
     for name, variant in definition["variants"].items():
-        of_variant = found[found["variant"] == name].set_index(["seed", "stage"])
+        of_variant = found[found["variant"] == name].set_index(pairs)
         paired = of_variant[of_variant.index.isin(of_base.index)]
         for stage, runs in paired.groupby("stage"):
             gap = spread((runs[JUDGE] - of_base[JUDGE]).dropna(), difference_text) if name != "base" else ""
@@ -151,7 +195,9 @@ def page(definition: dict[str, Any], found: pd.DataFrame) -> str:
             "training part alone, not on a test part; each seed draws its own, the same for all variants. "
             "Person-centric labels are judged by such. Means "
             "over the seeds that the variant and the base were both run with, ± their standard deviation; in "
-            "the last column of the differences between runs of one seed.",
+            "the last column of the differences between runs of one seed on one machine.",
+            "",
+            *(f"Made on: {machine}." for machine in sorted(set(found["machine"]))),
             "",
             *("| " + " | ".join(cells) + " |" for cells in lines),
             "",
@@ -172,6 +218,4 @@ def spread(values: "pd.Series[float]", text: Callable[[float], str]) -> str:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    main(sys.argv[1], sys.argv[2:])
+    main()

@@ -289,11 +289,12 @@ def note_run(profile: str, started: datetime, seconds: float) -> None:
         return
     path = runs_log(profile)
     runs = read_json(path) if path.is_file() else {}
+    torch = sys.modules.get("torch")
     run = {
         "started": started.isoformat(timespec="seconds"),
         "seconds": round(seconds, 1),
         "revision": git_revision(),
-        "machine": machine(),
+        "machine": machine(gpu=torch is not None and torch.cuda.is_initialized()),
     }
     write_json(path, {**runs, name: run})
 
@@ -312,11 +313,15 @@ def git_revision() -> str:
     return head.stdout.strip() + "-dirty" * subprocess.run(differs, check=False).returncode
 
 
-def machine() -> str:
-    """The processor, how many cores of it, and the system, in words."""
+def machine(*, gpu: bool = False) -> str:
+    """The processor, how many cores of it, the GPU if one is used, and the system, in words."""
     described = Path("/proc/cpuinfo")
     models = re.findall(r"^model name\s*: (.*)$", described.read_text(), re.M) if described.is_file() else []
     processor = models[0] if models else platform.processor() or platform.machine()
+    if gpu:
+        import torch
+
+        processor += f"; {torch.cuda.get_device_name()}"
     return f"{os.cpu_count()} cores, {processor}; {platform.system()}, Python {platform.python_version()}"
 
 

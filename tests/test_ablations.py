@@ -5,6 +5,7 @@ import sys
 
 import pandas as pd
 import pytest
+import torch
 import yaml
 
 from deeppose.params import load_params
@@ -25,6 +26,10 @@ out = pathlib.Path("data/cpu/evaluation/lsp")
 out.mkdir(parents=True)
 figures |= {"mean_pose": {}, "gain_of_stage_2": {}}
 (out / "metrics.json").write_text(json.dumps({"held-out": figures}))
+logs = pathlib.Path("logs/cpu")
+logs.mkdir(parents=True, exist_ok=True)
+device = params["profiles"]["cpu"]["device"]
+(logs / "runs.json").write_text(json.dumps({"train-stage2@cpu-lsp": {"machine": f"one with {device}"}}))
 """
 DEFINITION = {
     "base": {"profiles.cpu.width": 1},
@@ -52,7 +57,7 @@ def project(tmp_path):
                 "cascade_stages": 2,
                 "threads": 1,
                 "model": {"lsp": {}},
-                "profiles": {"cpu": {"width": 3}},
+                "profiles": {"cpu": {"width": 3, "device": {"accelerator": "cpu", "precision": "32-true"}}},
             }
         )
     )
@@ -79,15 +84,41 @@ def test_runs_are_kept_and_compared_seed_by_seed(project):
     assert done.returncode == 0, done.stdout + done.stderr
     kept = pd.read_csv(project / "docs" / "ablations.csv")
     assert kept[["variant", "seed", "stage"]].to_numpy().tolist() == [
-        [variant, seed, stage] for seed in (1, 2) for variant in ("base", "wide") for stage in (1, 2)
+        [variant, seed, stage] for variant in ("base", "wide") for seed in (1, 2) for stage in (1, 2)
     ]
     assert kept["pdj@0.2"].tolist() == pytest.approx([0.11, 0.12, 0.21, 0.22, 0.21, 0.22, 0.41, 0.42])
     page = (project / "docs" / "ablations.md").read_text("utf-8")
     assert "| as it is | 1 | 2 | 0.150 ± 0.071 | 0.160 ± 0.071 | 0.500 ± 0.000 |  |" in page
     assert "| wider | 2 | 2 | 0.300 ± 0.141 | 0.320 ± 0.141 | 0.500 ± 0.000 | +0.150 ± 0.071 |" in page
     assert "not run yet" not in page
-    assert yaml.safe_load((project / "params.yaml").read_text())["profiles"] == {"cpu": {"width": 3}}
+    assert yaml.safe_load((project / "params.yaml").read_text())["profiles"]["cpu"]["width"] == 3
     assert not (project / "data").exists()
+
+
+def test_several_runs_at_a_time_give_the_same_figures(project):
+    assert ablations(project, "run").returncode == 0
+    one_by_one = pd.read_csv(project / "docs" / "ablations.csv")
+    (project / "docs" / "ablations.csv").unlink()
+    done = ablations(project, "run", "--jobs", "3")
+    assert done.returncode == 0, done.stdout + done.stderr
+    together = pd.read_csv(project / "docs" / "ablations.csv")
+    order = ["variant", "seed", "stage"]
+    pd.testing.assert_frame_equal(
+        together.sort_values(order, ignore_index=True), one_by_one.sort_values(order, ignore_index=True)
+    )
+
+
+def test_runs_of_two_machines_are_not_compared(project):
+    assert ablations(project, "run", "base", "wide").returncode == 0
+    path = project / "docs" / "ablations.csv"
+    kept = pd.read_csv(path)
+    assert kept["machine"].str.contains("cores").all()
+    kept.loc[kept["variant"] == "wide", "machine"] = "another"
+    kept.to_csv(path, index=False)
+    assert ablations(project, "table").returncode == 0
+    page = (project / "docs" / "ablations.md").read_text("utf-8")
+    assert "as it is" in page
+    assert "wider" not in page
 
 
 def test_only_what_is_lacking_is_run_and_seeds_are_paired(project):
@@ -124,7 +155,9 @@ def test_what_cannot_be_run(project):
         in ablations(project, "run", "deep").stderr
     )
     assert "as an absolute path: DEEPPOSE_MIRROR=" in ablations(project, "run", mirror="archives").stderr
-    assert "ablations.py run [VARIANT...]" in ablations(project, "show").stderr
+    if not torch.cuda.is_available():
+        assert "torch sees no CUDA device" in ablations(project, "run", "--accelerator", "cuda").stderr
+    assert "invalid choice: 'show'" in ablations(project, "show").stderr
 
 
 def test_every_variant_of_the_project_has_params_that_are_valid(tmp_path, monkeypatch):

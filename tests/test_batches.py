@@ -96,7 +96,16 @@ def test_each_epoch_and_each_seed_has_an_order_of_its_own():
 
 def drawn(table, first=0, last=5, rank=0, processes=1, workers=0):
     return list(
-        batches(table, batch=6, first=first, last=last, rank=rank, processes=processes, workers=workers)
+        batches(
+            table,
+            batch=6,
+            first=first,
+            last=last,
+            rank=rank,
+            processes=processes,
+            workers=workers,
+            device=torch.device("cpu"),
+        )
     )
 
 
@@ -294,11 +303,12 @@ def test_workers_outlive_the_threads_of_opencv():
     # In a process of its own, since what is tested for is that it hangs.
     script = """
 import cv2, numpy as np, time
+import torch
 from deeppose.batches import crop_loader
 cv2.setNumThreads(2)
 cv2.warpAffine(np.zeros((2000, 2000, 3), np.uint8), np.eye(2, 3), (2000, 2000))
 time.sleep(1)  # until its threads wait for more
-print(len(list(crop_loader([np.zeros(2), np.zeros(2)], 1))))
+print(len(list(crop_loader([np.zeros(2), np.zeros(2)], 1, torch.device('cpu')))))
 """
     command = [sys.executable, "-c", script]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)

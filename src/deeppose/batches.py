@@ -279,18 +279,27 @@ class _Steps(Dataset[Batch]):
 
 
 def batches(
-    table: Table, *, batch: int, first: int, last: int, rank: int, processes: int, workers: int
+    table: Table,
+    *,
+    batch: int,
+    first: int,
+    last: int,
+    rank: int,
+    processes: int,
+    workers: int,
+    device: torch.device,
 ) -> Iterator[Batch]:
-    """The batches of steps `first` to `last`, cut by `workers` processes (0: by this one).
+    """The batches of steps `first` to `last`, cut by `workers` processes (0: by this one) for `device`.
 
     With several training processes each gets its share of every batch, without overlap.
     """
     steps = _Steps(table, batch, first, last, rank, processes)
-    return iter(crop_loader(steps, workers))
+    return iter(crop_loader(steps, workers, device))
 
 
-def crop_loader(dataset: Dataset[Crops], workers: int) -> DataLoader[Crops]:
+def crop_loader(dataset: Dataset[Crops], workers: int, device: torch.device) -> DataLoader[Crops]:
     """Go through a data set of ready batches of crops, cut by `workers` processes (0: by this one)."""
     # A worker that inherits OpenCV's threads hangs: they must have ended before it is forked.
     cv2.setNumThreads(1)
-    return DataLoader(dataset, batch_size=None, num_workers=workers)
+    # From pinned memory a GPU copies a batch while it still works on the one before.
+    return DataLoader(dataset, batch_size=None, num_workers=workers, pin_memory=device.type == "cuda")

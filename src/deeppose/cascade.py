@@ -53,11 +53,11 @@ class Predictor:
         """ψ of the crops by `boxes` `(n, 4)`: `(n, k, 2)`; `what` labels the progress bar."""
         crops = _Crops(images, examples, boxes, mirrored, network.size, network.padding, self.batch)
         workers = self.workers if len(crops) > 4 else 0
-        loader = crop_loader(crops, workers)
+        loader = crop_loader(crops, workers, self.device)
         network.eval()
         with torch.inference_mode():
             parts = [
-                self._predicted(network, batch.to(self.device)).float().cpu().numpy()
+                self._predicted(network, batch.to(self.device, non_blocking=True)).float().cpu().numpy()
                 for batch in tqdm(loader, desc=what, unit="batch", disable=None, leave=False)
             ]
         return np.concatenate(parts).astype(np.float64)

@@ -25,11 +25,14 @@ class _Section(BaseModel):
 
 
 class Device(_Section):
-    """Where a network runs, in Lightning Fabric's words."""
+    """Where a network runs, in Lightning Fabric's words, and `tf32`."""
 
     accelerator: Literal["cpu", "cuda", "auto"]
     devices: PositiveInt
-    precision: Literal["32-true", "bf16-mixed"]
+    precision: Annotated[
+        Literal["32-true", "tf32", "bf16-mixed"],
+        Field(description="of numbers; tf32: single, but a GPU's products take 10 bits of the mantissa"),
+    ]
 
 
 class AlexNet(_Section):

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -34,7 +34,10 @@ def start_fabric(device: Device, threads: int) -> Fabric:
         If the accelerator is not there.
     """
     set_up_device(device, threads)
-    fabric = Fabric(accelerator=device.accelerator, devices=device.devices, precision=device.precision)
+    precision: Literal["bf16-mixed", "32-true"] = (
+        "bf16-mixed" if device.precision == "bf16-mixed" else "32-true"
+    )
+    fabric = Fabric(accelerator=device.accelerator, devices=device.devices, precision=precision)
     fabric.launch()
     return fabric
 
@@ -90,6 +93,7 @@ def train(
         rank=fabric.global_rank,
         processes=fabric.world_size,
         workers=workers,
+        device=fabric.device,
     )
     total, since, started = 0.0, 0, time.monotonic()
     quiet = None if fabric.is_global_zero else True
@@ -97,7 +101,7 @@ def train(
     for step, batch in enumerate(progress, start=first):
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(training.optimizer, step, steps)
-        losses = _train_step(model, optimizer, fabric, batch, training, (*table.seed, 2, step))
+        losses = train_step(model, optimizer, fabric, batch, training, (*table.seed, 2, step))
         total += losses
         since += 1
         if (step + 1) % training.report_every == 0 or step + 1 == steps:
@@ -137,7 +141,7 @@ def learning_rate(settings: Adagrad | AdamW, step: int, steps: int) -> float:
     return settings.learning_rate
 
 
-def _train_step(
+def train_step(
     model: Any,  # noqa: ANN401 - Fabric's wrapper of a Regressor
     optimizer: torch.optim.Optimizer,
     fabric: Fabric,
@@ -145,6 +149,20 @@ def _train_step(
     training: Training,
     seed: tuple[int, ...],
 ) -> float:
+    """One step of gradient descent on a batch; the mean loss before it.
+
+    Parameters
+    ----------
+    model, optimizer
+        As `fabric` set them up.
+    seed
+        What dropout's numbers follow from; its last number is the step.
+
+    Raises
+    ------
+    NotFiniteError
+        Naming the step, if the loss is NaN or infinite.
+    """
     model.train()
     # Dropout's numbers depend on the step and the process alone, whatever happened before.
     torch.manual_seed(mixed_seed((*seed, fabric.global_rank)))
@@ -153,15 +171,16 @@ def _train_step(
     mean = losses.mean()
     # Several processes average their gradients: each takes its share of the whole batch's sum.
     objective = mean if training.loss == "mean" else mean * training.batch
+    optimizer.zero_grad(set_to_none=True)
+    fabric.backward(objective)
+    optimizer.step()
+    # Read at the end: a GPU would stand idle from here until the next operation reaches it.
     value = float(mean.detach())
-    if not torch.isfinite(mean):
+    if not math.isfinite(value):
         raise NotFiniteError(
             f"the loss of batch {seed[-1]} ({len(crops)} crops) is {value}: a smaller "
             f"learning_rate or a larger initial_accumulator may help"
         )
-    optimizer.zero_grad(set_to_none=True)
-    fabric.backward(objective)
-    optimizer.step()
     return value
 
 
