@@ -223,7 +223,8 @@ def off_the_cpu(params: Params, precision: str, batch: Batch) -> dict[str, float
     runner.model.eval()
     found = {"outputs": apart(runner.model(few.crops.cuda()), exact(few.crops))}
     exact.losses(few.crops, few.targets.double(), few.weights.double()).mean().backward()
-    loss = runner.model.losses(*(part.cuda() for part in few)).mean()
+    with runner.fabric.autocast():
+        loss = runner.model.losses(*(part.cuda() for part in few)).mean()
     runner.fabric.backward(loss)
     first, expected = (next(iter(network.parameters())).grad for network in (runner.model, exact))
     return found | {"gradient of the first layer": apart(first, expected)}

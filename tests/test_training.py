@@ -310,3 +310,20 @@ def test_the_network_is_on_its_device_before_the_optimizer_is_made(tmp_path, mon
     monkeypatch.setattr(training, "build_optimizer", spy)
     monkeypatch.setattr(small_training, "network", lambda dropout: network)
     small_training.run(tmp_path / "state.pt", steps=1)
+
+
+@pytest.mark.parametrize("precision", ["32-true", "tf32", "bf16-mixed"])
+def test_a_network_is_trained_in_the_precision_of_the_params(tmp_path, monkeypatch, precision):
+    device = Device(accelerator="cpu", devices=1, precision=precision)
+    monkeypatch.setattr(small_training, "DEVICE", device)
+    narrowed = []
+
+    def spy(*arguments):
+        narrowed.append(torch.is_autocast_enabled("cpu"))
+        return squared_distances(*arguments)
+
+    monkeypatch.setattr("deeppose.networks.alexnet.squared_distances", spy)
+    small_training.run(tmp_path / "state.pt", steps=2)
+    assert narrowed == [precision == "bf16-mixed"] * 2
+    assert torch.backends.cudnn.allow_tf32 == (precision == "tf32")
+    assert (torch.get_float32_matmul_precision() == "high") == (precision == "tf32")

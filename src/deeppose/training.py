@@ -167,7 +167,9 @@ def train_step(
     # Dropout's numbers depend on the step and the process alone, whatever happened before.
     torch.manual_seed(mixed_seed((*seed, fabric.global_rank)))
     crops, targets, weights = (fabric.to_device(part) for part in batch)
-    losses = model.losses(crops, targets, weights)
+    # Fabric's wrapper sees to the precision of forward() alone, unless several processes train.
+    with fabric.autocast():
+        losses = model.losses(crops, targets, weights)
     mean = losses.mean()
     # Several processes average their gradients: each takes its share of the whole batch's sum.
     objective = mean if training.loss == "mean" else mean * training.batch
