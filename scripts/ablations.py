@@ -98,14 +98,22 @@ def run(
                 idle.put(project)
 
         running = {pool.submit(one, *what): what for what in lacking}
+        failed = []
         try:
             for done in as_completed(running):
                 name, seed = running[done]
-                keep(name, digest(params_of(definition, params, name)), seed, done.result(), where)
+                try:
+                    figures = done.result()
+                except SystemExit as failure:
+                    print(f"{name}, seed {seed}: {failure}", file=sys.stderr, flush=True)
+                    failed.append(f"{name}, seed {seed}")
+                    continue
+                keep(name, digest(params_of(definition, params, name)), seed, figures, where)
                 write_text(PAGE, page(definition, results(definition, params)))
-        except BaseException:
+        finally:
             pool.shutdown(cancel_futures=True)
-            raise
+        if failed:
+            sys.exit(f"these runs failed: {'; '.join(failed)}")
 
 
 def params_of(definition: dict[str, Any], params: dict[str, Any], name: str) -> dict[str, Any]:

@@ -18,6 +18,7 @@ import yaml
 
 params = yaml.safe_load(open("params.yaml"))
 found = params["profiles"]["cpu"]["width"] * params["seed"] / 10
+assert found > 0, "no width"
 figures = {
     f"stage_{s}": {"pdj@0.1": {"mean": found}, "pdj@0.2": {"mean": found + s / 100}, "pcp": {"ave": 0.5}}
     for s in (1, 2)
@@ -119,6 +120,17 @@ def test_runs_of_two_machines_are_not_compared(project):
     page = (project / "docs" / "ablations.md").read_text("utf-8")
     assert "as it is" in page
     assert "wider" not in page
+
+
+def test_a_run_that_fails_is_named_and_the_others_are_kept(project):
+    variants = DEFINITION["variants"] | {"narrow": {"words": "none", "set": {"profiles.cpu.width": 0}}}
+    definition = DEFINITION | {"variants": variants, "seeds": [1]}
+    (project / "docs" / "ablations.yaml").write_text(yaml.safe_dump(definition))
+    done = ablations(project, "run", "narrow", "base")
+    assert done.returncode == 1
+    assert "AssertionError: no width" in done.stderr
+    assert done.stderr.strip().endswith("these runs failed: narrow, seed 1")
+    assert set(pd.read_csv(project / "docs" / "ablations.csv")["variant"]) == {"base"}
 
 
 def test_only_what_is_lacking_is_run_and_seeds_are_paired(project):
