@@ -49,7 +49,7 @@ def main() -> None:
     parser.add_argument(
         "--accelerator", choices=["cpu", "cuda"], default="cpu", help="where networks run (default: cpu)"
     )
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     definition = yaml.safe_load(DEFINITION.read_text(encoding="utf-8"))
     params = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
     unknown = [name for name in options.variants if name not in definition["variants"]]

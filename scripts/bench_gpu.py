@@ -3,7 +3,7 @@
     python scripts/bench_gpu.py
 
 Crops are cut from random pictures of LSP's size, so no data set is needed. Figures are medians of rounds in
-which all precisions take turns. Prints a table and writes reports/bench/gpu.json.
+which all precisions take turns. Writes reports/bench/gpu.json and gpu.md, a page of it, and prints the page.
 """
 
 import statistics
@@ -17,14 +17,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-import yaml
 from lightning_fabric import Fabric
 from machine import machine
 
 from deeppose.batches import Batch, WholeBodies, batches
 from deeppose.devices import loader_workers
 from deeppose.examples import BOX_COLUMNS, Examples
-from deeppose.files import write_json
+from deeppose.files import write_json, write_text
 from deeppose.geometry import diameter
 from deeppose.networks.weights import build_network
 from deeppose.params import Device, Params, Training, load_params
@@ -37,6 +36,7 @@ ROUNDS, STEPS = 3, 30
 PICTURES, HEIGHT, WIDTH = 500, 180, 110
 MATRIX_SIDE = 8192
 PROFILE = "paper"
+OFF = "off the CPU's"
 
 
 @dataclass
@@ -86,11 +86,12 @@ def main() -> None:
         "cutting alone": cutting(table, params),
         "images a second": medians,
         "same bits": {precision: same_bits(params, precision, batch) for precision in PRECISIONS},
-        "off the CPU's": {precision: off_the_cpu(params, precision, batch) for precision in PRECISIONS},
+        OFF: {precision: off_the_cpu(params, precision, batch) for precision in PRECISIONS},
         "hours of training": {precision: hours(params, medians[precision]) for precision in PRECISIONS},
     }
     write_json(OUTPUT, report)
-    print(yaml.safe_dump(report, sort_keys=False, allow_unicode=True))
+    write_text(OUTPUT.with_suffix(".md"), page(report))
+    print(page(report))
 
 
 def runner_of(params: Params, precision: str) -> Runner:
@@ -246,6 +247,59 @@ def hours(params: Params, speeds: dict[str, float]) -> dict[str, float]:
         / 3600
         for model in params.model
     }
+
+
+def page(report: dict[str, Any]) -> str:
+    """The report as Markdown."""
+    rows = {
+        "training, the same batch again and again, images/s": of_speeds(
+            report, "training, one batch", ",.0f"
+        ),
+        "training, crops cut beside it, images/s": of_speeds(report, "training, crops", ",.0f"),
+        "prediction, images/s": of_speeds(report, "prediction", ",.0f"),
+        "a large matrix product, TFLOP/s": of_speeds(report, "matrix", ",.0f"),
+        "outputs, relative distance from the CPU's in double precision": of_distances(report, "outputs"),
+        "gradient of the first layer, likewise": of_distances(report, "gradient of the first layer"),
+        "the same bits again": [
+            "yes" if report["same bits"][precision] else "no" for precision in PRECISIONS
+        ],
+    }
+    for model in report["hours of training"][PRECISIONS[0]]:
+        rows[f"all of `{PROFILE}`'s steps of {model}, hours"] = [
+            f"{report['hours of training'][precision][model]:.1f}" for precision in PRECISIONS
+        ]
+    cells = [
+        ["", *PRECISIONS],
+        ["---", *["---:"] * len(PRECISIONS)],
+        *([what, *of] for what, of in rows.items()),
+    ]
+    return "\n".join(
+        [
+            "# The paper's network on a GPU",
+            "",
+            f"Made by `make bench-gpu` on: {report['machine']}, torch {report['torch']}. Batches of "
+            f"{report['batch']}, deterministic algorithms. {report['workers']} processes cut crops, alone "
+            f"{report['cutting alone']:,.0f} a second.",
+            "",
+            *("| " + " | ".join(row) + " |" for row in cells),
+            "",
+            "Which pixel a maximum is taken from, and which unit is cut off at 0, hangs on the last digits "
+            "of the outputs, so gradients differ by about the root of what outputs differ by.",
+            "",
+        ]
+    )
+
+
+def of_distances(report: dict[str, Any], what: str) -> list[str]:
+    """How far this is from the CPU's in each precision."""
+    return [f"{report[OFF][precision][what]:.0e}" for precision in PRECISIONS]
+
+
+def of_speeds(report: dict[str, Any], begins: str, style: str) -> list[str]:
+    """One kind of speed in each precision."""
+    speeds = report["images a second"]
+    (what,) = (name for name in speeds[PRECISIONS[0]] if name.startswith(begins))
+    return [format(speeds[precision][what], style) for precision in PRECISIONS]
 
 
 if __name__ == "__main__":

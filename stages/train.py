@@ -74,7 +74,6 @@ def main(item: Item, stage: int) -> None:
 def describe(item: Item, stage: int) -> dict[str, object]:
     """What goes with the weights: all that it takes to run them."""
     sizes = item.profile.network
-    size = sizes.input if stage == 1 else item.profile.refinement(stage).input or sizes.input
     description: dict[str, object] = {
         "stage": stage,
         "skeleton": item.skeleton.name,
@@ -83,7 +82,7 @@ def describe(item: Item, stage: int) -> dict[str, object]:
         "network": {
             **sizes.model_dump(exclude={"input"}),
             "joints": len(item.skeleton.joints),
-            "size": size,
+            "size": item.profile.input_of(stage),
             "mean": read_json(item.mean_colour),
         },
     }

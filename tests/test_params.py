@@ -158,6 +158,14 @@ class TestValues:
         said = "profiles.cpu: training.batch 32 can't be shared out evenly among device.devices 3"
         assert complaint({"profiles.cpu.device.devices": 3}).startswith(said)
 
+    def test_alexnets_weights_fit_one_input(self, changed, complaint):
+        said = "profiles.demo: stage3 can't start from an alexnet's weights for input 92, since its own is 64"
+        assert complaint({"profiles.demo.stage3.input": 64}).startswith(said)
+        start = {"profiles.demo.stage3.start": "fresh"}
+        assert changed({"profiles.demo.stage3.input": 64} | start).profiles["demo"].input_of(3) == 64
+        both = {"profiles.cpu.stage2.input": 64, "profiles.cpu.stage3.input": 64}
+        assert changed(both).profiles["cpu"].input_of(1) == 128
+
     def test_workers(self, changed, complaint):
         assert changed({"workers": 3}).workers == 3
         assert complaint({"workers": "some"}).startswith("workers = 'some': should be a valid integer")

@@ -193,6 +193,10 @@ class Profile(_Section):
         """The section of stage `stage`, from 1."""
         return self.stage1 if stage == 1 else self.refinement(stage)
 
+    def input_of(self, stage: int) -> int:
+        """Side of a stage's crops, pixels."""
+        return (stage > 1 and self.refinement(stage).input) or self.network.input
+
     @model_validator(mode="after")
     def _processes_have_equal_shares(self) -> "Profile":
         if self.training.batch % self.device.devices:
@@ -200,6 +204,21 @@ class Profile(_Section):
                 f"training.batch {self.training.batch} can't be shared out evenly among device.devices "
                 f"{self.device.devices}: take a multiple"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _weights_of_the_stage_before_fit(self) -> "Profile":
+        for stage in (2, 3):
+            before = self.input_of(stage - 1)
+            if (
+                self.network.name == "alexnet"
+                and self.refinement(stage).start == "previous"
+                and self.input_of(stage) != before
+            ):
+                raise ValueError(
+                    f"stage{stage} can't start from an alexnet's weights for input {before}, since its own "
+                    f"is {self.input_of(stage)}: take start: fresh, or the same input"
+                )
         return self
 
     @model_validator(mode="after")
