@@ -1,15 +1,14 @@
 """What each choice of `cpu` is worth, on held-out images alone: docs/ablations.md, from runs that are kept.
 
-    python scripts/ablations.py run [VARIANT...]   train what docs/ablations.csv lacks of these, or all
-    python scripts/ablations.py table              write docs/ablations.md from docs/ablations.csv
+    python scripts/ablations.py run [--cuda] [VARIANT...]   train those, or all, that aren't kept
+    python scripts/ablations.py table                       write docs/ablations.md, of what docs/ablations.csv keeps
 
-docs/ablations.yaml says what is compared. A run takes about fifteen minutes on two cores, and its figures are
-kept when it ends; of one that is stopped, the stages that had ended are taken from DVC's cache, in which what
-all runs made stays until `dvc gc`. With a GPU say --accelerator cuda, and --jobs for several runs side by
-side. The archives are those in the folder that DEEPPOSE_MIRROR names.
+docs/ablations.yaml says what is compared. A run takes about fifteen minutes on two cores; --cuda takes a GPU.
+Runs are compared with those of the same machine. A run's figures are kept when it ends; of one that is
+stopped, the stages that had ended are taken from DVC's cache, in which what all runs made stays until
+`dvc gc`. The archives are those in the folder that DEEPPOSE_MIRROR names.
 """
 
-import argparse
 import copy
 import csv
 import hashlib
@@ -19,9 +18,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any
 
 import pandas as pd
@@ -39,81 +36,43 @@ JUDGE = "pdj@0.2"  # §4.1
 HEADS = {"pdj@0.1": "PDJ at 0.1", "pdj@0.2": "PDJ at 0.2", "pcp": "PCP"}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("what", choices=["run", "table"])
-    parser.add_argument("variants", nargs="*", metavar="VARIANT")
-    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="runs at a time (default: 1)")
-    parser.add_argument(
-        "--accelerator", choices=["cpu", "cuda"], default="cpu", help="where networks run (default: cpu)"
-    )
-    options = parser.parse_intermixed_args()
+def main(what: str, names: list[str], *, cuda: bool) -> None:
     definition = yaml.safe_load(DEFINITION.read_text(encoding="utf-8"))
     params = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
-    unknown = [name for name in options.variants if name not in definition["variants"]]
-    if unknown:
-        parser.error(f"no variant {unknown[0]!r} in {DEFINITION}, only {', '.join(definition['variants'])}")
-    if options.what == "run":
-        names = options.variants or list(definition["variants"])
-        run(definition, params, names, options.jobs, options.accelerator)
+    unknown = [name for name in names if name not in definition["variants"]]
+    if what not in ("run", "table") or unknown:
+        known = ", ".join(definition["variants"])
+        sys.exit(f"no variant {unknown[0]!r} in {DEFINITION}, only {known}" if unknown else __doc__)
+    if what == "run":
+        run(definition, params, names or list(definition["variants"]), cuda=cuda)
     write_text(PAGE, page(definition, results(definition, params)))
 
 
-def run(
-    definition: dict[str, Any], params: dict[str, Any], names: list[str], jobs: int, accelerator: str
-) -> None:
-    """Train each variant with each seed, `jobs` at a time, unless its figures are there."""
-    if accelerator == "cuda" and not torch.cuda.is_available():
-        sys.exit("torch sees no CUDA device here: leave out --accelerator cuda, and two cores take hours")
+def run(definition: dict[str, Any], params: dict[str, Any], names: list[str], *, cuda: bool) -> None:
+    """Train each variant with each seed, one after the other, unless this machine's figures are there."""
     if not Path(os.environ.get("DEEPPOSE_MIRROR", "")).is_absolute():
         sys.exit("say where the archives are, as an absolute path: DEEPPOSE_MIRROR=/path/to/archives")
-    found = results(definition, params)
-    kept = set(zip(found["variant"], found["seed"], strict=True))
-    # Variant by variant, so that a stage 1 that several share is there before the second wants it.
-    lacking = [(name, seed) for name in names for seed in definition["seeds"] if (name, seed) not in kept]
-    where = machine(gpu=accelerator != "cpu")
-    # A stage that is the same in two variants is trained once.
-    cache = subprocess.check_output([sys.executable, "-m", "dvc", "cache", "dir"], text=True).strip()
-    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(jobs) as pool:
-        idle: SimpleQueue[Path] = SimpleQueue()
-        for number in range(jobs):
-            project = project_copy(Path(folder) / f"project-{number}")
-            dvc = [sys.executable, "-m", "dvc", "cache", "dir", "--local", cache]
-            subprocess.run(dvc, cwd=project, check=True)
-            idle.put(project)
-
-        def one(name: str, seed: int) -> dict[str, Any]:
-            project = idle.get()
-            print(f"{name}, seed {seed}", flush=True)
-            varied = params_of(definition, params, name) | {"seed": seed}
-            device = varied["profiles"][varied["profile"]]["device"]
-            device["accelerator"] = accelerator
-            if accelerator != "cpu":
-                varied["workers"] = max(1, (os.cpu_count() or 1) // jobs)
-            try:
-                return held_out(project, varied)
-            finally:
-                idle.put(project)
-
-        running = {pool.submit(one, *what): what for what in lacking}
-        failed = []
-        try:
-            for done in as_completed(running):
-                name, seed = running[done]
-                try:
-                    figures = done.result()
-                except SystemExit as failure:
-                    print(f"{name}, seed {seed}: {failure}", file=sys.stderr, flush=True)
-                    failed.append(f"{name}, seed {seed}")
+    if cuda and not torch.cuda.is_available():
+        sys.exit("torch sees no CUDA device here: leave --cuda out, or run on a machine with one")
+    where = machine(gpu=cuda)
+    with tempfile.TemporaryDirectory() as folder:
+        project = project_copy(Path(folder) / "project")
+        # A stage that is the same in two variants is trained once.
+        cache = subprocess.check_output([sys.executable, "-m", "dvc", "cache", "dir"], text=True).strip()
+        subprocess.run(
+            [sys.executable, "-m", "dvc", "cache", "dir", "--local", cache], cwd=project, check=True
+        )
+        for seed in definition["seeds"]:
+            for name in names:
+                found = results(definition, params)
+                if ((found["variant"] == name) & (found["seed"] == seed) & (found["machine"] == where)).any():
                     continue
-                keep(name, digest(params_of(definition, params, name)), seed, figures, where)
+                print(f"{name}, seed {seed}", flush=True)
+                varied = params_of(definition, params, name) | {"seed": seed}
+                if cuda:
+                    varied["profiles"][varied["profile"]]["device"]["accelerator"] = "cuda"
+                keep(name, digest(varied), seed, held_out(project, varied), where)
                 write_text(PAGE, page(definition, results(definition, params)))
-        finally:
-            pool.shutdown(cancel_futures=True)
-        if failed:
-            sys.exit(f"these runs failed: {'; '.join(failed)}")
 
 
 def params_of(definition: dict[str, Any], params: dict[str, Any], name: str) -> dict[str, Any]:
@@ -135,8 +94,8 @@ def digest(params: dict[str, Any]) -> str:
     profile, models = params["profile"], params["models"]
     decides = {key: params[key] for key in ("sigma", "cascade_stages", "threads")}
     decides |= {"models": {name: params["model"][name] for name in models}}
-    of_profile = params["profiles"][profile]
-    decides |= {"profile": of_profile | {"device": {"precision": of_profile["device"]["precision"]}}}
+    decides |= {"profile": copy.deepcopy(params["profiles"][profile])}
+    del decides["profile"]["device"]["accelerator"]
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:12]
 
 
@@ -182,18 +141,12 @@ def results(definition: dict[str, Any], params: dict[str, Any]) -> pd.DataFrame:
 
 
 def page(definition: dict[str, Any], found: pd.DataFrame) -> str:
-    """A table of the variants beside the base, each over the seeds that both were run with."""
-    pairs = ["seed", "stage", "machine"]
-    of_base = found[found["variant"] == "base"].set_index(pairs)
-    heads = ["Variant", "Stage", "Seeds", *HEADS.values(), f"{HEADS[JUDGE]}, less base's"]
-    lines = [heads, ["---", *["---:"] * (len(heads) - 1)]]
-    for name, variant in definition["variants"].items():
-        of_variant = found[found["variant"] == name].set_index(pairs)
-        paired = of_variant[of_variant.index.isin(of_base.index)]
-        for stage, runs in paired.groupby("stage"):
-            gap = spread((runs[JUDGE] - of_base[JUDGE]).dropna(), difference_text) if name != "base" else ""
-            measured = [spread(runs[column], share_text) for column in HEADS]
-            lines.append([variant["words"], str(stage), str(len(runs)), *measured, gap])
+    """For each machine the variants beside the base, each over the seeds that both were run with."""
+    tables = [
+        line
+        for where, runs in found.groupby("machine")
+        for line in (f"On {where}:", "", *table(definition, runs), "")
+    ]
     return "\n".join(
         [
             "# What each choice of `cpu` is worth",
@@ -203,12 +156,9 @@ def page(definition: dict[str, Any], found: pd.DataFrame) -> str:
             "training part alone, not on a test part; each seed draws its own, the same for all variants. "
             "Person-centric labels are judged by such. Means "
             "over the seeds that the variant and the base were both run with, ± their standard deviation; in "
-            "the last column of the differences between runs of one seed on one machine.",
+            "the last column of the differences between runs of one seed.",
             "",
-            *(f"Made on: {machine}." for machine in sorted(set(found["machine"]))),
-            "",
-            *("| " + " | ".join(cells) + " |" for cells in lines),
-            "",
+            *tables,
             "All else as in `cpu`, but for",
             "",
             "```yaml",
@@ -219,6 +169,21 @@ def page(definition: dict[str, Any], found: pd.DataFrame) -> str:
     )
 
 
+def table(definition: dict[str, Any], found: pd.DataFrame) -> list[str]:
+    """The lines of one machine's table."""
+    of_base = found[found["variant"] == "base"].set_index(["seed", "stage"])
+    heads = ["Variant", "Stage", "Seeds", *HEADS.values(), f"{HEADS[JUDGE]}, less base's"]
+    lines = [heads, ["---", *["---:"] * (len(heads) - 1)]]
+    for name, variant in definition["variants"].items():
+        of_variant = found[found["variant"] == name].set_index(["seed", "stage"])
+        paired = of_variant[of_variant.index.isin(of_base.index)]
+        for stage, runs in paired.groupby("stage"):
+            gap = spread((runs[JUDGE] - of_base[JUDGE]).dropna(), difference_text) if name != "base" else ""
+            measured = [spread(runs[column], share_text) for column in HEADS]
+            lines.append([variant["words"], str(stage), str(len(runs)), *measured, gap])
+    return ["| " + " | ".join(cells) + " |" for cells in lines]
+
+
 def spread(values: "pd.Series[float]", text: Callable[[float], str]) -> str:
     """Mean ± standard deviation, the latter from two values on."""
     mean = text(float(values.mean()))
@@ -226,4 +191,7 @@ def spread(values: "pd.Series[float]", text: Callable[[float], str]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    what, *names = sys.argv[1:]
+    main(what, [name for name in names if name != "--cuda"], cuda="--cuda" in names)

@@ -2,14 +2,14 @@
 
     python scripts/bench_gpu.py
 
-Crops are cut from random pictures of LSP's size, so no data set is needed. Figures are medians of rounds in
+Crops are cut from random pictures of LSP's size, so no data set is needed. Speeds are medians of rounds in
 which all precisions take turns. Writes reports/bench/gpu.json and gpu.md, a page of it, and prints the page.
 """
 
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import torch
 from lightning_fabric import Fabric
-from machine import machine
+from machine import git_revision, machine
 
 from deeppose.batches import Batch, WholeBodies, batches
 from deeppose.devices import loader_workers
@@ -26,7 +26,7 @@ from deeppose.examples import BOX_COLUMNS, Examples
 from deeppose.files import write_json, write_text
 from deeppose.geometry import diameter
 from deeppose.networks.weights import build_network
-from deeppose.params import Device, Params, Training, load_params
+from deeppose.params import CASCADE_STAGES_IN_DVC_YAML, Device, Params, Training, load_params
 from deeppose.skeleton import FULL_BODY
 from deeppose.training import build_optimizer, start_fabric, train_step
 
@@ -36,14 +36,18 @@ ROUNDS, STEPS = 3, 30
 PICTURES, HEIGHT, WIDTH = 500, 180, 110
 MATRIX_SIDE = 8192
 PROFILE = "paper"
-OFF = "off the CPU's"
+ONE_BATCH = "training, the same batch again and again, images/s"
+FED = "training, crops cut beside it, images/s"
+PREDICTION = "prediction, images/s"
+PRODUCTS = "a large matrix product, TFLOP/s"
+OFF = "relative distance from the CPU's double precision"
+MEAN_COLOUR = (110, 108, 100)
 
 
 @dataclass
 class Runner:
     """The paper's network on the GPU in one precision."""
 
-    device: Device
     fabric: Fabric
     model: Any
     optimizer: torch.optim.Optimizer
@@ -67,11 +71,13 @@ def main() -> None:
         for precision in PRECISIONS:
             runner = runner_of(params, precision)
             found = {
-                "training, one batch again and again": on_one_batch(runner, batch),
-                "training, crops cut beside it": on_fed_batches(runner, table, params),
-                "prediction": predicting(runner, params, batch),
-                "matrix products, TFLOP/s": matrix_products(precision),
+                ONE_BATCH: on_one_batch(runner, batch),
+                FED: on_fed_batches(runner, table, params),
+                PRODUCTS: matrix_products(precision),
             }
+            # Stages predict in single precision, whatever they were trained in.
+            if precision != "bf16-mixed":
+                found[PREDICTION] = predicting(runner, params, batch)
             # The first round wakes everything up.
             for what, speed in found.items() if number else ():
                 speeds[precision].setdefault(what, []).append(speed)
@@ -80,14 +86,15 @@ def main() -> None:
     medians = {p: {what: statistics.median(s) for what, s in of.items()} for p, of in speeds.items()}
     report = {
         "machine": machine(gpu=True),
+        "revision": git_revision(),
         "torch": str(torch.__version__),
         "workers": loader_workers(torch.device("cuda")),
         "batch": params.profiles[PROFILE].training.batch,
         "cutting alone": cutting(table, params),
-        "images a second": medians,
+        "speeds": medians,
         "same bits": {precision: same_bits(params, precision, batch) for precision in PRECISIONS},
         OFF: {precision: off_the_cpu(params, precision, batch) for precision in PRECISIONS},
-        "hours of training": {precision: hours(params, medians[precision]) for precision in PRECISIONS},
+        "hours of training": {precision: hours(params, medians[precision][FED]) for precision in PRECISIONS},
     }
     write_json(OUTPUT, report)
     write_text(OUTPUT.with_suffix(".md"), page(report))
@@ -100,10 +107,10 @@ def runner_of(params: Params, precision: str) -> Runner:
     fabric = start_fabric(device, params.threads)
     torch.manual_seed(0)
     network = network_of(params).to(fabric.device)
-    optimizer = build_optimizer(network, profile.training.optimizer, on_cpu=False)
+    optimizer = build_optimizer(network, profile.training.optimizer)
     model, wrapped = fabric.setup(network, optimizer)
     model.mark_forward_method("losses")
-    return Runner(device, fabric, model, wrapped, profile.training)
+    return Runner(fabric, model, wrapped, profile.training)
 
 
 def network_of(params: Params) -> Any:  # noqa: ANN401 - each network is a class of its own
@@ -112,7 +119,7 @@ def network_of(params: Params) -> Any:  # noqa: ANN401 - each network is a class
         **sizes.model_dump(exclude={"input"}),
         joints=len(FULL_BODY.joints),
         size=sizes.input,
-        mean=[110.0, 108.0, 100.0],
+        mean=MEAN_COLOUR,
     )
 
 
@@ -132,14 +139,14 @@ def pictures(params: Params) -> WholeBodies:
         training_rows=np.arange(PICTURES),
         skeleton=FULL_BODY,
         size=profile.network.input,
-        padding=(110, 108, 100),
+        padding=MEAN_COLOUR,
         translation=profile.stage1.translation,
         keep_joints=profile.stage1.keep_joints,
         seed=(0, 1),
     )
 
 
-def fed(table: WholeBodies, params: Params, steps: int) -> Any:  # noqa: ANN401 - an iterator of batches
+def fed(table: WholeBodies, params: Params, steps: int) -> Iterator[Batch]:
     device = torch.device("cuda")
     return batches(
         table,
@@ -171,19 +178,26 @@ def on_one_batch(runner: Runner, batch: Batch) -> float:
 
 
 def on_fed_batches(runner: Runner, table: WholeBodies, params: Params) -> float:
-    # The loader's first batches, cut before the clock starts, would flatter it.
-    waited = 2 * loader_workers(torch.device("cuda"))
-    feed = fed(table, params, waited + STEPS + 3)
-    for _ in range(waited):
+    ahead = cut_ahead()
+    # The first batches were cut before the clock starts, and the last must not be the loader's last.
+    feed = fed(table, params, 2 * ahead + STEPS + 3)
+    for _ in range(ahead):
         next(feed)
     return images_a_second(lambda: runner.train(next(feed)), runner.training.batch)
 
 
 def cutting(table: WholeBodies, params: Params) -> float:
     """Crops that the workers cut in a second, with nothing that takes them."""
-    steps = 4 * STEPS
-    feed = fed(table, params, steps + 3)
+    ahead, steps = cut_ahead(), 4 * STEPS
+    feed = fed(table, params, 2 * ahead + steps + 3)
+    for _ in range(ahead):
+        next(feed)
     return images_a_second(lambda: next(feed), params.profiles[PROFILE].training.batch, steps)
+
+
+def cut_ahead() -> int:
+    """Batches that a loader has under way: two a worker."""
+    return 2 * loader_workers(torch.device("cuda"))
 
 
 def predicting(runner: Runner, params: Params, batch: Batch) -> float:
@@ -191,7 +205,7 @@ def predicting(runner: Runner, params: Params, batch: Batch) -> float:
     crops = batch.crops.cuda().repeat(-(-size // len(batch.crops)), 1, 1, 1)[:size]
     runner.model.eval()
     with torch.inference_mode():
-        return images_a_second(lambda: runner.model(crops), size)
+        return images_a_second(lambda: runner.model.module(crops), size)
 
 
 def matrix_products(precision: str) -> float:
@@ -236,12 +250,12 @@ def apart(found: Any, expected: Any) -> float:  # noqa: ANN401 - tensors
     return float(difference.norm() / expected.detach().double().norm())
 
 
-def hours(params: Params, speeds: dict[str, float]) -> dict[str, float]:
-    """Of training all stages of each model, at the speed with crops cut beside it."""
+def hours(params: Params, speed: float) -> dict[str, float]:
+    """What all steps of each model's stages take at so many images a second."""
     profile = params.profiles[PROFILE]
-    speed = speeds["training, crops cut beside it"]
+    stages = range(1, CASCADE_STAGES_IN_DVC_YAML + 1)
     return {
-        model: sum(profile.stage(stage).steps[model] for stage in (1, 2, 3))
+        model: sum(profile.stage(stage).steps[model] for stage in stages)
         * profile.training.batch
         / speed
         / 3600
@@ -251,23 +265,13 @@ def hours(params: Params, speeds: dict[str, float]) -> dict[str, float]:
 
 def page(report: dict[str, Any]) -> str:
     """The report as Markdown."""
-    rows = {
-        "training, the same batch again and again, images/s": of_speeds(
-            report, "training, one batch", ",.0f"
-        ),
-        "training, crops cut beside it, images/s": of_speeds(report, "training, crops", ",.0f"),
-        "prediction, images/s": of_speeds(report, "prediction", ",.0f"),
-        "a large matrix product, TFLOP/s": of_speeds(report, "matrix", ",.0f"),
-        "outputs, relative distance from the CPU's in double precision": of_distances(report, "outputs"),
-        "gradient of the first layer, likewise": of_distances(report, "gradient of the first layer"),
-        "the same bits again": [
-            "yes" if report["same bits"][precision] else "no" for precision in PRECISIONS
-        ],
-    }
+    rows = {what: shown(report["speeds"], what, ",.0f") for what in (ONE_BATCH, FED, PREDICTION, PRODUCTS)}
+    rows |= {f"{what}, {OFF}": shown(report[OFF], what, ".0e") for what in report[OFF][PRECISIONS[0]]}
+    rows["the same bits again"] = [
+        "yes" if report["same bits"][precision] else "no" for precision in PRECISIONS
+    ]
     for model in report["hours of training"][PRECISIONS[0]]:
-        rows[f"all of `{PROFILE}`'s steps of {model}, hours"] = [
-            f"{report['hours of training'][precision][model]:.1f}" for precision in PRECISIONS
-        ]
+        rows[f"all steps of {model} at that speed, hours"] = shown(report["hours of training"], model, ".1f")
     cells = [
         ["", *PRECISIONS],
         ["---", *["---:"] * len(PRECISIONS)],
@@ -277,29 +281,24 @@ def page(report: dict[str, Any]) -> str:
         [
             "# The paper's network on a GPU",
             "",
-            f"Made by `make bench-gpu` on: {report['machine']}, torch {report['torch']}. Batches of "
-            f"{report['batch']}, deterministic algorithms. {report['workers']} processes cut crops, alone "
-            f"{report['cutting alone']:,.0f} a second.",
+            f"Made by `python scripts/bench_gpu.py` at commit {report['revision']}, torch {report['torch']}, on: "
+            f"{report['machine']}. Batches of {report['batch']}, deterministic algorithms. {report['workers']} "
+            f"processes cut crops, alone {report['cutting alone']:,.0f} a second. Hours leave out what isn't "
+            "training, and take stage 1's crops for those of all stages. Predictions are made in single "
+            "precision, in TF32 where training is.",
             "",
             *("| " + " | ".join(row) + " |" for row in cells),
-            "",
-            "Which pixel a maximum is taken from, and which unit is cut off at 0, hangs on the last digits "
-            "of the outputs, so gradients differ by about the root of what outputs differ by.",
             "",
         ]
     )
 
 
-def of_distances(report: dict[str, Any], what: str) -> list[str]:
-    """How far this is from the CPU's in each precision."""
-    return [f"{report[OFF][precision][what]:.0e}" for precision in PRECISIONS]
-
-
-def of_speeds(report: dict[str, Any], begins: str, style: str) -> list[str]:
-    """One kind of speed in each precision."""
-    speeds = report["images a second"]
-    (what,) = (name for name in speeds[PRECISIONS[0]] if name.startswith(begins))
-    return [format(speeds[precision][what], style) for precision in PRECISIONS]
+def shown(of_precisions: dict[str, Any], what: str, style: str) -> list[str]:
+    """One row of figures, a dash where there is none."""
+    return [
+        format(of[what], style) if what in (of := of_precisions[precision]) else "–"
+        for precision in PRECISIONS
+    ]
 
 
 if __name__ == "__main__":

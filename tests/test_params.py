@@ -159,7 +159,9 @@ class TestValues:
         assert complaint({"profiles.cpu.device.devices": 3}).startswith(said)
 
     def test_alexnets_weights_fit_one_input(self, changed, complaint):
-        said = "profiles.demo: stage3 can't start from an alexnet's weights for input 92, since its own is 64"
+        said = (
+            "profiles.demo: stage3 of an alexnet that starts from the stage before takes its input 92, not 64"
+        )
         assert complaint({"profiles.demo.stage3.input": 64}).startswith(said)
         start = {"profiles.demo.stage3.start": "fresh"}
         assert changed({"profiles.demo.stage3.input": 64} | start).profiles["demo"].input_of(3) == 64

@@ -14,6 +14,7 @@ import dots
 import small_training
 from deeppose import training
 from deeppose.batches import Batch
+from deeppose.devices import set_up_device
 from deeppose.errors import DeviceError, NotFiniteError
 from deeppose.networks.regressor import squared_distances
 from deeppose.networks.spatial import SpatialNet
@@ -25,7 +26,10 @@ from deeppose.training import fingerprint, learning_rate, mixed_seed, start_fabr
 def _as_before():
     """Other tests keep their threads and their choice of algorithms."""
     threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    products, convolutions = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
     yield
+    torch.set_float32_matmul_precision(products)
+    torch.backends.cudnn.allow_tf32 = convolutions
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(deterministic)
 
@@ -325,5 +329,14 @@ def test_a_network_is_trained_in_the_precision_of_the_params(tmp_path, monkeypat
     monkeypatch.setattr("deeppose.networks.alexnet.squared_distances", spy)
     small_training.run(tmp_path / "state.pt", steps=2)
     assert narrowed == [precision == "bf16-mixed"] * 2
-    assert torch.backends.cudnn.allow_tf32 == (precision == "tf32")
-    assert (torch.get_float32_matmul_precision() == "high") == (precision == "tf32")
+    # That of a GPU: left alone, a CPU's products stay whole.
+    assert not torch.backends.cudnn.allow_tf32
+    assert torch.get_float32_matmul_precision() == "highest"
+
+
+def test_the_precision_of_a_gpus_products_follows_from_the_params(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    for precision, products in (("tf32", "high"), ("32-true", "highest")):
+        set_up_device(Device(accelerator="cuda", devices=1, precision=precision), threads=1)
+        assert torch.get_float32_matmul_precision() == products
+        assert torch.backends.cudnn.allow_tf32 == (precision == "tf32")

@@ -301,5 +301,5 @@ def crop_loader(dataset: Dataset[Crops], workers: int, device: torch.device) -> 
     """Go through a data set of ready batches of crops, cut by `workers` processes (0: by this one)."""
     # A worker that inherits OpenCV's threads hangs: they must have ended before it is forked.
     cv2.setNumThreads(1)
-    # From pinned memory a GPU copies a batch while it still works on the one before.
+    # A GPU copies from pinned memory several times as fast.
     return DataLoader(dataset, batch_size=None, num_workers=workers, pin_memory=device.type == "cuda")

@@ -28,12 +28,13 @@ def set_up_device(device: Device, threads: int) -> torch.device:
     # Without it cuBLAS may sum in another order from run to run; it is read when CUDA starts.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True)
+    on_gpu = device.accelerator != "cpu" and torch.cuda.is_available()
     # Left alone, torch takes TF32 for convolutions and not for other products.
-    torch.set_float32_matmul_precision("high" if device.precision == "tf32" else "highest")
-    torch.backends.cudnn.allow_tf32 = device.precision == "tf32"
+    tf32 = on_gpu and device.precision == "tf32"
+    torch.set_float32_matmul_precision("high" if tf32 else "highest")
+    torch.backends.cudnn.allow_tf32 = tf32
     # Filling every fresh tensor would cost a twentieth of a step; no operation here reads one unwritten.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    on_gpu = device.accelerator != "cpu" and torch.cuda.is_available()
     return torch.device("cuda" if on_gpu else "cpu")
 
 

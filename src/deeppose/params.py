@@ -31,7 +31,9 @@ class Device(_Section):
     devices: PositiveInt
     precision: Annotated[
         Literal["32-true", "tf32", "bf16-mixed"],
-        Field(description="of numbers; tf32: single, but a GPU's products take 10 bits of the mantissa"),
+        Field(
+            description="of numbers in training; tf32: single, a GPU's products with 10 bits of the mantissa"
+        ),
     ]
 
 
@@ -195,7 +197,8 @@ class Profile(_Section):
 
     def input_of(self, stage: int) -> int:
         """Side of a stage's crops, pixels."""
-        return (stage > 1 and self.refinement(stage).input) or self.network.input
+        own = None if stage == 1 else self.refinement(stage).input
+        return own or self.network.input
 
     @model_validator(mode="after")
     def _processes_have_equal_shares(self) -> "Profile":
@@ -208,7 +211,7 @@ class Profile(_Section):
 
     @model_validator(mode="after")
     def _weights_of_the_stage_before_fit(self) -> "Profile":
-        for stage in (2, 3):
+        for stage in range(2, CASCADE_STAGES_IN_DVC_YAML + 1):
             before = self.input_of(stage - 1)
             if (
                 self.network.name == "alexnet"
@@ -216,8 +219,8 @@ class Profile(_Section):
                 and self.input_of(stage) != before
             ):
                 raise ValueError(
-                    f"stage{stage} can't start from an alexnet's weights for input {before}, since its own "
-                    f"is {self.input_of(stage)}: take start: fresh, or the same input"
+                    f"stage{stage} of an alexnet that starts from the stage before takes its input {before}, "
+                    f"not {self.input_of(stage)}: take that, or start: fresh"
                 )
         return self
 

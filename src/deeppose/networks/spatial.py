@@ -144,7 +144,9 @@ def expected_places(maps: Tensor) -> Tensor:
     """
     places = cell_centres(maps.shape[-1]).to(maps.device)
     shares = maps.flatten(2).softmax(dim=-1).reshape(maps.shape)
-    return torch.stack([shares.sum(dim=2) @ places, shares.sum(dim=3) @ places], dim=-1)
+    # A product in bfloat16 would round a place to three digits.
+    with torch.autocast(maps.device.type, enabled=False):
+        return torch.stack([shares.sum(dim=2) @ places, shares.sum(dim=3) @ places], dim=-1)
 
 
 def map_cross_entropy(maps: Tensor, targets: Tensor) -> Tensor:
@@ -162,7 +164,8 @@ def map_cross_entropy(maps: Tensor, targets: Tensor) -> Tensor:
     along = (-(places - inside[..., None]).square() / (2 * TARGET_SPREAD**2)).softmax(dim=-1)
     columns, rows = along[:, :, 0], along[:, :, 1]
     logarithms = maps.flatten(2).log_softmax(dim=-1).reshape(maps.shape)
-    return -torch.einsum("bkyx,bky,bkx->bk", logarithms, rows, columns)
+    with torch.autocast(maps.device.type, enabled=False):
+        return -torch.einsum("bkyx,bky,bkx->bk", logarithms, rows, columns)
 
 
 def _convolution(channels: int, outputs: int) -> nn.Sequential:
