@@ -1,7 +1,7 @@
 """What each choice of `cpu` is worth, on held-out images alone: docs/ablations.md, from runs that are kept.
 
     python scripts/ablations.py run [--cuda] [VARIANT...]   train those, or all, that aren't kept
-    python scripts/ablations.py table                       write docs/ablations.md, of what docs/ablations.csv keeps
+    python scripts/ablations.py table                       write docs/ablations.md from docs/ablations.csv
 
 docs/ablations.yaml says what is compared. A run takes about fifteen minutes on two cores; --cuda takes a GPU.
 Runs are compared with those of the same machine. A run's figures are kept when it ends; of one that is

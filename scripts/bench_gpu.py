@@ -281,11 +281,11 @@ def page(report: dict[str, Any]) -> str:
         [
             "# The paper's network on a GPU",
             "",
-            f"Made by `python scripts/bench_gpu.py` at commit {report['revision']}, torch {report['torch']}, on: "
-            f"{report['machine']}. Batches of {report['batch']}, deterministic algorithms. {report['workers']} "
-            f"processes cut crops, alone {report['cutting alone']:,.0f} a second. Hours leave out what isn't "
-            "training, and take stage 1's crops for those of all stages. Predictions are made in single "
-            "precision, in TF32 where training is.",
+            f"Made by `python scripts/bench_gpu.py` at commit {report['revision']}, torch {report['torch']}, "
+            f"on: {report['machine']}. Batches of {report['batch']}, deterministic algorithms. "
+            f"{report['workers']} processes cut crops, alone {report['cutting alone']:,.0f} a second. Hours "
+            "leave out what isn't training, and take stage 1's crops for those of all stages. Predictions "
+            "are made in single precision, in TF32 where training is.",
             "",
             *("| " + " | ".join(row) + " |" for row in cells),
             "",

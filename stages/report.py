@@ -44,7 +44,9 @@ def main(profile: str) -> None:
     write_json(reports / "metrics.json", metrics)
     left_out = {name: why for manifest in manifests.values() for name, why in manifest["left_out"].items()}
     drawn = params.profiles[profile].archives == "embedded"
-    claims = judge(list(evaluations.values()), drawn=drawn, left_out=left_out)
+    network = params.profiles[profile].network
+    another = "" if network.name == "alexnet" else network.words
+    claims = judge(list(evaluations.values()), drawn=drawn, another_network=another, left_out=left_out)
     title = f"What the paper's text claims, and what profile {profile} gave"
     write_claims(claims, reports / "claims.csv", reports / "claims.md", title)
     others = {

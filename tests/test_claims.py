@@ -328,3 +328,12 @@ def test_the_files_hold_every_claim(tmp_path):
     rows = [line for line in lines if line.startswith("| ")]
     assert len(rows) == len(judged) + 2
     assert {line.replace(r"\|", "").count("|") for line in rows} == {7}
+
+
+def test_what_another_network_gave_is_said_to_be_its():
+    lsp = evaluation("lsp", limbs=limb_errors("lsp", "full-body", [0.5, 0.6, 0.7]))
+    judged = judge([lsp], drawn=False, another_network="a larger one")
+    measured = judged[judged["ours"] != ""]
+    assert len(measured)
+    assert measured["reason"].str.contains("measured with another network: a larger one").all()
+    assert not judged[judged["ours"] == ""]["reason"].str.contains("a larger one").any()

@@ -82,7 +82,11 @@ def paper_claims() -> pd.DataFrame:
 
 
 def judge(
-    evaluations: Sequence[Evaluation], *, drawn: bool, left_out: Mapping[str, str] | None = None
+    evaluations: Sequence[Evaluation],
+    *,
+    drawn: bool,
+    another_network: str = "",
+    left_out: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Every claim of the paper with our figure and the verdict that follows from it.
 
@@ -93,6 +97,8 @@ def judge(
     drawn
         Whether drawn people stand in for the published sets. Nothing is compared with published figures
         then, and what is compared within the run says what it was measured on.
+    another_network
+        The network that stood in for the paper's, in words; what was measured with it says so.
     left_out
         By set, why it is not part of the run.
 
@@ -111,6 +117,7 @@ def judge(
             rows.append(("", UNTOLD, str(error)))
             continue
         notes = [finding.note, "measured on drawn people" if drawn else ""]
+        notes.append(another_network and f"measured with another network: {another_network}")
         verdict = HOLDS if finding.holds else FAILS
         rows.append((finding.ours, verdict, "; ".join(note for note in notes if note)))
     return claims.join(pd.DataFrame(rows, columns=["ours", "verdict", "reason"]))
