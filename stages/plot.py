@@ -202,6 +202,7 @@ def draw_training(item: Item, evaluated: Evaluated) -> None:
             unit,
             item.skeleton,
             f"Errors of stage {stage - 1} in training, and the Normals that simulate them in stage {stage}",
+            narrowest=item.profile.narrowest_normal,
         )
         exhibit = normals_of(stage)
         save_plot(figure, item.reports / exhibit.folder, exhibit.file)

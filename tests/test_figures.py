@@ -397,6 +397,13 @@ def test_every_column_of_normals_has_its_axis_and_the_legend_a_place(skeleton):
     assert len(figure.axes) == 5 * -(-count // 5)
 
 
+@pytest.mark.parametrize("narrowest", [0.0, 0.15])
+def test_normals_that_were_widened_are_said_to_be(narrowest):
+    figure = normals_figure(*normals(3), "pose diameters", FULL_BODY, "Normals", narrowest=narrowest)
+    said = " ".join(text.get_text() for text in figure.texts).replace("\n", " ")
+    assert ("below 0.15 was raised to it" in said) == bool(narrowest)
+
+
 def test_a_tilted_normal_is_drawn_along_its_longer_axis():
     observed, fitted = normals(3)
     figure = normals_figure(observed, fitted.assign(var_y=4.0, cov_xy=3.0), "pixels", FULL_BODY, "Normals")

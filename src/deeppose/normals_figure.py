@@ -24,9 +24,15 @@ _LEGEND_TITLE = "predicted − true"
 
 @styled
 def normals_figure(
-    displacements: pd.DataFrame, normals: pd.DataFrame, unit: str, skeleton: Skeleton, title: str
+    displacements: pd.DataFrame,
+    normals: pd.DataFrame,
+    unit: str,
+    skeleton: Skeleton,
+    title: str,
+    *,
+    narrowest: float = 0.0,
 ) -> Figure:
-    """A panel for each joint: observed displacements, the fitted Normal's mean, its 1σ and 2σ ellipses.
+    """A panel for each joint: observed displacements, the Normal's mean, one and two standard deviations.
 
     Parameters
     ----------
@@ -37,6 +43,8 @@ def normals_figure(
         Columns joint, mean_x, mean_y, var_x, var_y, cov_xy.
     unit
         Of the displacements: "pixels" or "pose diameters".
+    narrowest
+        What smaller standard deviations were raised to, see :func:`deeppose.normals.fit_normals`.
     """
     joints = len(skeleton.joints)
     rows = math.ceil(joints / _COLUMNS)
@@ -44,6 +52,8 @@ def normals_figure(
         f"n: displacements of the joint; beyond: those outside the axes, which are the same in all panels. "
         f"Where n is above {MOST_POINTS}, every ⌈n/{MOST_POINTS}⌉-th is drawn."
     )
+    if narrowest:
+        caption += f" A standard deviation below {narrowest:g} was raised to it."
     legend_apart = joints == rows * _COLUMNS
     width = 1.75 * _COLUMNS + (1.7 if legend_apart else 0.5)
     figure = new_figure(width, 2.0 * rows + 1.2, title, caption)
@@ -100,6 +110,6 @@ def _handles() -> list[Line2D]:
     return [
         Line2D([], [], marker="o", linestyle="", color=_POINTS, markersize=3, label="observed"),
         Line2D([], [], marker="+", linestyle="", color=_FIT, markersize=7, label="mean"),
-        Line2D([], [], color=_FIT, linestyle="-", linewidth=1, label="1σ"),
-        Line2D([], [], color=_FIT, linestyle="--", linewidth=1, label="2σ"),
+        Line2D([], [], color=_FIT, linestyle="-", linewidth=1, label="1 s.d."),
+        Line2D([], [], color=_FIT, linestyle="--", linewidth=1, label="2 s.d."),
     ]
