@@ -73,8 +73,13 @@ def drawn(item: Item, sets: dict[str, Any]) -> dict[str, object]:
     archives: dict[str, object] = {}
     left_out: dict[str, str] = {}
     for name in dict.fromkeys(item.model.train + item.model.test):
-        if unlabelled := without_labels(item, entry_named(name)):
+        entry = entry_named(name)
+        if unlabelled := without_labels(item, entry):
             left_out[name] = unlabelled
+        elif name not in sets:
+            left_out[name] = (
+                f"{entry.title} is not among the drawn sets: a profile with archives: mirror takes it"
+            )
         else:
             archives |= sets[name]
     return {"archives": archives, "left_out": left_out, "peers": {}}

@@ -49,6 +49,17 @@ def test_sets_without_person_centric_labels_are_left_out_where_those_are_asked_f
     assert noted["flic"]["left_out"] == {}
 
 
+def test_a_set_that_is_not_drawn_is_left_out(download):
+    download()
+    from common import Item
+    from download import drawn
+
+    sets = {"lsp": {"lsp_dataset.zip": {}}, "lsp-extended": {"lspet_dataset.zip": {}}}
+    noted = drawn(Item(load_params(), "demo", "lsp"), sets)
+    assert set(noted["archives"]) == {"lsp_dataset.zip", "lspet_dataset.zip"}
+    assert noted["left_out"]["parse"].startswith("Image Parse is not among the drawn sets")
+
+
 def test_a_damaged_archive_is_drawn_again(download, tmp_path):
     before = download()
     path = tmp_path / "data" / "demo" / "archives" / "people.zip"
