@@ -331,7 +331,7 @@ def test_the_files_hold_every_claim(tmp_path):
 
 
 def test_what_another_network_gave_is_said_to_be_its():
-    lsp = evaluation("lsp", limbs=limb_errors("lsp", "full-body", [0.5, 0.6, 0.7]))
+    lsp = evaluation("lsp", limbs={"stage 1": 0.5, "stage 2": 0.6, "stage 3": 0.7})
     judged = judge([lsp], drawn=False, another_network="a larger one")
     measured = judged[judged["ours"] != ""]
     assert len(measured)
