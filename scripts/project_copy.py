@@ -31,6 +31,8 @@ def shorten(project: Path) -> None:
     for stage in ("stage1", "stage2", "stage3"):
         demo[stage]["steps"] = {model: steps // 20 for model, steps in demo[stage]["steps"].items()}
     demo["training"]["report_every"] //= 20
+    for model in params["model"].values():
+        model["held_out"] //= 5  # more would leave no image to train on
     path.write_text(yaml.safe_dump(params, sort_keys=False))
 
 
