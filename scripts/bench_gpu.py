@@ -32,7 +32,7 @@ from deeppose.training import build_optimizer, start_fabric, train_step
 
 OUTPUT = Path("reports/bench/gpu.json")
 PRECISIONS = ("32-true", "tf32", "bf16-mixed")
-ROUNDS, STEPS = 3, 30
+ROUNDS, STEPS, UNCOUNTED = 3, 30, 3
 PICTURES, HEIGHT, WIDTH = 500, 180, 110
 MATRIX_SIDE = 8192
 PROFILE = "paper"
@@ -97,8 +97,9 @@ def main() -> None:
         "hours of training": {precision: hours(params, medians[precision][FED]) for precision in PRECISIONS},
     }
     write_json(OUTPUT, report)
-    write_text(OUTPUT.with_suffix(".md"), page(report))
-    print(page(report))
+    text = page(report)
+    write_text(OUTPUT.with_suffix(".md"), text)
+    print(text)
 
 
 def runner_of(params: Params, precision: str) -> Runner:
@@ -147,22 +148,29 @@ def pictures(params: Params) -> WholeBodies:
 
 
 def fed(table: WholeBodies, params: Params, steps: int) -> Iterator[Batch]:
+    """Batches for so many steps, those gone that were cut before the first was asked for."""
     device = torch.device("cuda")
-    return batches(
+    workers = loader_workers(device)
+    ahead = 2 * workers  # what a loader has under way
+    feed = batches(
         table,
         batch=params.profiles[PROFILE].training.batch,
         first=0,
-        last=steps,
+        # At the last step the workers must be as busy as before.
+        last=ahead + steps + ahead,
         rank=0,
         processes=1,
-        workers=loader_workers(device),
+        workers=workers,
         device=device,
     )
+    for _ in range(ahead):
+        next(feed)
+    return feed
 
 
 def images_a_second(step: Callable[[], Any], images: int, steps: int = STEPS) -> float:
-    """Of so many calls, after three that aren't counted."""
-    for _ in range(3):
+    """Of so many calls, after some that aren't counted."""
+    for _ in range(UNCOUNTED):
         step()
     torch.cuda.synchronize()
     started = time.perf_counter()
@@ -178,26 +186,15 @@ def on_one_batch(runner: Runner, batch: Batch) -> float:
 
 
 def on_fed_batches(runner: Runner, table: WholeBodies, params: Params) -> float:
-    ahead = cut_ahead()
-    # The first batches were cut before the clock starts, and the last must not be the loader's last.
-    feed = fed(table, params, 2 * ahead + STEPS + 3)
-    for _ in range(ahead):
-        next(feed)
+    feed = fed(table, params, UNCOUNTED + STEPS)
     return images_a_second(lambda: runner.train(next(feed)), runner.training.batch)
 
 
 def cutting(table: WholeBodies, params: Params) -> float:
     """Crops that the workers cut in a second, with nothing that takes them."""
-    ahead, steps = cut_ahead(), 4 * STEPS
-    feed = fed(table, params, 2 * ahead + steps + 3)
-    for _ in range(ahead):
-        next(feed)
+    steps = 4 * STEPS
+    feed = fed(table, params, UNCOUNTED + steps)
     return images_a_second(lambda: next(feed), params.profiles[PROFILE].training.batch, steps)
-
-
-def cut_ahead() -> int:
-    """Batches that a loader has under way: two a worker."""
-    return 2 * loader_workers(torch.device("cuda"))
 
 
 def predicting(runner: Runner, params: Params, batch: Batch) -> float:
