@@ -316,6 +316,14 @@ def test_the_network_is_on_its_device_before_the_optimizer_is_made(tmp_path, mon
     small_training.run(tmp_path / "state.pt", steps=1)
 
 
+def test_adagrad_takes_single_steps_on_a_gpu_where_torch_has_no_fused_one(monkeypatch):
+    network = small_training.network()
+    adagrad = Adagrad(name="adagrad", learning_rate=0.1, initial_accumulator=0.0, epsilon=1e-10)
+    assert training.build_optimizer(network, adagrad).defaults["fused"]
+    monkeypatch.setattr(torch.Tensor, "is_cuda", property(lambda _: True))
+    assert not training.build_optimizer(network, adagrad).defaults["fused"]
+
+
 @pytest.mark.parametrize("precision", ["32-true", "tf32", "bf16-mixed"])
 def test_a_network_is_trained_in_the_precision_of_the_params(tmp_path, monkeypatch, precision):
     device = Device(accelerator="cpu", devices=1, precision=precision)
