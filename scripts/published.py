@@ -12,8 +12,9 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from provenance import provenance
 
@@ -41,10 +42,12 @@ def main(what: str) -> None:
             dvc("repro", "--quiet", "--single-item", "--force", *drawn, f"report@{PROFILE}")
             say_what_differs()
         else:
+            made_of = provenance(params)
+            check_committed(made_of)
             shutil.rmtree(Path(REMOTE) / "files", ignore_errors=True)
             paths = [*weights(params), *predictions(params), *what_is_drawn_from(params)]
             dvc("push", "--remote", REMOTE, *paths)
-            write_json(Path("reports") / PROFILE / "provenance.json", provenance(params))
+            write_json(Path("reports") / PROFILE / "provenance.json", made_of)
 
 
 def weights(params: Params) -> list[str]:
@@ -68,6 +71,16 @@ def what_is_drawn_from(params: Params) -> list[str]:
             paths.append(f"data/{PROFILE}/{model}/displacements-stage{stage}.parquet")
             paths.append(f"data/{PROFILE}/{model}/displacement-normals-stage{stage}.parquet")
     return paths
+
+
+def check_committed(made_of: Mapping[str, Any]) -> None:
+    """Stop if a stage ran from code that no commit holds, so that nobody could run it again."""
+    for name, stage in made_of["stages"].items():
+        if not re.fullmatch("[0-9a-f]{40}", stage["revision"]):
+            sys.exit(
+                f"{name} ran from {stage['revision'] or 'no clone'}, not from a commit: commit the code, and "
+                f"`dvc repro --force --single-item {name}`"
+            )
 
 
 def say_what_differs() -> None:

@@ -24,6 +24,7 @@ PER_MODEL = [
 ]
 DRAWN = "reports/${item.profile}/${item.model}/figures"
 PAGE = "reports/${item.profile}/index.html"
+RUNS = {"train@cpu-lsp": {"seconds": 1.0, "revision": "a" * 40}}
 PIPELINE = {
     "stages": {
         "download": {
@@ -77,7 +78,7 @@ def published(tmp_path_factory):
     dvc(project, "repro")
     runs = project / "logs/cpu/runs.json"
     runs.parent.mkdir(parents=True)
-    runs.write_text('{"train@cpu-lsp": {"seconds": 1.0}}')
+    runs.write_text(json.dumps(RUNS))
     run(project, "push")
     with_profile(project, "cpu", "demo")
     git(project, "add", "--all")
@@ -139,10 +140,27 @@ def test_what_is_drawn_otherwise_is_named(clone):
 def test_nothing_is_published_that_is_not_asked_for(published):
     provenance = json.loads((published / "reports/cpu/provenance.json").read_text())
     assert provenance["params"]["profile"] == "cpu"
-    assert provenance["stages"] == {"train@cpu-lsp": {"seconds": 1.0}}
+    assert provenance["stages"] == RUNS
     texts = {path.read_text() for path in (published / "published/files").rglob("*") if path.is_file()}
     expected = {path.replace("${item.profile}", "cpu").replace("${item.model}", "lsp") for path in PER_MODEL}
     assert {f"{path}\n" for path in expected} <= texts
+
+
+@pytest.mark.parametrize("revision", ["a" * 40 + "-dirty", ""])
+def test_what_no_commit_can_make_again_is_not_published(clone, revision):
+    (clone / "logs/cpu").mkdir(parents=True)
+    (clone / "logs/cpu/runs.json").write_text(
+        json.dumps({"train@cpu-lsp": {"seconds": 1.0, "revision": revision}})
+    )
+    shutil.copytree(clone / "published", clone / "before")
+    manifests = clone / "data/cpu/manifests"
+    manifests.mkdir(parents=True)
+    for model in ("lsp", "flic"):
+        (manifests / f"{model}.json").write_text('{"archives": {}}')
+    done = call(clone, sys.executable, "scripts/published.py", "push")
+    assert done.returncode != 0
+    assert "dvc repro --force --single-item train@cpu-lsp" in done.stdout
+    assert files(clone / "published") == files(clone / "before")
 
 
 def test_without_the_folder_it_says_so(clone):
