@@ -16,7 +16,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # on the machine; not to spin at all costs a small network a third of its speed on an idle one.
 export GOMP_SPINCOUNT ?= 10000
 
-.PHONY: env repro figures test lint bench bench-gpu check-determinism check-kill lock clean
+.PHONY: env repro figures test lint bench bench-demo bench-gpu check-determinism check-kill lock clean
 
 env: $(VENV)/.installed
 
@@ -46,8 +46,13 @@ lint: env
 	ruff format --check .
 	mypy
 
+# Training and prediction on the CPU here, beside what it can do; less than a quarter of an hour.
 bench: env
 	python scripts/bench.py
+
+# The demo, and `dvc repro` with nothing to do.
+bench-demo: env
+	python scripts/bench_demo.py
 
 # The paper's network on the GPU here, and the hours that `paper` would take.
 bench-gpu: env

@@ -10,66 +10,49 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import torch
-from lightning_fabric import Fabric
+from bench_setup import (
+    PROFILE,
+    Runner,
+    papers_network,
+    random_examples,
+    random_pictures,
+    runner_of,
+    whole_bodies,
+)
+from benching import table as markdown_table
 from machine import git_revision, machine
 
 from deeppose.batches import Batch, WholeBodies, batches
 from deeppose.devices import loader_workers
-from deeppose.examples import BOX_COLUMNS, Examples
 from deeppose.files import write_json, write_text
-from deeppose.geometry import diameter
-from deeppose.networks.weights import build_network
-from deeppose.params import CASCADE_STAGES_IN_DVC_YAML, Device, Params, Training, load_params
-from deeppose.skeleton import FULL_BODY
-from deeppose.training import build_optimizer, start_fabric, train_step
+from deeppose.params import CASCADE_STAGES_IN_DVC_YAML, Device, Params, load_params
 
 OUTPUT = Path("reports/bench/gpu.json")
 PRECISIONS = ("32-true", "tf32", "bf16-mixed")
 ROUNDS, STEPS, UNCOUNTED = 3, 30, 3
-PICTURES, HEIGHT, WIDTH = 500, 180, 110
+PICTURES = 500
 MATRIX_SIDE = 8192
-PROFILE = "paper"
 ONE_BATCH = "training, the same batch again and again, images/s"
 FED = "training, crops cut beside it, images/s"
 PREDICTION = "prediction, images/s"
 PRODUCTS = "a large matrix product, TFLOP/s"
 OFF = "relative distance from the CPU's double precision"
-MEAN_COLOUR = (110, 108, 100)
-
-
-@dataclass
-class Runner:
-    """The paper's network on the GPU in one precision."""
-
-    fabric: Fabric
-    model: Any
-    optimizer: torch.optim.Optimizer
-    training: Training
-    step: int = 0
-
-    def train(self, batch: Batch) -> float:
-        """One step; the loss before it."""
-        self.step += 1
-        return train_step(self.model, self.optimizer, self.fabric, batch, self.training, (0, 2, self.step))
 
 
 def main() -> None:
     if not torch.cuda.is_available():
         sys.exit("torch sees no CUDA device here, and this measures one")
     params = load_params()
-    table = pictures(params)
+    table = whole_bodies(params, random_pictures(PICTURES), random_examples(PICTURES))
     batch = next(fed(table, params, 1))
     speeds: dict[str, dict[str, list[float]]] = {name: {} for name in PRECISIONS}
     for number in range(ROUNDS + 1):
         for precision in PRECISIONS:
-            runner = runner_of(params, precision)
+            runner = on_gpu(params, precision)
             found = {
                 ONE_BATCH: on_one_batch(runner, batch),
                 FED: on_fed_batches(runner, table, params),
@@ -102,49 +85,9 @@ def main() -> None:
     print(text)
 
 
-def runner_of(params: Params, precision: str) -> Runner:
-    profile = params.profiles[PROFILE]
+def on_gpu(params: Params, precision: str) -> Runner:
     device = Device(accelerator="cuda", devices=1, precision=precision)
-    fabric = start_fabric(device, params.threads)
-    torch.manual_seed(0)
-    network = network_of(params).to(fabric.device)
-    optimizer = build_optimizer(network, profile.training.optimizer)
-    model, wrapped = fabric.setup(network, optimizer)
-    model.mark_forward_method("losses")
-    return Runner(fabric, model, wrapped, profile.training)
-
-
-def network_of(params: Params) -> Any:  # noqa: ANN401 - each network is a class of its own
-    sizes = params.profiles[PROFILE].network
-    return build_network(
-        **sizes.model_dump(exclude={"input"}),
-        joints=len(FULL_BODY.joints),
-        size=sizes.input,
-        mean=MEAN_COLOUR,
-    )
-
-
-def pictures(params: Params) -> WholeBodies:
-    """Stage 1's batches, cut from random pictures with random poses."""
-    generator = np.random.default_rng(0)
-    images = list(generator.integers(0, 256, (PICTURES, HEIGHT, WIDTH, 3), dtype=np.uint8))
-    poses = generator.uniform(10, WIDTH - 10, (PICTURES, len(FULL_BODY.joints), 2))
-    labelled = np.ones(poses.shape[:2], dtype=bool)
-    table = pd.DataFrame({"part": "train", "width": np.full(PICTURES, WIDTH)})
-    table[BOX_COLUMNS] = [(WIDTH - 1) / 2, (HEIGHT - 1) / 2, float(WIDTH), float(HEIGHT)]
-    table["diameter"] = diameter(poses, labelled, FULL_BODY)
-    profile = params.profiles[PROFILE]
-    return WholeBodies(
-        images=images,
-        examples=Examples(table, poses, labelled),
-        training_rows=np.arange(PICTURES),
-        skeleton=FULL_BODY,
-        size=profile.network.input,
-        padding=MEAN_COLOUR,
-        translation=profile.stage1.translation,
-        keep_joints=profile.stage1.keep_joints,
-        seed=(0, 1),
-    )
+    return runner_of(params, device, papers_network(params))
 
 
 def fed(table: WholeBodies, params: Params, steps: int) -> Iterator[Batch]:
@@ -217,7 +160,7 @@ def same_bits(params: Params, precision: str, batch: Batch) -> bool:
     """Whether ten steps give the same weights twice."""
     states = []
     for _ in range(2):
-        runner = runner_of(params, precision)
+        runner = on_gpu(params, precision)
         for _ in range(10):
             runner.train(batch)
         states.append({name: value.cpu() for name, value in runner.model.state_dict().items()})
@@ -229,9 +172,8 @@ def same_bits(params: Params, precision: str, batch: Batch) -> bool:
 def off_the_cpu(params: Params, precision: str, batch: Batch) -> dict[str, float]:
     """How far outputs and gradients on the GPU are from those in double precision on the CPU, relatively."""
     few = Batch(*(part[:8] for part in batch))
-    torch.manual_seed(0)
-    exact = network_of(params).double().eval()
-    runner = runner_of(params, precision)
+    exact = papers_network(params).double().eval()
+    runner = on_gpu(params, precision)
     runner.model.eval()
     found = {"outputs": apart(runner.model(few.crops.cuda()), exact(few.crops))}
     exact.losses(few.crops, few.targets.double(), few.weights.double()).mean().backward()
@@ -269,11 +211,6 @@ def page(report: dict[str, Any]) -> str:
     ]
     for model in report["hours of training"][PRECISIONS[0]]:
         rows[f"all steps of {model} at that speed, hours"] = shown(report["hours of training"], model, ".1f")
-    cells = [
-        ["", *PRECISIONS],
-        ["---", *["---:"] * len(PRECISIONS)],
-        *([what, *of] for what, of in rows.items()),
-    ]
     return "\n".join(
         [
             "# The paper's network on a GPU",
@@ -284,7 +221,11 @@ def page(report: dict[str, Any]) -> str:
             "leave out what isn't training, and take stage 1's crops for those of all stages. Predictions "
             "are made in single precision, in TF32 where training is.",
             "",
-            *("| " + " | ".join(row) + " |" for row in cells),
+            *markdown_table(
+                ["", *PRECISIONS],
+                ["---", *["---:"] * len(PRECISIONS)],
+                ([what, *of] for what, of in rows.items()),
+            ),
             "",
         ]
     )

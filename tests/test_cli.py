@@ -150,9 +150,10 @@ def test_check_of_published_contents(deeppose, mirror, name):
     assert "labels: observer-centric as published" in out
 
 
-def test_help_imports_nothing_heavy():
+@pytest.mark.parametrize("command", [[], ["predict"], ["score"], ["datasets"]])
+def test_help_imports_nothing_heavy(command):
     code = (
-        "import sys\nfrom deeppose.cli import app\napp(['score', '--help'], standalone_mode=False)\n"
+        f"import sys\nfrom deeppose.cli import app\napp({[*command, '--help']!r}, standalone_mode=False)\n"
         f"print('heavy:', *sorted(set({HEAVY!r}) & set(sys.modules)))"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

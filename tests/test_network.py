@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from deeppose.errors import WeightsError
+from deeppose.networks import alexnet
 from deeppose.networks.alexnet import AlexNet, LocalResponseNorm
 from deeppose.networks.regressor import parameter_count
 from deeppose.networks.weights import build_network, load_network, save_network
@@ -125,6 +126,21 @@ class TestLocalResponseNorm:
             results.append((output.detach(), inputs.grad))
         for ours, expected in zip(*results, strict=True):
             torch.testing.assert_close(ours, expected, rtol=1e-12, atol=1e-12)
+
+    @pytest.mark.parametrize("channels", [3, 24])
+    @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+    def test_blocks_change_no_bit(self, channels, layout, monkeypatch):
+        features = (torch.randn((7, channels, 5, 9)) * 60).to(memory_format=layout)
+        weights = torch.randn_like(features)
+        results = []
+        for block in (features.numel(), 2 * features[0].numel(), 1):
+            monkeypatch.setattr(alexnet, "BLOCK", block)
+            inputs = features.clone().requires_grad_()
+            output = LocalResponseNorm()(inputs)
+            (output * weights).sum().backward()
+            results.append((output.detach(), inputs.grad))
+        for blocks in results[1:]:
+            assert all(torch.equal(found, whole) for found, whole in zip(blocks, results[0], strict=True))
 
     @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
     def test_half_precision_holds_large_features(self, dtype):

@@ -1,11 +1,14 @@
 """From data sets to the examples of a model: images in one file, poses, parts, and what was found."""
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -153,10 +156,10 @@ def _pack(parts: Sequence[Part], images_path: Path) -> _Packed:
     colours = np.zeros((len(numbers), 3), dtype=np.int64)
 
     def noted() -> Iterator[Pixels]:
-        for number, (pixels, digest) in enumerate(_decoded(list(numbers))):
-            digests.append(digest)
-            colours[number] = pixels.sum(axis=(0, 1), dtype=np.int64)
-            yield pixels
+        for number, decoded in enumerate(_decoded(list(numbers))):
+            digests.append(decoded.digest)
+            colours[number] = decoded.colours
+            yield decoded.pixels
 
     places = np.array(write_images(images_path, noted()), dtype=np.int64).reshape(-1, 3)
     of_image = np.array(image, dtype=np.int64)
@@ -215,27 +218,58 @@ def _by_part(parts: Sequence[Part], table: pd.DataFrame) -> list[pd.DataFrame]:
     return [table.iloc[sum(counts[:i]) : sum(counts[: i + 1])] for i in range(len(counts))]
 
 
-CHUNK = 64
+CHUNK = 8
+"""Images that a thread decodes at a time: one alone would cost as much again to hand out."""
 
 
-def _decoded(images: Sequence[tuple[Path, str]]) -> Iterator[tuple[Pixels, str]]:
-    """Images with their digests, in order; all cores decode, a chunk at a time so that few are in memory."""
+class _Decoded(NamedTuple):
+    """An image with its digest and, by channel, the sum over its pixels `(3,)`."""
+
+    pixels: Pixels
+    digest: str
+    colours: Indices
+
+
+def _decoded(images: Sequence[tuple[Path, str]]) -> Iterator[_Decoded]:
+    """Images in order; all cores decode, just so far ahead that they have work and few are in memory."""
     archives = {path: open_archive(path) for path in dict.fromkeys(path for path, _ in images)}
+    cores = os.cpu_count() or 1
 
-    def decode(named: tuple[Path, str]) -> tuple[Pixels, str]:
-        image = read_image(archives[named[0]], named[1])
-        return image, image_digest(image)
+    def decode(chunk: Sequence[tuple[Path, str]]) -> list[_Decoded]:
+        found = []
+        for path, member in chunk:
+            pixels = read_image(archives[path], member)
+            # numpy's own sum takes longer than decoding; these are whole numbers too.
+            colours = np.array(cv2.sumElems(pixels)[:3], dtype=np.int64)
+            found.append(_Decoded(pixels, image_digest(pixels), colours))
+        return found
 
     with (
-        ThreadPoolExecutor() as pool,
+        ThreadPoolExecutor(cores) as pool,
         tqdm(total=len(images), desc="decoding", unit="image", disable=None) as bar,
     ):
-        for first in range(0, len(images), CHUNK):
-            chunk = images[first : first + CHUNK]
-            yield from pool.map(decode, chunk)
-            bar.update(len(chunk))
+        chunks = [images[first : first + CHUNK] for first in range(0, len(images), CHUNK)]
+        for done in _in_order(pool, decode, chunks, ahead=cores + 1):
+            yield from done
+            bar.update(len(done))
     for archive in archives.values():
         archive.close()
+
+
+def _in_order(
+    pool: ThreadPoolExecutor,
+    decode: Callable[[Sequence[tuple[Path, str]]], list[_Decoded]],
+    chunks: Sequence[Sequence[tuple[Path, str]]],
+    ahead: int,
+) -> Iterator[list[_Decoded]]:
+    """What each chunk gives, while no more than `ahead` others are under way."""
+    waiting: deque[Future[list[_Decoded]]] = deque()
+    for chunk in chunks:
+        waiting.append(pool.submit(decode, chunk))
+        if len(waiting) > ahead:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
 
 
 def _report(parts: Sequence[Part], tables: Sequence[pd.DataFrame]) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """Where networks run, and that they do so deterministically."""
 
+import ctypes
 import os
+import sys
 
 import torch
 import torch.utils.deterministic
@@ -9,6 +11,9 @@ from deeppose.errors import DeviceError
 from deeppose.params import Device
 
 MOST_WORKERS = 16
+# From glibc's malloc.h, and the largest value that it takes for the second.
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+LARGEST_MMAP_THRESHOLD = 32 * 2**20
 
 
 def set_up_device(device: Device, threads: int) -> torch.device:
@@ -35,7 +40,21 @@ def set_up_device(device: Device, threads: int) -> torch.device:
     torch.backends.cudnn.allow_tf32 = tf32
     # Filling every fresh tensor would cost a twentieth of a step; no operation here reads one unwritten.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    if not on_gpu:
+        keep_freed_memory()
     return torch.device("cuda" if on_gpu else "cpu")
+
+
+def keep_freed_memory() -> None:
+    """Have this process keep what tensors of up to 32 MB gave back, for the next ones.
+
+    Left alone, glibc returns much of it to the kernel, which clears each page anew when it is taken again: a
+    fifth of a training step of the profile `cpu`. Other C libraries are left as they are.
+    """
+    libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+    if libc is not None and hasattr(libc, "mallopt"):
+        libc.mallopt(M_MMAP_THRESHOLD, LARGEST_MMAP_THRESHOLD)
+        libc.mallopt(M_TRIM_THRESHOLD, -1)
 
 
 def loader_workers(device: torch.device) -> int:

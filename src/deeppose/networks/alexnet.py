@@ -1,6 +1,6 @@
 """The ConvNet of §3.1 and Fig. 2: from a crop to 2k numbers, the joints relative to the box."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 import torch
@@ -12,6 +12,8 @@ from deeppose.networks.regressor import Regressor, squared_distances
 LRN_CHANNELS = 5
 LRN_K, LRN_ALPHA = 2.0, 1e-4
 LRN_BETA = 0.75  # what _power raises to
+BLOCK = 2**18
+"""Features that a CPU normalises at a time, a megabyte: its passes over them are then made in its cache."""
 
 
 class LocalResponseNorm(nn.Module):
@@ -33,19 +35,36 @@ class _Normalise(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, features: Tensor) -> Tensor:  # noqa: ANN401 - torch's own
-        total = _sum_over_neighbours(features.square()).mul_(LRN_ALPHA).add_(LRN_K)
-        root = total.rsqrt_()
-        ctx.save_for_backward(features, root)
-        return features * _power(root)
+        normalised = torch.empty_like(features)
+        roots = []
+        for block, into in _blocks(features, normalised):
+            root = _sum_over_neighbours(block.square()).mul_(LRN_ALPHA).add_(LRN_K).rsqrt_()
+            torch.mul(block, _power(root), out=into)
+            if ctx.needs_input_grad[0]:
+                roots.append(root)
+        ctx.save_for_backward(features, *roots)
+        return normalised
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Tensor:  # noqa: ANN401 - torch's own
         """g s^(−β) − 2αβ x Σ_j g_j x_j s_j^(−β−1)."""
-        features, root = ctx.saved_tensors
-        scaled = gradient * _power(root)
-        crossed = _sum_over_neighbours((scaled * features).mul_(root).mul_(root))
-        return scaled.addcmul_(features, crossed, value=-2 * LRN_ALPHA * LRN_BETA)
+        features, *roots = ctx.saved_tensors
+        result = torch.empty_like(features)
+        for (block, above, into), root in zip(_blocks(features, gradient, result), roots, strict=True):
+            scaled = torch.mul(above, _power(root), out=into)
+            crossed = _sum_over_neighbours((scaled * block).mul_(root).mul_(root))
+            scaled.addcmul_(block, crossed, value=-2 * LRN_ALPHA * LRN_BETA)
+        return result
+
+
+def _blocks(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """The tensors, of one shape, some images at a time: as many as a CPU's cache holds, on a GPU all."""
+    first = tensors[0]
+    images = max(1, len(first))
+    if first.device.type == "cpu":
+        images = max(1, BLOCK * images // max(1, first.numel()))
+    return zip(*(torch.split(tensor, images) for tensor in tensors), strict=True)
 
 
 def _power(root: Tensor) -> Tensor:

@@ -1,0 +1,199 @@
+"""Prediction: the whole cascade on pictures of LSP's size, in a batch and one image alone, and the shell.
+
+The cascade is measured with the paper's network and random weights, and with the published weights of `cpu`.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from bench_network import LIMIT, Products, products_of, profile_rows
+from bench_setup import PROFILE, papers_network, random_examples, random_pictures
+from benching import Row, Section, Turns, in_turn, timed
+
+from deeppose.cascade import Predictor, predict_initial, refine
+from deeppose.cli_predict import PUBLISHED, weights_of
+from deeppose.examples import Examples
+from deeppose.geometry import image_box
+from deeppose.images import Pixels
+from deeppose.networks.regressor import Regressor
+from deeppose.params import CASCADE_STAGES_IN_DVC_YAML, Params
+from deeppose.photo import load_cascade, read_photo
+from deeppose.skeleton import FULL_BODY
+
+Stages = Sequence[tuple[Regressor, dict[str, Any]]]
+
+PAPERS_CORES, PAPERS_SECONDS = 12, 0.1
+"""What the paper says of an image (§3.3)."""
+SMALL_BATCH = 32
+PHOTO = Path("docs/astronaut.jpg")
+OURS, ALONE = "a batch, s an image", "one image alone, s"
+LIMIT_ALONE = f"{LIMIT}, one image"
+
+
+def prediction_sections(params: Params, images: int, rounds: int) -> list[Section]:
+    """Both cascades, and the command line; `images` in a batch."""
+    return [
+        papers_section(params, images, rounds),
+        *published_sections(params, 4 * images, rounds),
+        shell_section(rounds),
+    ]
+
+
+def papers_section(params: Params, images: int, rounds: int) -> Section:
+    """Three stages of the paper's network, against the products of their forward passes."""
+    profile = params.profiles[PROFILE]
+    network = papers_network(params)
+    sizes = {"sigma": params.model["lsp"].sigma, "smallest_box": profile.smallest_box}
+    stages = [(network, {"stage": s, **sizes}) for s in range(1, CASCADE_STAGES_IN_DVC_YAML + 1)]
+    predictor = Predictor(profile.prediction_batch, 0, torch.device("cpu"))
+    each = {count: (random_pictures(count), random_examples(count)) for count in (images, 1)}
+    cores: dict[int, list[float]] = {images: [], 1: []}
+
+    def whole(count: int) -> None:
+        before = time.process_time()
+        predict(stages, predictor, *each[count])
+        cores[count].append((time.process_time() - before) / count)
+
+    turns = in_turn(
+        {
+            OURS: timed(partial(whole, images)),
+            LIMIT: passes(network, images, profile.prediction_batch),
+            ALONE: timed(partial(whole, 1)),
+            LIMIT_ALONE: passes(network, 1, profile.prediction_batch),
+        },
+        rounds,
+    )
+    joints = len(FULL_BODY.joints)
+    return Section(
+        "The cascade of the paper's network",
+        [
+            Row(OURS, turns.median(OURS) / images, ".3f"),
+            Row("times the limit from matrix products", turns.ratio(OURS, LIMIT), ".2f", None, 1.25),
+            Row("core-seconds an image", float(np.median(cores[images][1:]))),
+            Row("core-seconds an image, the paper's", PAPERS_CORES * PAPERS_SECONDS),
+            Row(ALONE, turns.median(ALONE), ".3f"),
+            Row("times the limit, one image alone", turns.ratio(ALONE, LIMIT_ALONE), ".2f", None, 1.25),
+        ],
+        f"{1 + (len(stages) - 1) * joints} forward passes an image, random weights; batches of {images} "
+        "images of LSP's size.",
+    )
+
+
+def passes(network: Regressor, images: int, most: int) -> Callable[[], float]:
+    """What the products of the cascade's forward passes take: a pass an image, then one a joint, twice."""
+    batches = [images] + (CASCADE_STAGES_IN_DVC_YAML - 1) * [images * len(FULL_BODY.joints)]
+    whole = [min(most, crops - first) for crops in batches for first in range(0, crops, most)]
+    products = {size: Products(products_of(network, size, backward=False)) for size in set(whole)}
+    return lambda: sum(products[size].seconds() for size in whole)
+
+
+def predict(stages: Stages, predictor: Predictor, images: Sequence[Pixels], examples: Examples) -> None:
+    """The poses after the last stage, as the stage predict-test makes them."""
+    rows = np.arange(len(images))
+    pose = predict_initial(stages[0][0], predictor, images, examples, rows)
+    for network, description in stages[1:]:
+        pose, _ = refine(
+            network,
+            predictor,
+            images,
+            examples,
+            rows,
+            pose,
+            FULL_BODY,
+            sigma=description["sigma"],
+            smallest_share=description["smallest_box"],
+        )
+
+
+def published_sections(params: Params, images: int, rounds: int) -> list[Section]:
+    """The published weights: a batch, a photo from a file that isn't in memory, and where its time goes."""
+    cascade = load_cascade(weights_of("lsp", PUBLISHED))
+    pictures, examples = random_pictures(images), random_examples(images)
+    average = cascade.skeleton.mirrored if cascade.stages[0][1]["average_mirrored"] else None
+    sizes = (params.profiles[PUBLISHED].prediction_batch, SMALL_BATCH)
+    works = {
+        f"batches of {size} crops, s an image": partial(
+            predict, cascade.stages, Predictor(size, 0, torch.device("cpu"), average), pictures, examples
+        )
+        for size in sizes
+    }
+    with tempfile.TemporaryDirectory() as name:
+        file = Path(name) / "photo.jpg"
+        cv2.imwrite(str(file), pictures[0])
+        height, width, _ = pictures[0].shape
+
+        def from_file() -> None:
+            cascade.predict(read_photo(file), image_box(width, height))
+
+        def cold() -> float:
+            forget(file)
+            return timed(from_file)()
+
+        turns = in_turn({name: timed(work) for name, work in works.items()} | {ALONE: cold}, rounds)
+        profiled = profile_rows(from_file)
+    return [
+        Section(
+            "The cascade of `cpu`",
+            [
+                *(Row(name, turns.median(name) / images, ".3f", None, 0.1) for name in works),
+                Row("one image from a cold file, s", turns.median(ALONE), ".3f", None, 0.2),
+            ],
+            f"The published weights for LSP; {images} images of LSP's size in a batch, each crop and its "
+            f"mirrored copy; the model is loaded.",
+        ),
+        Section("Where the time of one image goes", profiled, "As above, by torch's profiler."),
+    ]
+
+
+def forget(file: Path) -> None:
+    """Have the kernel drop a file from its memory."""
+    with file.open("rb") as opened:
+        os.fsync(opened.fileno())
+        os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def shell_section(rounds: int) -> Section:
+    """`deeppose` as a user calls it, and what its imports cost, each in a new process."""
+    command = shutil.which("deeppose", path=str(Path(sys.executable).parent))
+    if command is None:
+        sys.exit("the command deeppose is not installed beside this Python: `make env` installs it")
+    with tempfile.TemporaryDirectory() as name:
+        picture = str(Path(name) / "pose.png")
+        python = [sys.executable, "-c"]
+        commands = {
+            f"deeppose predict {PHOTO}": [
+                command,
+                "predict",
+                str(PHOTO),
+                "-o",
+                picture,
+                "--profile",
+                PUBLISHED,
+            ],
+            "deeppose --help": [command, "--help"],
+            "import torch": [*python, "import torch"],
+            "import deeppose.photo, with torch": [*python, "import deeppose.photo"],
+            "import deeppose.pose_figures, with matplotlib": [*python, "import deeppose.pose_figures"],
+            "Python alone": [*python, "pass"],
+        }
+        turns = in_turn({what: timed(partial(quiet, args)) for what, args in commands.items()}, rounds)
+    return Section("From the shell, start to end", shell_rows(turns))
+
+
+def shell_rows(turns: Turns) -> list[Row]:
+    return [Row(f"`{what}`, s", turns.median(what)) for what in turns.seconds]
+
+
+def quiet(command: Sequence[str]) -> None:
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)

@@ -1,0 +1,196 @@
+"""How benchmarks measure and what they write: things run in turn, memory watched, rows of a table.
+
+Each ratio is of things that were run one after the other in the same round, the median over the rounds, so
+that what else the machine does meets all of them alike.
+"""
+
+import platform
+import statistics
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import psutil
+from machine import git_revision, machine
+
+from deeppose.files import write_json, write_text
+
+LIBRARIES = ("torch", "torchvision", "numpy", "opencv-python-headless")
+INTERVAL = 0.05  # seconds between two looks at the memory
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure of a table, and what it should be at least or at most."""
+
+    what: str
+    figure: float
+    style: str = ".2f"
+    at_least: float | None = None
+    at_most: float | None = None
+
+    @property
+    def target(self) -> str:
+        """In words, with the verdict; "" where there is none."""
+        if self.at_least is not None:
+            return f"at least {self._shown(self.at_least)}: {verdict(self.figure >= self.at_least)}"
+        if self.at_most is not None:
+            return f"at most {self._shown(self.at_most)}: {verdict(self.figure <= self.at_most)}"
+        return ""
+
+    def _shown(self, bound: float) -> str:
+        return format(bound, ".0%" if self.style.endswith("%") else "g")
+
+
+def verdict(met: bool) -> str:
+    return "met" if met else "not met"
+
+
+@dataclass(frozen=True)
+class Section:
+    """A table under a title, and below it what a reader must know of how it was measured."""
+
+    title: str
+    rows: Sequence[Row]
+    note: str = ""
+
+
+@dataclass
+class Turns:
+    """Seconds that each of several things took, by round."""
+
+    seconds: dict[str, list[float]] = field(default_factory=dict)
+
+    def median(self, name: str) -> float:
+        """Seconds of one of them."""
+        return statistics.median(self.seconds[name])
+
+    def ratio(self, one: str, other: str) -> float:
+        """How many times as long `one` takes as `other`, the median over the rounds."""
+        pairs = zip(self.seconds[one], self.seconds[other], strict=True)
+        return statistics.median(a / b for a, b in pairs)
+
+
+def in_turn(works: Mapping[str, Callable[[], float]], rounds: int) -> Turns:
+    """Run all works, one after the other, in each of so many rounds, after one that isn't counted.
+
+    Each gives the seconds that it took, see :func:`timed`.
+    """
+    turns = Turns({name: [] for name in works})
+    for number in range(rounds + 1):
+        for name, work in works.items():
+            seconds = work()
+            if number:
+                turns.seconds[name].append(seconds)
+    return turns
+
+
+def timed(work: Callable[[], object]) -> Callable[[], float]:
+    """What runs `work` and gives the seconds that it took."""
+
+    def run() -> float:
+        started = time.perf_counter()
+        work()
+        return time.perf_counter() - started
+
+    return run
+
+
+def measured(work: Callable[[], object]) -> tuple[float, float]:
+    """Seconds that `work` takes, and the most memory that the processes it starts hold at once, bytes."""
+    me = psutil.Process()
+    with peak_of(lambda: sum(map(share_of_memory, me.children(recursive=True)))) as peak:
+        seconds = timed(work)()
+    return seconds, peak[0]
+
+
+def share_of_memory(process: psutil.Process) -> float:
+    """Bytes that a process holds, its part of what it shares with others."""
+    try:
+        return float(process.memory_full_info().pss)
+    except psutil.Error:
+        return 0.0  # it ended between listing and asking
+
+
+def own_memory() -> float:
+    """Bytes that this process holds and that stand in no file: mapped images can be dropped at any time."""
+    held = psutil.Process().memory_info()
+    return float(held.rss - held.shared)
+
+
+@contextmanager
+def peak_of(held: Callable[[], float]) -> Iterator[list[float]]:
+    """Watch a number of bytes while the block runs; a list of one, its highest value when it has ended."""
+    peak, done = [held()], threading.Event()
+
+    def watch() -> None:
+        while not done.wait(INTERVAL):
+            peak[0] = max(peak[0], held())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield peak
+    finally:
+        done.set()
+        watcher.join()
+        peak[0] = max(peak[0], held())
+
+
+def report_of(title: str, command: str, sections: Iterable[Section], threads: int) -> dict[str, Any]:
+    """What is written as JSON: the sections, the machine, and the versions of what ran."""
+    return {
+        "title": title,
+        "command": command,
+        "machine": machine(),
+        "revision": git_revision(),
+        "versions": {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES},
+        "threads": threads,
+        "sections": [
+            {
+                "title": section.title,
+                "note": section.note,
+                "rows": [asdict(row) | {"target": row.target} for row in section.rows],
+            }
+            for section in sections
+        ],
+    }
+
+
+def page(report: Mapping[str, Any]) -> str:
+    """The report as Markdown."""
+    versions = ", ".join(f"{name} {number}" for name, number in report["versions"].items())
+    lines = [
+        f"# {report['title']}",
+        "",
+        f"Made by `{report['command']}` at commit {report['revision']}, on: {report['machine']}, "
+        f"{report['threads']} threads; {versions}. Ratios are of things run in turn, medians of "
+        "several rounds.",
+    ]
+    for section in report["sections"]:
+        lines += ["", f"## {section['title']}", ""]
+        lines += [section["note"], ""] if section["note"] else []
+        lines += table(["", "figure", "target"], ["---", "---:", "---"], map(cells, section["rows"]))
+    return "\n".join([*lines, ""])
+
+
+def cells(row: Mapping[str, Any]) -> list[str]:
+    return [row["what"], format(row["figure"], row["style"]), row["target"]]
+
+
+def table(head: Sequence[str], rule: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Lines of a table in Markdown."""
+    return ["| " + " | ".join(row) + " |" for row in (head, rule, *rows)]
+
+
+def write_report(target: Path, report: Mapping[str, Any]) -> None:
+    """Write the report as JSON and, beside it, as a page; print the page."""
+    write_json(target, report)
+    text = page(report)
+    write_text(target.with_suffix(".md"), text)
+    print(text)
