@@ -27,8 +27,9 @@ from deeppose.files import write_json, write_text
 from deeppose.geometry import diameter
 from deeppose.networks.weights import build_network
 from deeppose.params import CASCADE_STAGES_IN_DVC_YAML, Device, Params, Training, load_params
+from deeppose.processes import start_fabric
 from deeppose.skeleton import FULL_BODY
-from deeppose.training import build_optimizer, start_fabric, train_step
+from deeppose.training import build_optimizer, train_step
 
 OUTPUT = Path("reports/bench/gpu.json")
 PRECISIONS = ("32-true", "tf32", "bf16-mixed")
