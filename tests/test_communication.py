@@ -60,3 +60,17 @@ def test_the_page_is_of_the_committed_speeds(communication, monkeypatch):
     parameters = communication.paper_parameters()
     assert parameters == 58_396_060
     assert communication.page(measured, parameters) == PAGE.read_text("utf-8")
+
+
+def test_what_docs_scale_says_of_it_follows(communication):
+    measured = json.loads((ROOT / communication.MEASURED).read_text("utf-8"))
+    size = communication.BYTES_A_NUMBER * 58_396_060
+
+    def machines(precision, link, *, overlap):
+        alone = measured["batch"] / measured["speeds"][precision][communication.SPEED]
+        return communication.scales_to(alone, size, link, overlap=overlap, shared=True)
+
+    for precision in measured["speeds"]:
+        assert machines(precision, 10, overlap=True) == 1
+        assert machines(precision, 100, overlap=False) == 1
+        assert machines(precision, 100, overlap=True) == (2 if precision == "32-true" else 1)

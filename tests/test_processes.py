@@ -130,6 +130,13 @@ def test_another_number_of_processes_than_the_params_say_is_refused(monkeypatch)
         start_fabric(Device(accelerator="cpu", devices=4, precision="32-true"), threads=1)
 
 
+def test_more_processes_than_gpus_are_refused(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    with pytest.raises(DeviceError, match=r"devices is 8, but torch sees 4 CUDA devices.*devices=4"):
+        start_fabric(Device(accelerator="cuda", devices=8, precision="32-true"), threads=1)
+
+
 def test_torchruns_processes_may_lie_on_several_machines(monkeypatch):
     asked = {}
 

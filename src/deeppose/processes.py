@@ -34,13 +34,21 @@ def start_fabric(device: Device, threads: int) -> Fabric:
     Raises
     ------
     DeviceError
-        If the accelerator is not there, or torchrun started another number of processes than params say.
+        If the accelerator is not there or too few of them, or torchrun started another number of processes
+        than params say.
     """
     set_up_device(device, threads)
     by_torchrun = TorchElasticEnvironment.detect()
     precision: Literal["bf16-mixed", "32-true"] = (
         "bf16-mixed" if device.precision == "bf16-mixed" else "32-true"
     )
+    gpus = torch.cuda.device_count()
+    if not by_torchrun and device.accelerator == "cuda" and device.devices > gpus:
+        raise DeviceError(
+            f"device.devices is {device.devices}, but torch sees {gpus} CUDA devices here: let torchrun "
+            "start the processes on several machines, see docs/scale.md, or say "
+            f"-S profiles.<profile>.device.devices={gpus}"
+        )
     here, machines = _processes_here(device) if by_torchrun else (device.devices, 1)
     fabric = Fabric(
         accelerator=device.accelerator,
