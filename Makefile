@@ -57,6 +57,7 @@ bench-demo: env
 # The paper's network on the GPU here, and the hours that `paper` would take.
 bench-gpu: env
 	python scripts/bench_gpu.py
+	python scripts/communication.py
 
 # Two runs, the second with other workers, must end with the same hashes.
 check-determinism: env

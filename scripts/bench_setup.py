@@ -15,8 +15,9 @@ from deeppose.images import ImageSource, Pixels
 from deeppose.networks.regressor import Regressor
 from deeppose.networks.weights import build_network
 from deeppose.params import Device, Params, Training
+from deeppose.processes import start_fabric
 from deeppose.skeleton import FULL_BODY
-from deeppose.training import build_optimizer, start_fabric, train_step
+from deeppose.training import build_optimizer, train_step
 
 PROFILE = "paper"
 HEIGHT, WIDTH = 180, 110

@@ -1,62 +1,101 @@
 """Choose σ and the number of stages as the paper did (§4.1): by the mean PDJ at 0.2 on the held-out images.
 
-    python scripts/sweep.py MODEL [SIGMA...]
+    python scripts/sweep.py MODEL [SIGMA...] [--seeds SEED...] [--jobs JOBS]
 
-Queues one experiment for each σ (the paper's candidates for the model where none are given), runs them, and
-prints what each stage reaches: the best σ, and S where another stage brings no more. The experiments stay:
-`dvc exp show` lists them, `dvc exp apply NAME` takes one over.
+Queues one experiment for each σ (the paper's candidates for the model where none are given) and each seed
+(that of params.yaml where none is given), has JOBS of them run at a time, and prints what each stage reaches,
+over several seeds the mean ± the standard deviation: the best σ, and S where another stage brings no more.
+Each seed holds out images of its own. The experiments stay: `dvc exp show` lists them, `dvc exp apply NAME`
+takes one over. Earlier ones of this model and profile are removed.
 """
 
+import argparse
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import dvc.api
 import pandas as pd
 
-from deeppose.params import CASCADE_STAGES_IN_DVC_YAML
+from deeppose.params import CASCADE_STAGES_IN_DVC_YAML, Params, load_params
 
 CANDIDATES = {"lsp": (1.5, 1.7, 2.0, 2.3), "flic": (0.8, 1.0, 1.2)}  # §4.1
 
 
-def main(model: str, sigmas: list[float]) -> None:
+def main(model: str, sigmas: list[float], seeds: list[int], jobs: int) -> None:
+    params = load_params()
     if not sigmas and model not in CANDIDATES:
         named = ", ".join(CANDIDATES)
         sys.exit(f"the paper names no candidates for model {model!r}, only for {named}: give some")
-    names = {f"sweep-{model}-sigma-{sigma}": sigma for sigma in sigmas or CANDIDATES[model]}
-    earlier = {experiment["Experiment"] for experiment in dvc.api.exp_show()}
-    for name, sigma in names.items():
-        if name in earlier:
-            dvc_command("exp", "remove", name)
-        settings = (f"sigma={sigma}", f"models=[{model}]")
-        options = [option for setting in settings for option in ("--set-param", setting)]
-        dvc_command("exp", "run", "--queue", "--name", name, *options)
-    dvc_command("exp", "run", "--run-all")
-    print(f"mean PDJ at 0.2 on the held-out images of {model}\n")
-    print(held_out(model, names).to_string(float_format="{:.4f}".format))
+    check_archives(params)
+    sigmas, seeds = sigmas or list(CANDIDATES[model]), seeds or [params.seed]
+    sweep = f"sweep-{params.profile}-{model}"
+    for experiment in dvc.api.exp_show():
+        if is_of_sweep(experiment["Experiment"], sweep):
+            dvc_command("exp", "remove", experiment["Experiment"])
+    settings = {"sigma": joined(sigmas), "seed": joined(seeds), "models": f"[{model}]"}
+    options = [option for key, value in settings.items() for option in ("--set-param", f"{key}={value}")]
+    dvc_command("exp", "run", "--queue", "--name", sweep, *options)
+    dvc_command("exp", "run", "--run-all", "--jobs", str(jobs))
+    print(f"mean PDJ at 0.2 on the held-out images of {model}, seeds {joined(seeds)}\n")
+    print(table(held_out(model, sweep, len(sigmas) * len(seeds))).to_string())
+
+
+def check_archives(params: Params) -> None:
+    """Stop where the experiments, in copies of what git tracks, would find no archives."""
+    mirror = os.environ.get("DEEPPOSE_MIRROR", "")
+    if params.profiles[params.profile].archives == "mirror" and not Path(mirror).is_absolute():
+        sys.exit("say where the archives are, as an absolute path: DEEPPOSE_MIRROR=/path/to/archives")
+
+
+def joined(values: list[float] | list[int]) -> str:
+    return ",".join(map(str, values))
+
+
+def is_of_sweep(experiment: str | None, sweep: str) -> bool:
+    """Whether it has the name of the sweep, or that and a number, which DVC gives to one of several."""
+    name, _, number = (experiment or "").rpartition("-")
+    return experiment == sweep or (name == sweep and number.isdigit())
 
 
 def dvc_command(*arguments: str) -> None:
-    subprocess.run([sys.executable, "-m", "dvc", *arguments], check=True)
+    # Of an experiment's own copy, so that what is edited here while the queue runs is no part of it.
+    modules = os.pathsep.join(["src", *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = {**os.environ, "PYTHONPATH": modules}
+    subprocess.run([sys.executable, "-m", "dvc", *arguments], check=True, env=environment)
 
 
-def held_out(model: str, names: dict[str, float]) -> pd.DataFrame:
-    """A row for each σ, a column for each stage, from the experiments of these names."""
-    done = {row["Experiment"]: row for row in dvc.api.exp_show() if row["State"] == "Success"}
-    missing = [name for name in names if name not in done]
-    if missing:
-        sys.exit(f"{', '.join(missing)} failed: `dvc queue logs {missing[0]}` says why")
-    rows = {
-        sigma: {
-            f"stage {stage}": float(done[name][column])
-            for stage in range(1, CASCADE_STAGES_IN_DVC_YAML + 1)
-            if (column := f"{model}.held-out.stage_{stage}.pdj@0.2.mean") in done[name]
-        }
-        for name, sigma in names.items()
-    }
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("sigma")
+def held_out(model: str, sweep: str, count: int) -> pd.DataFrame:
+    """A row for each of the sweep's `count` experiments: `sigma`, `seed`, and a column for each stage."""
+    ran = [row for row in dvc.api.exp_show() if is_of_sweep(row["Experiment"], sweep)]
+    done = [row for row in ran if row["State"] == "Success"]
+    if len(done) < count:
+        failed = ", ".join(sorted(row["Experiment"] for row in ran if row not in done))
+        sys.exit(f"{count - len(done)} of {count} failed, {failed}: `dvc queue logs NAME` says why")
+    columns = {f"{model}.held-out.stage_{s}.pdj@0.2.mean": f"stage {s}" for s in stages()}
+    return pd.DataFrame(done).rename(columns=columns).filter(["sigma", "seed", *columns.values()])
+
+
+def stages() -> range:
+    return range(1, CASCADE_STAGES_IN_DVC_YAML + 1)
+
+
+def table(found: pd.DataFrame) -> pd.DataFrame:
+    """A row for each σ, a cell for each stage: the mean over seeds ± the standard deviation."""
+    of_sigma = found.drop(columns="seed").astype(float).groupby("sigma")
+    return of_sigma.agg(lambda values: f"{values.mean():.4f}" + spread(values))
+
+
+def spread(values: "pd.Series[float]") -> str:
+    return f" ± {values.std():.4f}" if len(values) > 1 else ""
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    main(sys.argv[1], [float(value) for value in sys.argv[2:]])
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("model")
+    parser.add_argument("sigmas", type=float, nargs="*")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[])
+    parser.add_argument("--jobs", type=int, default=1)
+    arguments = parser.parse_args()
+    main(arguments.model, arguments.sigmas, arguments.seeds, arguments.jobs)

@@ -224,7 +224,8 @@ def run(main: Callable[[Item, int], None]) -> None:
     def of_item(params: Params) -> None:
         item = Item(params, profile, model)
         if item.is_left_out:
-            leave_empty(item)
+            if is_first_process():
+                leave_empty(item)
         else:
             main(item, int(rest[0]) if rest else 0)
 
@@ -284,8 +285,7 @@ def outputs_of_running_stage(item: Item) -> list[Path]:
 def note_run(profile: str, started: datetime, seconds: float) -> None:
     """Keep when, where, from what and how long the running stage ran; no part of any result."""
     name = os.environ.get("DVC_STAGE")
-    # Of several processes that train, the first one keeps it.
-    if name is None or os.environ.get("LOCAL_RANK", "0") != "0":
+    if name is None or not is_first_process():
         return
     path = runs_log(profile)
     runs = read_json(path) if path.is_file() else {}
@@ -297,6 +297,12 @@ def note_run(profile: str, started: datetime, seconds: float) -> None:
         "machine": machine(gpu=torch is not None and torch.cuda.is_initialized()),
     }
     write_json(path, {**runs, name: run})
+
+
+def is_first_process() -> bool:
+    """Whether this is the first of the processes that run the stage, the one that writes."""
+    # torchrun says RANK, Fabric, on its one machine, LOCAL_RANK alone.
+    return os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0"
 
 
 def runs_log(profile: str) -> Path:
@@ -336,6 +342,6 @@ def unused(item: Item, stage: int, *outputs: Path) -> bool:
     print(
         f"cascade_stages is {item.params.cascade_stages}: stage {stage} is not used, its outputs stay empty"
     )
-    for output in outputs:
+    for output in outputs if is_first_process() else ():
         write_text(output, "")
     return True

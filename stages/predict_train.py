@@ -1,15 +1,17 @@
 """Predict the training images, as they are and mirrored, with the cascade up to one stage."""
 
+from pathlib import Path
+
 import numpy as np
+from lightning_fabric import Fabric
 
 from common import Item, run, unused
 from deeppose.cascade import predict_initial, refine
-from deeppose.devices import set_up_device
 from deeppose.geometry import Floats, mirror_poses
 from deeppose.images import Images
 from deeppose.networks.weights import load_network
 from deeppose.predictions import write_predictions
-from running import predictor_of
+from running import predictor_of, processes
 
 
 def main(item: Item, stage: int) -> None:
@@ -17,15 +19,18 @@ def main(item: Item, stage: int) -> None:
     # The next stage is what these are for.
     if unused(item, stage + 1, *outputs):
         return
-    # One process, however many train: two would write the same files.
-    device = set_up_device(item.profile.device, item.params.threads)
+    with processes(item) as fabric:
+        predict(item, stage, fabric, outputs)
+
+
+def predict(item: Item, stage: int, fabric: Fabric, outputs: list[Path]) -> None:
     examples = item.train.read_examples()
     images = Images(item.train.images, examples.table)
     # Who fits Normals and who judges the next stage ask for these; the others stay unpredicted.
     rows = np.sort(np.concatenate([item.rows_of_normals(examples), examples.rows("held-out")]))
     network, _ = load_network(item.weights(stage))
-    network = network.to(device)
-    predictor = predictor_of(item, device)
+    network = network.to(fabric.device)
+    predictor = predictor_of(item, fabric, shared=True)
 
     def predicted(*, mirrored: bool) -> Floats:
         every = np.full(examples.poses.shape, np.nan)
@@ -45,17 +50,20 @@ def main(item: Item, stage: int) -> None:
             mirrored=mirrored,
             what=f"stage {stage}",
         )
-        print(f"{clamped} of {len(rows)} predicted poses are so small that they get the smallest boxes")
+        fabric.print(
+            f"{clamped} of {len(rows)} predicted poses are so small that they get the smallest boxes"
+        )
         return every
 
     poses = predicted(mirrored=False)
-    write_predictions(outputs[0], poses)
     # Averaged over both copies already, each is the other in the mirror.
     averaged = item.profile.average_mirrored
     in_the_mirror = (
         mirror_poses(poses, examples.widths, item.skeleton) if averaged else predicted(mirrored=True)
     )
-    write_predictions(outputs[1], in_the_mirror)
+    if fabric.is_global_zero:
+        for output, predictions in zip(outputs, (poses, in_the_mirror), strict=True):
+            write_predictions(output, predictions)
 
 
 if __name__ == "__main__":

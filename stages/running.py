@@ -1,10 +1,36 @@
-"""How the stages that run networks run them: who cuts the crops, and how predictions are made."""
+"""How the stages that run networks run them: in which processes, who cuts crops, how predictions are made."""
+
+import os
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
+from lightning_fabric import Fabric
 
 from common import Item
 from deeppose.cascade import Predictor
 from deeppose.devices import loader_workers
+from deeppose.errors import StageError
+from deeppose.processes import start_fabric, together
+
+LAUNCH = "DEEPPOSE_LAUNCH"
+"""Names the variable with a command, torchrun and its options, that starts a stage's processes."""
+
+
+@contextmanager
+def processes(item: Item) -> Iterator[Fabric]:
+    """The processes that params name; they begin and end together."""
+    device = item.profile.device
+    launch = shlex.split(os.environ.get(LAUNCH, ""))
+    if launch and device.devices > 1 and not torch.distributed.is_torchelastic_launched():
+        if "torchrun" not in launch:
+            raise StageError(f"{LAUNCH} is {shlex.join(launch)!r}, but must call torchrun: see docs/scale.md")
+        os.execvp(launch[0], [*launch, *sys.argv])
+    fabric = start_fabric(device, item.params.threads)
+    with together(fabric):
+        yield fabric
 
 
 def workers_of(item: Item, device: torch.device) -> int:
@@ -12,7 +38,9 @@ def workers_of(item: Item, device: torch.device) -> int:
     return loader_workers(device) if item.params.workers == "auto" else item.params.workers
 
 
-def predictor_of(item: Item, device: torch.device) -> Predictor:
-    """What runs the networks of this item."""
+def predictor_of(item: Item, fabric: Fabric, *, shared: bool) -> Predictor:
+    """What runs the networks of this item: each process for itself, or all of them together (`shared`)."""
     average = item.skeleton.mirrored if item.profile.average_mirrored else None
-    return Predictor(item.profile.prediction_batch, workers_of(item, device), device, average)
+    workers = workers_of(item, fabric.device)
+    rank, count = (fabric.global_rank, fabric.world_size) if shared else (0, 1)
+    return Predictor(item.profile.prediction_batch, workers, fabric.device, average, rank, count)

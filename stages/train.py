@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import torch
+from lightning_fabric import Fabric
 
 from common import Item, run, unused
 from deeppose.batches import JointBoxes, Table, WholeBodies
@@ -16,15 +17,19 @@ from deeppose.images import Images
 from deeppose.metrics import joint_errors, mean_pdj
 from deeppose.networks.regressor import Regressor, parameter_count
 from deeppose.networks.weights import build_network, load_network, save_network
-from deeppose.training import fingerprint, mixed_seed, start_fabric, train
-from running import predictor_of, workers_of
+from deeppose.training import fingerprint, mixed_seed, train
+from running import predictor_of, processes, workers_of
 
 
 def main(item: Item, stage: int) -> None:
     if unused(item, stage, item.weights(stage), item.training_log(stage)):
         return
+    with processes(item) as fabric:
+        train_stage(item, stage, fabric)
+
+
+def train_stage(item: Item, stage: int, fabric: Fabric) -> None:
     profile = item.profile
-    fabric = start_fabric(profile.device, item.params.threads)
     examples = item.train.read_examples()
     images = Images(item.train.images, examples.table)
     description = describe(item, stage)
@@ -57,7 +62,7 @@ def main(item: Item, stage: int) -> None:
         training_table(item, stage, examples, images, network),
         profile.training,
         fabric,
-        held_out_judge(item, stage, examples, images, fabric.device),
+        held_out_judge(item, stage, examples, images, fabric),
         steps=steps,
         checkpoint=checkpoint,
         speed_log=Path("logs") / item.profile_name / item.model_name / f"images-per-second-stage{stage}.csv",
@@ -116,10 +121,11 @@ def training_table(item: Item, stage: int, examples: Examples, images: Images, n
 
 
 def held_out_judge(
-    item: Item, stage: int, examples: Examples, images: Images, device: torch.device
+    item: Item, stage: int, examples: Examples, images: Images, fabric: Fabric
 ) -> Callable[[Regressor], float]:
     """What tells how good a network is: its mean PDJ at 0.2 on the held-out images (§4.1)."""
-    predictor = predictor_of(item, device)
+    # Alone, since statistics of batch normalisation differ from process to process.
+    predictor = predictor_of(item, fabric, shared=False)
     rows = examples.rows("held-out")
     poses, labelled = examples.poses[rows], examples.labelled[rows]
     diameters = examples.diameters[rows]

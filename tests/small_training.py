@@ -14,8 +14,9 @@ import dots
 from deeppose.batches import WholeBodies
 from deeppose.networks.alexnet import AlexNet
 from deeppose.params import Device, Training
+from deeppose.processes import start_fabric
 from deeppose.skeleton import FULL_BODY
-from deeppose.training import start_fabric, train
+from deeppose.training import train
 
 STEPS = 10
 DEVICE = Device(accelerator="cpu", devices=1, precision="32-true")

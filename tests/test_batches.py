@@ -94,11 +94,11 @@ def test_each_epoch_and_each_seed_has_an_order_of_its_own():
 # The same batches however they are cut
 
 
-def drawn(table, first=0, last=5, rank=0, processes=1, workers=0):
+def drawn(table, first=0, last=5, rank=0, processes=1, workers=0, batch=6):
     return list(
         batches(
             table,
-            batch=6,
+            batch=batch,
             first=first,
             last=last,
             rank=rank,
@@ -134,11 +134,27 @@ def test_a_later_start_gives_the_batches_that_would_have_come(table, first):
     assert_same(drawn(table, first=first), drawn(table)[first:])
 
 
-def test_shares_of_two_processes_make_up_the_batch(table):
-    shares = [drawn(table, rank=rank, processes=2) for rank in (0, 1)]
-    for whole, even, odd in zip(drawn(table), *shares, strict=True):
-        assert_same([type(whole)(*(part[0::2] for part in whole))], [even])
-        assert_same([type(whole)(*(part[1::2] for part in whole))], [odd])
+@pytest.mark.parametrize("processes", [2, 4])
+def test_shares_of_several_processes_make_up_the_batch(table, processes):
+    shares = [drawn(table, batch=8, rank=rank, processes=processes) for rank in range(processes)]
+    for whole, *parts in zip(drawn(table, batch=8), *shares, strict=True):
+        for rank, share in enumerate(parts):
+            assert len(share.crops) == 8 / processes
+            assert_same([type(whole)(*(part[rank::processes] for part in whole))], [share])
+
+
+@pytest.mark.parametrize("processes", [2, 4])
+def test_processes_see_each_row_once_an_epoch_between_them(processes):
+    class Rows:
+        seed, __len__ = (1, 1), lambda self: 24
+
+        def batch(self, rows, step, share):
+            return rows[share]
+
+    shares = [drawn(Rows(), last=6, batch=8, rank=rank, processes=processes) for rank in range(processes)]
+    for epoch in (slice(0, 3), slice(3, 6)):
+        seen = np.concatenate([rows for share in shares for rows in share[epoch]])
+        assert sorted(seen) == list(range(24))
 
 
 def test_steps_differ(table):

@@ -1,3 +1,5 @@
+import threading
+
 import numpy as np
 import pytest
 import torch
@@ -193,3 +195,41 @@ def test_a_prediction_can_be_averaged_with_that_of_the_mirrored_crop(images, pos
     np.testing.assert_allclose(
         mirror_poses(of_mirrored, examples.widths[rows], FULL_BODY), average, atol=1e-3
     )
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3])
+def test_processes_share_whole_batches_and_each_gets_all(images, poses, unlabelled, monkeypatch, batch):
+    rows = np.array([3, 0, 4, 1, 2])
+    batches = []
+
+    class Counts(Finds):
+        def forward(self, crops):
+            batches.append(len(crops))
+            return super().forward(crops)
+
+    alone = predict_initial(Counts(), predictor(batch), images, unlabelled, rows)
+    expected = sorted(batches)
+    batches.clear()
+    # Threads stand for the processes.
+    gathered, all_there = {}, threading.Barrier(3)
+
+    def gather(shares, parts):
+        gathered[threading.current_thread().name] = parts
+        all_there.wait(timeout=30)
+        shares[:] = [gathered[str(rank)] for rank in range(3)]
+
+    monkeypatch.setattr(torch.distributed, "all_gather_object", gather)
+    found = {}
+
+    def predict(rank):
+        shared = Predictor(batch, 0, torch.device("cpu"), rank=rank, processes=3)
+        found[rank] = predict_initial(Counts(), shared, images, unlabelled, rows)
+
+    threads = [threading.Thread(target=predict, args=[rank], name=str(rank)) for rank in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(batches) == expected
+    for rank in range(3):
+        np.testing.assert_array_equal(found[rank], alone)

@@ -38,9 +38,14 @@ def test_a_run_is_noted_by_its_stage(common, tmp_path, monkeypatch):
     assert "cores" in run["machine"]
 
 
-def test_of_several_processes_the_first_notes_it(common, tmp_path, monkeypatch):
-    note(common, monkeypatch, "train-stage1@demo-lsp", LOCAL_RANK="1")
+# The first of another machine has LOCAL_RANK 0.
+@pytest.mark.parametrize("ranks", [{"LOCAL_RANK": "1"}, {"LOCAL_RANK": "0", "RANK": "4"}])
+def test_of_several_processes_the_first_notes_it(common, tmp_path, monkeypatch, ranks):
+    note(common, monkeypatch, "train-stage1@demo-lsp", **ranks)
     assert not (tmp_path / "logs").exists()
+    params = load_params(ROOT / "params.yaml").model_copy(update={"cascade_stages": 2})
+    assert common.unused(common.Item(params, "demo", "lsp"), 3, tmp_path / "weights")
+    assert not (tmp_path / "weights").exists()
 
 
 def test_the_revision_says_whether_code_differs_from_it(common, tmp_path):

@@ -270,8 +270,9 @@ def training_log(project: Path) -> pd.DataFrame:
     return pd.read_csv(project / "reports" / "demo" / "lsp" / "training-stage1.csv")
 
 
-def stage(project: Path, script: str, *arguments: str) -> str:
-    done = call(project, sys.executable, f"stages/{script}.py", "demo", "lsp", *arguments)
+def stage(project: Path, script: str, *arguments: str, launch: str = "") -> str:
+    command = [sys.executable, f"stages/{script}.py", "demo", "lsp", *arguments]
+    done = call(project, *command, DEEPPOSE_LAUNCH=launch)
     assert done.returncode == 0, done.stdout
     return done.stdout
 
@@ -280,12 +281,14 @@ def with_devices(project: Path, devices: int) -> None:
     params = small_params()
     params["profiles"]["demo"]["device"]["devices"] = devices
     params["profiles"]["demo"]["network"]["dropout"] = 0.0  # each process drops units of its own
+    # Several batches for each process.
+    params["profiles"]["demo"]["prediction_batch"] = 3
     write_params(project, params)
 
 
-def test_two_processes_train_as_one(copied):
+def test_four_processes_train_as_one(copied):
     logs = []
-    for devices in (1, 2):
+    for devices in (1, 4):
         with_devices(copied, devices)
         stage(copied, "train", "1")
         logs.append(training_log(copied))
@@ -293,13 +296,42 @@ def test_two_processes_train_as_one(copied):
     assert not list((copied / ".checkpoints").iterdir())
 
 
-def test_predictions_are_the_same_however_many_processes_train(copied):
-    folder = copied / "data" / "demo" / "lsp" / "test-predictions"
-    before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    shutil.rmtree(folder)
+def test_processes_of_torchrun_train_as_those_of_fabric(copied):
+    weights = copied / "data" / "demo" / "lsp" / "stage1.safetensors"
     with_devices(copied, 2)
-    stage(copied, "predict_test")
-    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    made = []
+    for launch in ("", "torchrun --standalone --nproc-per-node 2"):
+        weights.unlink()
+        said = stage(copied, "train", "1", launch=launch)
+        assert said.count("parameters;") == 1
+        made.append(weights.read_bytes())
+    assert made[0] == made[1]
+
+
+def test_a_launch_without_torchrun_is_refused(copied):
+    with_devices(copied, 2)
+    done = call(
+        copied, sys.executable, "stages/train.py", "demo", "lsp", "1", DEEPPOSE_LAUNCH="srun --ntasks 2"
+    )
+    assert done.returncode != 0
+    assert "error: DEEPPOSE_LAUNCH is 'srun --ntasks 2', but must call torchrun" in done.stdout
+
+
+def test_predictions_are_the_same_bytes_however_many_processes_make_them(copied):
+    folder = copied / "data" / "demo" / "lsp"
+
+    def made(devices: int) -> dict[str, bytes]:
+        with_devices(copied, devices)
+        made = [*folder.glob("train-predictions-stage2-*"), *(folder / "test-predictions").iterdir()]
+        for path in made:
+            path.unlink()
+        stage(copied, "predict_train", "2")
+        stage(copied, "predict_test")
+        return {path.name: path.read_bytes() for path in made}
+
+    one = made(1)
+    assert len(one) == 2 + 3 * 4 + 1
+    assert made(2) == one
 
 
 # What goes wrong

@@ -26,7 +26,9 @@ def test_results_are_those_of_the_committed_run(title):
     assert row.split(" | ")[:3] == expected
 
 
-@pytest.mark.parametrize("page", ["README.md", "data/README.md", "docs/model-card.md", "docs/runs.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "data/README.md", "docs/model-card.md", "docs/runs.md", "docs/scale.md"]
+)
 def test_links_into_the_project_lead_somewhere(page):
     links = re.findall(r"\]\((?!https?://|#)([^)#\s]+)", (ROOT / page).read_text("utf-8"))
     assert links or page == "data/README.md"

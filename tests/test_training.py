@@ -19,7 +19,8 @@ from deeppose.errors import DeviceError, NotFiniteError
 from deeppose.networks.regressor import squared_distances
 from deeppose.networks.spatial import SpatialNet
 from deeppose.params import Adagrad, AdamW, Device, Training
-from deeppose.training import fingerprint, learning_rate, mixed_seed, start_fabric, train
+from deeppose.processes import start_fabric
+from deeppose.training import fingerprint, learning_rate, mixed_seed, train
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch.utils.data import Dataset
+from numpy.typing import NDArray
+from torch.utils.data import Dataset, Subset
 from tqdm import tqdm
 
 from deeppose.batches import crop_loader, cut_crops
@@ -34,12 +35,17 @@ class Predictor:
     average
         Where a crop's prediction is averaged with that of its mirrored copy: which joint each joint becomes
         in a mirror, as in :class:`deeppose.skeleton.Skeleton`.
+    rank, processes
+        Of several processes that predict together, which this is, and how many they are. Each takes whole
+        batches, those of one process, so the outputs are the same bits; each gets all of them.
     """
 
     batch: int
     workers: int
     device: torch.device
     average: tuple[int, ...] | None = None
+    rank: int = 0
+    processes: int = 1
 
     def outputs(
         self,
@@ -52,15 +58,25 @@ class Predictor:
     ) -> Floats:
         """ψ of the crops by `boxes` `(n, 4)`: `(n, k, 2)`; `what` labels the progress bar."""
         crops = _Crops(images, examples, boxes, mirrored, network.size, network.padding, self.batch)
-        workers = self.workers if len(crops) > 4 else 0
-        loader = crop_loader(crops, workers, self.device)
+        share = Subset(crops, range(self.rank, len(crops), self.processes))
+        workers = self.workers if len(share) > 4 else 0
+        loader = crop_loader(share, workers, self.device)
+        quiet = True if self.rank else None
         network.eval()
         with torch.inference_mode():
             parts = [
                 self._predicted(network, batch.to(self.device, non_blocking=True)).float().cpu().numpy()
-                for batch in tqdm(loader, desc=what, unit="batch", disable=None, leave=False)
+                for batch in tqdm(loader, desc=what, unit="batch", disable=quiet, leave=False)
             ]
-        return np.concatenate(parts).astype(np.float64)
+        return np.concatenate(self._of_all(parts, len(crops))).astype(np.float64)
+
+    def _of_all(self, parts: list[NDArray[np.float32]], count: int) -> list[NDArray[np.float32]]:
+        """The outputs of all `count` batches in their order, from those of this process and of the others."""
+        if self.processes == 1:
+            return parts
+        shares: list[list[NDArray[np.float32]]] = [[] for _ in range(self.processes)]
+        torch.distributed.all_gather_object(shares, parts)
+        return [shares[number % self.processes][number // self.processes] for number in range(count)]
 
     def _predicted(self, network: Regressor, crops: torch.Tensor) -> torch.Tensor:
         joints: torch.Tensor = network(crops)

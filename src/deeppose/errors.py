@@ -49,6 +49,10 @@ class DeviceError(DeepPoseError):
     """The accelerator that the params ask for is not there."""
 
 
+class ProcessLostError(DeepPoseError):
+    """Another of several processes that run a stage together died."""
+
+
 class StageError(DeepPoseError):
     """A stage was run before what it stands on, or by hand where only the pipeline can run it."""
 

@@ -28,7 +28,10 @@ class Device(_Section):
     """Where a network runs, in Lightning Fabric's words, and `tf32`."""
 
     accelerator: Literal["cpu", "cuda", "auto"]
-    devices: PositiveInt
+    devices: Annotated[
+        PositiveInt,
+        Field(description="processes, on all machines together, each with an accelerator of its own"),
+    ]
     precision: Annotated[
         Literal["32-true", "tf32", "bf16-mixed"],
         Field(

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,28 +18,10 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from deeppose.batches import Batch, Table, batches
-from deeppose.devices import set_up_device
-from deeppose.errors import NotFiniteError
+from deeppose.errors import NotFiniteError, ProcessLostError
 from deeppose.files import atomic_path, sha256, write_text
 from deeppose.networks.regressor import Regressor
-from deeppose.params import Adagrad, AdamW, Device, Training
-
-
-def start_fabric(device: Device, threads: int) -> Fabric:
-    """A Fabric of one or more processes, each set up by :func:`deeppose.devices.set_up_device`.
-
-    Raises
-    ------
-    DeviceError
-        If the accelerator is not there.
-    """
-    set_up_device(device, threads)
-    precision: Literal["bf16-mixed", "32-true"] = (
-        "bf16-mixed" if device.precision == "bf16-mixed" else "32-true"
-    )
-    fabric = Fabric(accelerator=device.accelerator, devices=device.devices, precision=precision)
-    fabric.launch()
-    return fabric
+from deeppose.params import Adagrad, AdamW, Training
 
 
 def train(
@@ -85,6 +67,7 @@ def train(
     model, optimizer = fabric.setup(network, optimizer)
     model.mark_forward_method("losses")
     first, log = _resume(checkpoint, network, optimizer)
+    _check_same_start(fabric, first, checkpoint)
     share = batches(
         table,
         batch=training.batch,
@@ -227,6 +210,14 @@ def _save_checkpoint(
     torch.save(state, buffer)
     with atomic_path(checkpoint) as temporary:
         temporary.write_bytes(buffer.getbuffer())
+
+
+def _check_same_start(fabric: Fabric, first: int, checkpoint: Path) -> None:
+    if _mean_over_processes(fabric, first) != first:
+        raise ProcessLostError(
+            f"process {fabric.global_rank} would start at step {first}, others elsewhere: "
+            f"{checkpoint.parent} must lie on a disk that all machines share, as all of the project"
+        )
 
 
 def _mean_over_processes(fabric: Fabric, value: float) -> float:

@@ -1,0 +1,154 @@
+"""To how many machines the paper's network scales, by a model of what they must tell each other.
+
+    python scripts/communication.py
+
+Each step all gradients go round a ring: 2 (n − 1) / n of their bytes leave each of n machines. Takes the
+speed of one GPU from reports/bench/gpu.json and writes reports/bench/communication.md, a page.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from deeppose.files import read_json, write_text
+from deeppose.networks.regressor import parameter_count
+from deeppose.networks.weights import build_network
+from deeppose.params import load_params
+from deeppose.skeleton import FULL_BODY
+
+MEASURED, PAGE = (Path("reports/bench") / name for name in ("gpu.json", "communication.md"))
+SPEED = "training, crops cut beside it, images/s"
+BYTES_A_NUMBER = 4  # gradients are in single precision, whatever the products are
+LINKS = (10, 100)  # Gbit/s
+MACHINES = (1, 2, 4, 8, 16, 32, 64)
+ENOUGH = 0.5
+"""Of n machines' speed, the share that must be left for it to be called scaling."""
+OVERLAPS = {"none": False, "whole": True}
+
+
+def main() -> None:
+    text = page(read_json(MEASURED), paper_parameters())
+    write_text(PAGE, text)
+    print(text)
+
+
+def paper_parameters() -> int:
+    """Parameters of the full-body network of `paper`."""
+    sizes = load_params().profiles["paper"].network
+    with torch.device("meta"):
+        network = build_network(
+            **sizes.model_dump(exclude={"input"}),
+            joints=len(FULL_BODY.joints),
+            size=sizes.input,
+            mean=(0, 0, 0),
+        )
+    return parameter_count(network)
+
+
+def ring_seconds(size: float, machines: int, link: float) -> float:
+    """What an all-reduce of `size` bytes takes over links of `link` Gbit/s, latency left out."""
+    return 2 * (machines - 1) / machines * size * 8 / (link * 1e9)
+
+
+def step_seconds(work: float, communication: float, *, overlap: bool) -> float:
+    """A step of so much work on each machine: what is told is hidden behind it wholly, or not at all."""
+    return max(work, communication) if overlap else work + communication
+
+
+def speed_up(alone: float, size: float, machines: int, link: float, *, overlap: bool, shared: bool) -> float:
+    """How many times as many images a second `machines` go through as one.
+
+    Parameters
+    ----------
+    alone
+        Seconds of a step on one machine.
+    size
+        Bytes of the gradients.
+    shared
+        Whether they share that one batch, or each has as large a one of its own.
+    """
+    work = alone / machines if shared else alone
+    step = step_seconds(work, ring_seconds(size, machines, link), overlap=overlap)
+    return alone / step * (1 if shared else machines)
+
+
+def scales_to(alone: float, size: float, link: float, *, overlap: bool, shared: bool) -> int:
+    """The most machines, of :data:`MACHINES`, that reach :data:`ENOUGH` of that many times one's speed."""
+    return max(
+        n for n in MACHINES if speed_up(alone, size, n, link, overlap=overlap, shared=shared) >= ENOUGH * n
+    )
+
+
+def page(measured: dict[str, Any], parameters: int) -> str:
+    """The model's figures as Markdown."""
+    size, batch = parameters * BYTES_A_NUMBER, measured["batch"]
+    alone = {precision: batch / speeds[SPEED] for precision, speeds in measured["speeds"].items()}
+    ways = {True: f"sharing a batch of {batch}", False: f"a batch of {batch} on each"}
+    links = [(link, name, overlap) for link in LINKS for name, overlap in OVERLAPS.items()]
+    lines = [
+        "# What several machines must tell each other",
+        "",
+        f"Made by `python scripts/communication.py`, a model, from the speeds in [{MEASURED.name}]"
+        f"({MEASURED.name}), measured on: {measured['machine']}. One such GPU a machine. The paper's network "
+        f"has {parameters:,} parameters, so each step {size / 1e6:,.0f} MB of gradients go round a ring: "
+        "2 (n − 1) / n of that leaves each of n machines. Latency, and what else is on the network, are left "
+        "out, and half a batch is taken to be half the work. Of what is told, nothing (overlap none) or all "
+        "(whole) is hidden behind the work of the step. The truth lies between: only the backward pass "
+        "hides any.",
+        "",
+        *cells(
+            ["precision", "step of one, ms", *(f"all-reduce of 2, {link} Gbit/s, ms" for link in LINKS)],
+            (
+                [p, f"{1e3 * a:.1f}", *(f"{1e3 * ring_seconds(size, 2, link):.0f}" for link in LINKS)]
+                for p, a in alone.items()
+            ),
+        ),
+        "",
+        f"The most machines, of {', '.join(map(str, MACHINES))}, that reach {ENOUGH:.0%} of so many times "
+        f"one's speed. Sharing a batch keeps the result; a batch on each makes it another training, with "
+        "larger batches.",
+        "",
+        *cells(
+            ["precision", "Gbit/s", "overlap", *ways.values()],
+            (
+                [precision, str(link), name, *(most(a, size, link, overlap, shared) for shared in ways)]
+                for precision, a in alone.items()
+                for link, name, overlap in links
+            ),
+        ),
+        "",
+    ]
+    for shared, words in ways.items():
+        lines += [f"Times one machine's images a second, {words}:", ""]
+        lines += cells(
+            ["precision", "machines", *(f"{link} Gbit/s, {name}" for link, name, _ in links)],
+            (
+                [
+                    precision,
+                    str(n),
+                    *(
+                        f"{speed_up(a, size, n, link, overlap=overlap, shared=shared):.2f}"
+                        for link, _, overlap in links
+                    ),
+                ]
+                for precision, a in alone.items()
+                for n in MACHINES[1:]
+            ),
+        )
+        lines.append("")
+    return "\n".join(lines)
+
+
+def most(alone: float, size: float, link: float, overlap: bool, shared: bool) -> str:
+    found = scales_to(alone, size, link, overlap=overlap, shared=shared)
+    return f"{found} or more" if found == MACHINES[-1] else str(found)
+
+
+def cells(heads: list[str], rows: Any) -> list[str]:  # noqa: ANN401 - lists of texts
+    """The lines of a table."""
+    return ["| " + " | ".join(row) + " |" for row in (heads, ["---", *["---:"] * (len(heads) - 1)], *rows)]
+
+
+if __name__ == "__main__":
+    main()
