@@ -105,18 +105,19 @@ def shares_by_circumstance(
     exchanged, NaN where the circumstance is one of single joints. Values in the order of
     :data:`deeppose.circumstances.ORDER`.
     """
-    known = joint_errors.merge(seen, on=["set", "example", "joint"])
-    known["value"] = pd.Categorical(known["value"], list(ORDER))
     rows = []
-    groups = known.groupby(["set", "kind", "value", "predictor"], sort=True, observed=True)
-    for (set_name, kind, value, predictor), group in groups:
-        distances = group["error"].to_numpy(np.float64)
-        shares = {f"pdj@{t}": share_within(distances, t) for t in thresholds}
-        joints = int((~np.isnan(distances)).sum())
-        described = {"set": set_name, "predictor": predictor, "kind": kind, "value": value}
-        means = group.groupby("example")[["error", "opposite"]].mean().dropna()
-        nearer = (means["opposite"] < means["error"]).mean() if kind != JOINT else np.nan
-        rows.append({**described, "joints": joints, **shares, "poses": len(means), "exchanged": nearer})
+    # One predictor's rows at a time: beside all circumstances those of all would be many times the errors.
+    for (set_name, predictor), errors in joint_errors.groupby(["set", "predictor"], sort=False):
+        known = errors.merge(seen[seen["set"] == set_name], on=["set", "example", "joint"])
+        for (kind, value), group in known.groupby(["kind", "value"], sort=False):
+            distances = group["error"].to_numpy(np.float64)
+            shares = {f"pdj@{t}": share_within(distances, t) for t in thresholds}
+            joints = int((~np.isnan(distances)).sum())
+            described = {"set": set_name, "predictor": predictor, "kind": kind, "value": value}
+            means = group.groupby("example")[["error", "opposite"]].mean().dropna()
+            nearer = (means["opposite"] < means["error"]).mean() if kind != JOINT else np.nan
+            rows.append({**described, "joints": joints, **shares, "poses": len(means), "exchanged": nearer})
+    rows.sort(key=lambda row: (row["set"], row["kind"], ORDER.index(row["value"]), row["predictor"]))
     shares_of = [f"pdj@{t}" for t in thresholds]
     columns = ["set", "predictor", "kind", "value", "joints", *shares_of, "poses", "exchanged"]
     return pd.DataFrame(rows, columns=columns)
