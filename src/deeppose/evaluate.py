@@ -106,17 +106,22 @@ def shares_by_circumstance(
     :data:`deeppose.circumstances.ORDER`.
     """
     rows = []
-    # One predictor's rows at a time: beside all circumstances those of all would be many times the errors.
-    for (set_name, predictor), errors in joint_errors.groupby(["set", "predictor"], sort=False):
-        known = errors.merge(seen[seen["set"] == set_name], on=["set", "example", "joint"])
-        for (kind, value), group in known.groupby(["kind", "value"], sort=False):
-            distances = group["error"].to_numpy(np.float64)
-            shares = {f"pdj@{t}": share_within(distances, t) for t in thresholds}
-            joints = int((~np.isnan(distances)).sum())
-            described = {"set": set_name, "predictor": predictor, "kind": kind, "value": value}
-            means = group.groupby("example")[["error", "opposite"]].mean().dropna()
-            nearer = (means["opposite"] < means["error"]).mean() if kind != JOINT else np.nan
-            rows.append({**described, "joints": joints, **shares, "poses": len(means), "exchanged": nearer})
+    # One predictor and kind at a time: all errors beside all circumstances would be many times the errors.
+    for set_name, predictor in joint_errors[["set", "predictor"]].drop_duplicates().itertuples(index=False):
+        own = (joint_errors["set"] == set_name) & (joint_errors["predictor"] == predictor)
+        errors = joint_errors.loc[own, ["example", "joint", "error", "opposite"]]
+        for kind in seen.loc[seen["set"] == set_name, "kind"].unique():
+            of_kind = (seen["set"] == set_name) & (seen["kind"] == kind)
+            known = errors.merge(seen.loc[of_kind, ["example", "joint", "value"]], on=["example", "joint"])
+            for value, group in known.groupby("value", sort=False):
+                distances = group["error"].to_numpy(np.float64)
+                shares = {f"pdj@{t}": share_within(distances, t) for t in thresholds}
+                joints = int((~np.isnan(distances)).sum())
+                described = {"set": set_name, "predictor": predictor, "kind": kind, "value": value}
+                means = group.groupby("example")[["error", "opposite"]].mean().dropna()
+                nearer = (means["opposite"] < means["error"]).mean() if kind != JOINT else np.nan
+                counted = {"joints": joints, **shares, "poses": len(means), "exchanged": nearer}
+                rows.append(described | counted)
     rows.sort(key=lambda row: (row["set"], row["kind"], ORDER.index(row["value"]), row["predictor"]))
     shares_of = [f"pdj@{t}" for t in thresholds]
     columns = ["set", "predictor", "kind", "value", "joints", *shares_of, "poses", "exchanged"]
