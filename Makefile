@@ -16,7 +16,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # on the machine; not to spin at all costs a small network a third of its speed on an idle one.
 export GOMP_SPINCOUNT ?= 10000
 
-.PHONY: env repro figures test lint bench bench-demo bench-gpu check-determinism check-kill lock clean
+.PHONY: env repro figures test lint bench bench-demo bench-export bench-scale bench-gpu check-determinism check-kill lock clean
 
 env: $(VENV)/.installed
 
@@ -58,6 +58,14 @@ bench-demo: env
 bench-gpu: env
 	python scripts/bench_gpu.py
 	python scripts/communication.py
+
+# Exported networks beside ours.
+bench-export: env
+	python scripts/bench_export.py
+
+# Time and memory of each stage from a thousand examples to a million.
+bench-scale: env
+	python scripts/bench_scale.py
 
 # Two runs, the second with other workers, must end with the same hashes.
 check-determinism: env

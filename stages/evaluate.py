@@ -40,6 +40,7 @@ def main(item: Item, _: int) -> None:
                     )
                 )
     joints, limbs = (pd.concat(kind, ignore_index=True) for kind in zip(*tables, strict=True))
+    del tables
     with atomic_path(item.evaluation) as folder:
         folder.mkdir()
         joints.to_parquet(folder / "joint-errors.parquet", index=False)

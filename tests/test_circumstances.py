@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deeppose.circumstances import circumstances
+from deeppose.circumstances import ORDER, circumstances
 from deeppose.evaluate import shares_by_circumstance
+from deeppose.metrics import share_within
 from deeppose.skeleton import BUFFY_STICKS, FULL_BODY, SKELETONS
 
 SHOULDERS = [FULL_BODY.joints.index(f"{side} shoulder") for side in ("left", "right")]
@@ -145,3 +146,39 @@ def test_nothing_known_gives_no_rows(known):
     seen = circumstances("lsp", poses, FULL_BODY, None, None)
     assert seen.empty
     assert shares_by_circumstance(errors([0.1]), seen, (0.1,)).empty
+
+
+def shares_by_one_merge(joint_errors, seen, thresholds):
+    """As shares_by_circumstance has it in words: all errors beside all circumstances."""
+    known = joint_errors.merge(seen, on=["set", "example", "joint"])
+    known["value"] = pd.Categorical(known["value"], list(ORDER))
+    rows = []
+    for key, group in known.groupby(["set", "kind", "value", "predictor"], sort=True, observed=True):
+        set_name, kind, value, predictor = key
+        means = group.groupby("example")[["error", "opposite"]].mean().dropna()
+        row = {"set": set_name, "predictor": predictor, "kind": kind, "value": value}
+        row["joints"] = int(group["error"].notna().sum())
+        row |= {f"pdj@{t}": share_within(group["error"].to_numpy(), t) for t in thresholds}
+        nearer = (means["opposite"] < means["error"]).mean() if kind != "joint" else np.nan
+        rows.append(row | {"poses": len(means), "exchanged": nearer})
+    return pd.DataFrame(rows)
+
+
+def test_a_predictor_at_a_time_is_as_all_at_once():
+    random = np.random.default_rng(0)
+    tables, seen = [], []
+    for set_name, count in (("parse", 7), ("lsp", 9)):
+        poses = np.array([pose_turned_by(degrees) for degrees in random.uniform(0, 360, count)])
+        occluded = random.random((count, 14)) < 0.3 if set_name == "lsp" else None
+        behind = random.random(count) < 0.5
+        seen.append(circumstances(set_name, poses, FULL_BODY, occluded, behind))
+        for predictor in ("stage 2", "mean pose", "stage 1"):
+            table = errors(random.random(count), predictor, set_name)
+            table["error"] = random.random(len(table))
+            table.loc[random.random(len(table)) < 0.2, "error"] = np.nan
+            table["opposite"] = table["error"] + random.normal(0, 0.1, len(table))
+            tables.append(table)
+    # A set of which nothing is known counts nowhere.
+    tables.append(errors([0.1], "stage 1", "held-out"))
+    both = pd.concat(tables, ignore_index=True), pd.concat(seen, ignore_index=True), (0.1, 0.5)
+    pd.testing.assert_frame_equal(shares_by_circumstance(*both), shares_by_one_merge(*both), check_exact=True)

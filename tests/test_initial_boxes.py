@@ -314,6 +314,14 @@ def test_the_full_image():
 
 
 @pytest.mark.realdata
+def test_each_image_has_the_box_of_its_own_size():
+    sizes = np.random.default_rng(0).integers(1, 5000, (50, 2))
+    table = pd.DataFrame({"set": "lsp", "part": "train", "width": sizes[:, 0], "height": sizes[:, 1]})
+    made = image_boxes(Examples(table, np.zeros((50, 1, 2)), np.ones((50, 1), dtype=bool)))
+    assert made.boxes.dtype == np.float64
+    assert made.boxes.tolist() == [image_box(*map(int, size)).tolist() for size in sizes]
+
+
 def test_the_face_of_the_person_on_flic(mirror):
     """In every twentieth training example, the face that is chosen holds the labelled nose."""
     flic = read_flic(mirror / "FLIC.zip")

@@ -171,8 +171,10 @@ class JointBoxes:
         self._example = table["example"].to_numpy()
         self._mirrored = table["mirrored"].to_numpy()
         self._joint = table["joint"].to_numpy()
-        self._box = table[["box_x", "box_y", "side", "side"]].to_numpy(np.float32)
-        self._target = table[["target_x", "target_y"]].to_numpy(np.float32)
+        # The table's own columns, since arrays of several would be copies, and it has millions of rows.
+        x, y, side = (table[name].to_numpy(np.float32) for name in ("box_x", "box_y", "side"))
+        self._box = x, y, side, side
+        self._target = tuple(table[name].to_numpy(np.float32) for name in ("target_x", "target_y"))
 
     def __len__(self) -> int:
         return len(self._example)
@@ -180,11 +182,12 @@ class JointBoxes:
     def batch(self, rows: Indices, step: int, share: slice) -> Batch:
         """See :class:`Table`."""
         rows = rows[share]
-        chosen, boxes, mirrored = self._example[rows], self._box[rows], self._mirrored[rows]
+        chosen, mirrored = self._example[rows], self._mirrored[rows]
+        boxes = np.stack([column[rows] for column in self._box], axis=-1)
         targets, weights = self._others(chosen, boxes, mirrored)
         own = np.arange(len(rows)), self._joint[rows]
         weights[own] = 1.0
-        targets[own] = self._target[rows]
+        targets[own] = np.stack([column[rows] for column in self._target], axis=-1)
         return _batch(
             cut_crops(self.images, chosen, boxes, mirrored, self.size, self.padding), targets, weights
         )

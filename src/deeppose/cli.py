@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from deeppose.cli_export import export
 from deeppose.cli_predict import predict
 from deeppose.errors import DeepPoseError
 from deeppose.skeleton import BUFFY_STICKS, FLIC_LABELLED, FULL_BODY, Skeleton
@@ -26,6 +27,7 @@ app = typer.Typer(
 datasets_app = typer.Typer(rich_markup_mode=None)
 app.add_typer(datasets_app, name="datasets")
 app.command()(predict)
+app.command()(export)
 
 MirrorOption = Annotated[
     Path | None,

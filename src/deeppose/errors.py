@@ -59,3 +59,7 @@ class StageError(DeepPoseError):
 
 class WeightsError(DeepPoseError):
     """A file of weights is missing or can't be read."""
+
+
+class ExportError(DeepPoseError):
+    """A network can't be written for other runtimes, or gives other values there."""

@@ -105,18 +105,24 @@ def shares_by_circumstance(
     exchanged, NaN where the circumstance is one of single joints. Values in the order of
     :data:`deeppose.circumstances.ORDER`.
     """
-    known = joint_errors.merge(seen, on=["set", "example", "joint"])
-    known["value"] = pd.Categorical(known["value"], list(ORDER))
     rows = []
-    groups = known.groupby(["set", "kind", "value", "predictor"], sort=True, observed=True)
-    for (set_name, kind, value, predictor), group in groups:
-        distances = group["error"].to_numpy(np.float64)
-        shares = {f"pdj@{t}": share_within(distances, t) for t in thresholds}
-        joints = int((~np.isnan(distances)).sum())
-        described = {"set": set_name, "predictor": predictor, "kind": kind, "value": value}
-        means = group.groupby("example")[["error", "opposite"]].mean().dropna()
-        nearer = (means["opposite"] < means["error"]).mean() if kind != JOINT else np.nan
-        rows.append({**described, "joints": joints, **shares, "poses": len(means), "exchanged": nearer})
+    # One predictor and kind at a time: all errors beside all circumstances would be many times the errors.
+    for set_name, predictor in joint_errors[["set", "predictor"]].drop_duplicates().itertuples(index=False):
+        own = (joint_errors["set"] == set_name) & (joint_errors["predictor"] == predictor)
+        errors = joint_errors.loc[own, ["example", "joint", "error", "opposite"]]
+        for kind in seen.loc[seen["set"] == set_name, "kind"].unique():
+            of_kind = (seen["set"] == set_name) & (seen["kind"] == kind)
+            known = errors.merge(seen.loc[of_kind, ["example", "joint", "value"]], on=["example", "joint"])
+            for value, group in known.groupby("value", sort=False):
+                distances = group["error"].to_numpy(np.float64)
+                shares = {f"pdj@{t}": share_within(distances, t) for t in thresholds}
+                joints = int((~np.isnan(distances)).sum())
+                described = {"set": set_name, "predictor": predictor, "kind": kind, "value": value}
+                means = group.groupby("example")[["error", "opposite"]].mean().dropna()
+                nearer = (means["opposite"] < means["error"]).mean() if kind != JOINT else np.nan
+                counted = {"joints": joints, **shares, "poses": len(means), "exchanged": nearer}
+                rows.append(described | counted)
+    rows.sort(key=lambda row: (row["set"], row["kind"], ORDER.index(row["value"]), row["predictor"]))
     shares_of = [f"pdj@{t}" for t in thresholds]
     columns = ["set", "predictor", "kind", "value", "joints", *shares_of, "poses", "exchanged"]
     return pd.DataFrame(rows, columns=columns)

@@ -8,6 +8,7 @@ first pixel column) but .mat, which is 1-based as MATLAB counts.
 import csv
 import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -155,7 +156,8 @@ def _read_csv(path: Path, count: int, skeleton: Skeleton) -> Floats:
     except (OSError, csv.Error, UnicodeDecodeError) as error:
         raise PredictionsError(f"{path}: not a readable CSV file in UTF-8 ({error})") from error
     _check_columns(path, header)
-    return _poses(path, pd.DataFrame(rows, columns=header, dtype="str"), lines, count, skeleton)
+    table = pd.DataFrame(rows, columns=header, dtype="str")
+    return _poses(path, table, lines.__getitem__, count, skeleton)
 
 
 def _read_parquet(path: Path, count: int, skeleton: Skeleton) -> Floats:
@@ -166,7 +168,7 @@ def _read_parquet(path: Path, count: int, skeleton: Skeleton) -> Floats:
     except (OSError, ValueError, NotImplementedError) as error:
         raise PredictionsError(f"{path}: not a readable Parquet file ({error})") from error
     _check_columns(path, [str(name) for name in table.columns])
-    return _poses(path, table, [f"row {row}" for row in range(len(table))], count, skeleton)
+    return _poses(path, table, "row {}".format, count, skeleton)
 
 
 def _check_columns(path: Path, found: list[str]) -> None:
@@ -178,14 +180,16 @@ def _check_columns(path: Path, found: list[str]) -> None:
         )
 
 
-def _poses(path: Path, table: "pd.DataFrame", places: list[str], count: int, skeleton: Skeleton) -> Floats:
-    """Poses from a table with one row a joint; `places` says where in the file each row stands."""
+def _poses(
+    path: Path, table: "pd.DataFrame", place: Callable[[int], str], count: int, skeleton: Skeleton
+) -> Floats:
+    """Poses from a table with one row a joint; `place` says where in the file a row stands."""
 
     def refuse(bad: Bools, column: str, wanted: str) -> None:
         if bad.any():
             row = int(np.argmax(bad))
             value = table[column].iloc[row]
-            raise PredictionsError(f"{path}, {places[row]}: {column} is {str(value)!r}; {wanted} is expected")
+            raise PredictionsError(f"{path}, {place(row)}: {column} is {str(value)!r}; {wanted} is expected")
 
     examples, _ = _numbers(table["example"])
     known = (examples >= 0) & (examples < count) & (examples % 1 == 0)
@@ -199,14 +203,14 @@ def _poses(path: Path, table: "pd.DataFrame", places: list[str], count: int, ske
         values, text = _numbers(table[column])
         refuse(text | np.isinf(values), column, "a number, or NaN for a miss,")
         poses[(*where, axis)] = values
-    _check_complete(path, where, places, poses.shape[:2], skeleton)
+    _check_complete(path, where, place, poses.shape[:2], skeleton)
     return poses
 
 
 def _check_complete(
     path: Path,
     where: tuple[np.ndarray, np.ndarray],
-    places: list[str],
+    place: Callable[[int], str],
     shape: tuple[int, ...],
     skeleton: Skeleton,
 ) -> None:
@@ -217,7 +221,7 @@ def _check_complete(
         if not wrong.any():
             continue
         example, joint = np.unravel_index(int(np.argmax(wrong)), shape)
-        found = ", ".join(places[row] for row in np.flatnonzero(flat == np.argmax(wrong)))
+        found = ", ".join(place(int(row)) for row in np.flatnonzero(flat == np.argmax(wrong)))
         raise PredictionsError(
             f"{path}: example {example}, joint {skeleton.joints[joint]!r} {what}{found and f' ({found})'}; "
             f"{len(flat)} rows were found, {shape[0] * shape[1]} are expected: {shape[0]} examples of "
@@ -239,8 +243,10 @@ def _numbers(column: "pd.Series[Any]") -> tuple[Floats, Bools]:
 
 def _joint_indices(column: "pd.Series[Any]", skeleton: Skeleton) -> Floats:
     """A column of joint indices or names as indices; NaN where it is neither."""
-    numbers, _ = _numbers(column)
+    numbers, text = _numbers(column)
+    known = (numbers >= 0) & (numbers < len(skeleton.joints)) & (numbers % 1 == 0)
+    if not text.any():
+        return np.where(known, numbers, np.nan)
     names = {name: float(index) for index, name in enumerate(skeleton.joints)}
     named = column.astype(str).str.strip().map(names).to_numpy(dtype=np.float64)
-    known = (numbers >= 0) & (numbers < len(skeleton.joints)) & (numbers % 1 == 0)
     return np.where(known, numbers, named)

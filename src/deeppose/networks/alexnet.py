@@ -165,7 +165,8 @@ class AlexNet(Regressor):
         """See :class:`Regressor`."""
         inputs = (crops.to(self.mean.dtype) - self.mean) * self.pixel_scale
         outputs = self.regressor(self.features(inputs.permute(0, 3, 1, 2)))
-        joints: Tensor = outputs.reshape(len(outputs), -1, 2)
+        # Not by len(), which an exported network would take for a constant.
+        joints: Tensor = outputs.unflatten(1, (-1, 2))
         return joints
 
     def losses(self, crops: Tensor, targets: Tensor, weights: Tensor) -> Tensor:

@@ -1,0 +1,128 @@
+"""How fast exported networks run on the CPU beside ours, one crop at a time and in batches.
+
+    python scripts/bench_export.py
+
+Fresh networks of the profiles `cpu` and `paper`, so no data set and no weights are needed. Speeds are medians
+of rounds in which the two take turns, and so is their ratio. Writes reports/bench/export.json and export.md,
+a page of it, and prints the page.
+"""
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import onnxruntime
+import torch
+from machine import git_revision, machine
+
+from deeppose.devices import set_up_device
+from deeppose.export import INPUT, OUTPUT, TOLERANCE, drawn_crops, export_network, open_session
+from deeppose.files import write_json, write_text
+from deeppose.networks.regressor import Regressor
+from deeppose.networks.weights import build_network
+from deeppose.params import Device, Params, load_params
+from deeppose.skeleton import FULL_BODY
+
+REPORT = Path("reports/bench/export.json")
+PROFILES = ("cpu", "paper")
+BATCHES = (1, 32)
+ROUNDS, SECONDS = 7, 1.0
+OURS, EXPORTED, RATIO = "ours, crops/s", "exported, crops/s", "exported by ours"
+MEAN_COLOUR = (110, 108, 100)
+
+
+def main() -> None:
+    params = load_params()
+    set_up_device(Device(accelerator="cpu", devices=1, precision="32-true"), params.threads)
+    networks = {profile: network_of(params, profile) for profile in PROFILES}
+    report = {
+        "machine": machine(),
+        "revision": git_revision(),
+        "torch": str(torch.__version__),
+        "onnxruntime": onnxruntime.__version__,
+        "threads": params.threads,
+        "rounds": ROUNDS,
+        "networks": {name: beside(of, params.threads, ROUNDS, SECONDS) for name, of in networks.items()},
+    }
+    write_json(REPORT, report)
+    text = page(report)
+    write_text(REPORT.with_suffix(".md"), text)
+    print(text)
+
+
+def network_of(params: Params, profile: str) -> Regressor:
+    sizes = params.profiles[profile].network
+    torch.manual_seed(0)
+    network = build_network(
+        **sizes.model_dump(exclude={"input"}),
+        joints=len(FULL_BODY.joints),
+        size=sizes.input,
+        mean=MEAN_COLOUR,
+    )
+    return network.eval()
+
+
+def beside(network: Regressor, threads: int, rounds: int, seconds: float) -> dict[str, Any]:
+    """A network and its exported self in turn; each turn takes at least so many seconds."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "network.onnx"
+        difference = export_network(network, path)
+        session = open_session(path, threads)
+        size = path.stat().st_size
+    speeds = {}
+    for batch in BATCHES:
+        crops = drawn_crops(batch, network.size)
+        ours = partial(network, torch.from_numpy(crops))
+        theirs = partial(session.run, [OUTPUT], {INPUT: crops})
+        found: dict[str, list[float]] = {OURS: [], EXPORTED: []}
+        with torch.inference_mode():
+            for _ in range(rounds):
+                for what, call in ((OURS, ours), (EXPORTED, theirs)):
+                    found[what].append(batch * calls_a_second(call, seconds))
+        ratios = [after / before for before, after in zip(found[OURS], found[EXPORTED], strict=True)]
+        speeds[str(batch)] = {what: statistics.median(of) for what, of in found.items()} | {
+            RATIO: statistics.median(ratios)
+        }
+    return {"input": network.size, "difference": difference, "bytes": size, "speeds": speeds}
+
+
+def calls_a_second(call: Callable[[], Any], seconds: float) -> float:
+    """Over so many seconds, after a call that isn't counted."""
+    call()
+    started, calls = time.perf_counter(), 0
+    while (taken := time.perf_counter() - started) < seconds or not calls:
+        call()
+        calls += 1
+    return calls / taken
+
+
+def page(report: dict[str, Any]) -> str:
+    """The report as Markdown."""
+    rows = [["network", "crops a call", OURS, EXPORTED, RATIO], ["---", "---:", "---:", "---:", "---:"]]
+    for name, of in report["networks"].items():
+        for batch, speeds in of["speeds"].items():
+            figures = [f"{speeds[OURS]:,.1f}", f"{speeds[EXPORTED]:,.1f}", f"{speeds[RATIO]:.2f}"]
+            rows.append([f"that of `{name}`, {of['input']} px", batch, *figures])
+    furthest = max(of["difference"] for of in report["networks"].values())
+    return "\n".join(
+        [
+            "# Exported networks beside ours",
+            "",
+            f"Made by `python scripts/bench_export.py` at commit {report['revision']}, torch "
+            f"{report['torch']}, onnxruntime {report['onnxruntime']}, on: {report['machine']}. "
+            f"{report['threads']} threads, medians of {report['rounds']} rounds in which the two take turns. "
+            f"Their outputs are at most {furthest:.0e} of a box's side from ours; {TOLERANCE:.0e} is what "
+            "is tolerated.",
+            "",
+            *("| " + " | ".join(row) + " |" for row in rows),
+            "",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,303 @@
+"""How the time and the memory of each stage grow with the number of examples.
+
+    python scripts/bench_scale.py [SIZE...]
+
+A size is how many examples there are to train on, and as many again to test on: 1000, 10000, 100000 and
+1000000 where none are given. The stages' own code runs on synthetic annotation over few images, made by
+scripts/scale_project.py, each run in a process of its own, whose peak memory is the run's. Stages that go
+through as many images or run a network stop at MOST_FOR_NETWORKS. Writes reports/bench/scale.json, scale.md,
+scale.png and scale.svg, and prints the page. A million take about 5 GB where temporary files go (TMPDIR).
+"""
+
+import contextlib
+import importlib
+import json
+import math
+import pickle
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from machine import git_revision, machine
+
+from deeppose.files import write_json, write_text
+
+REPORT = Path("reports/bench/scale.json")
+SIZES = (1_000, 10_000, 100_000, 1_000_000)
+MOST_FOR_NETWORKS = 10_000
+SMALLEST = 200  # two images that hold 100 examples each: one is held out
+PROJECTED = 10_000_000
+# Short runs are repeated.
+ROUNDS, ENOUGH_SECONDS = 3, 20.0
+STRAIGHT = 1.15  # a steeper slope is none of a straight line
+
+
+class Run(NamedTuple):
+    """One stage as the pipeline runs it, on one item.
+
+    Attributes
+    ----------
+    script
+        In stages/, without its ending.
+    stage
+        Of the cascade, as the script gets it.
+    reads
+        The tables that it reads, in data/<profile>/<model>/.
+    examples_an_image
+        Where the stage reads an archive.
+    few
+        Whether it goes through all images, or runs a network over all examples.
+    """
+
+    script: str
+    model: str
+    stage: int
+    reads: tuple[str, ...] = ()
+    examples_an_image: int = 0
+    few: bool = False
+
+
+EXAMPLES = ("*/examples.parquet", "*/joints.parquet")
+TRAINING = ("train/*.parquet", "train-initial-boxes.parquet")
+RUNS = {
+    "annotate-normalize, 100 examples an image": Run(
+        "annotate_normalize", "lsp", 0, ("../../../set.pickle",), examples_an_image=100
+    ),
+    "annotate-normalize, an image each": Run(
+        "annotate_normalize", "lsp", 0, ("../../../set.pickle",), examples_an_image=1, few=True
+    ),
+    "initial-boxes, full images": Run("initial_boxes", "lsp", 0, EXAMPLES),
+    "initial-boxes, faces": Run("initial_boxes", "flic", 0, (*EXAMPLES, "*-faces.parquet")),
+    "train-stage1, first batches": Run("train", "lsp", 1, TRAINING),
+    "predict-train-stage1": Run("predict_train", "lsp", 1, TRAINING, few=True),
+    "fit-displacement-normals": Run(
+        "fit_displacement_normals", "lsp", 2, ("train/*.parquet", "train-predictions-stage1-*.parquet")
+    ),
+    "build-augmented-set": Run("build_augmented_set", "lsp", 2, TRAINING),
+    "train-stage2, first batches": Run("train", "lsp", 2, (*TRAINING, "augmented-set-stage2.parquet")),
+    "predict-test": Run("predict_test", "lsp", 0, (*EXAMPLES, "*-initial-boxes.parquet"), few=True),
+    "evaluate": Run("evaluate", "lsp", 0, (*EXAMPLES, "test-circumstances.parquet", "test-predictions/*")),
+    # Last, since it finds no face where others need some.
+    "detect-faces": Run("detect_faces", "flic", 0, EXAMPLES, few=True),
+}
+
+
+def main(sizes: list[int]) -> None:
+    if min(sizes) < SMALLEST or len(set(sizes)) < 2:
+        sys.exit(f"two sizes or more are wanted, each of {SMALLEST} examples at least; got {sizes}")
+    report = {
+        "machine": machine(),
+        "memory": total_memory(),
+        "revision": git_revision(),
+        "stages": measured(sizes, MOST_FOR_NETWORKS),
+    }
+    write_report(report)
+    print(page(report))
+
+
+def write_report(report: dict[str, Any]) -> None:
+    # Its parent is to be a small process: a child's peak memory begins with what its parent held.
+    from scale_figure import draw
+
+    write_json(REPORT, report)
+    write_text(REPORT.with_suffix(".md"), page(report))
+    draw({name: sizes for name, sizes in report["stages"].items() if sizes}, REPORT)
+
+
+def measured(sizes: list[int], most_for_networks: int) -> dict[str, dict[str, Any]]:
+    """By stage and size: `seconds`, `peak` and what it read and wrote, bytes."""
+    found: dict[str, dict[str, Any]] = {name: {} for name in RUNS}
+    for size in sizes:
+        with tempfile.TemporaryDirectory() as folder:
+            project = Path(folder) / "project"
+            child("make-project", project, size)
+            for name, run in RUNS.items():
+                if run.few and size > most_for_networks:
+                    continue
+                where = project
+                if run.examples_an_image:
+                    where = Path(folder) / "archive"
+                    child("make-archive", where, size, run.examples_an_image)
+                found[name][str(size)] = in_rounds(name, where)
+                print(f"{name}, {size:,} examples: {found[name][str(size)]['seconds']:.2f} s", flush=True)
+                if where != project:
+                    shutil.rmtree(where)
+    return found
+
+
+def in_rounds(name: str, project: Path) -> dict[str, Any]:
+    rounds: list[dict[str, Any]] = []
+    while len(rounds) < ROUNDS and sum(one["seconds"] for one in rounds) < ENOUGH_SECONDS:
+        rounds.append(json.loads(child("run", name, project).splitlines()[-1]))
+    seconds = statistics.median(one["seconds"] for one in rounds)
+    return {**rounds[-1], "seconds": seconds, "peak": max(one["peak"] for one in rounds)}
+
+
+def child(*arguments: object) -> str:
+    """What this script prints when it is called with these arguments."""
+    command = [sys.executable, __file__, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"{' '.join(command[1:])} failed:\n{done.stderr}")
+    return done.stdout
+
+
+def run_here(name: str, project: Path) -> dict[str, Any]:
+    """One stage in the folder `project`; the peak memory is that of this process and its children."""
+    run = RUNS[name]
+    common, module = importlib.import_module("common"), importlib.import_module(run.script)
+    from deeppose.params import load_params
+
+    item = common.Item(load_params(), "demo", run.model)
+    read = sum(path.stat().st_size for pattern in run.reads for path in item.folder.glob(pattern))
+    if run.examples_an_image:
+        module.read_set = lambda *_: pickle.load((project / "set.pickle").open("rb"))
+        read = (project / "set.pickle").stat().st_size
+    started, clock = time.time(), time.perf_counter()
+    module.main(item, run.stage)
+    seconds = time.perf_counter() - clock
+    peaks = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    files = [path.stat() for path in project.rglob("*") if path.is_file()]
+    return {
+        "seconds": seconds,
+        "peak": sum(peaks) * 1024,
+        "read": read,
+        "written": sum(file.st_size for file in files if file.st_mtime >= started),
+    }
+
+
+def total_memory() -> int:
+    import psutil
+
+    return int(psutil.virtual_memory().total)
+
+
+def slope(of_sizes: dict[str, Any], what: str) -> float:
+    """Of the logarithm against that of the number of examples, between the two largest sizes."""
+    (few, before), (many, after) = last_two(of_sizes, what)
+    return math.log(after / before) / math.log(many / few)
+
+
+def an_example(of_sizes: dict[str, Any], what: str) -> float:
+    """How much another example adds, between the two largest sizes."""
+    (few, before), (many, after) = last_two(of_sizes, what)
+    return (after - before) / (many - few)
+
+
+def projected(of_sizes: dict[str, Any], what: str) -> float:
+    """At PROJECTED examples: on the line through the two largest sizes, or on their power if it is steep."""
+    _, (many, after) = last_two(of_sizes, what)
+    steepness = slope(of_sizes, what)
+    if steepness > STRAIGHT:
+        return after * (PROJECTED / many) ** steepness
+    return after + max(an_example(of_sizes, what), 0.0) * (PROJECTED - many)
+
+
+def last_two(of_sizes: dict[str, Any], what: str) -> list[tuple[int, float]]:
+    return sorted((int(size), float(found[what])) for size, found in of_sizes.items())[-2:]
+
+
+def page(report: dict[str, Any]) -> str:
+    """The report as Markdown."""
+    stages = report["stages"]
+    sizes = sorted({int(size) for of_sizes in stages.values() for size in of_sizes})
+    return "\n".join(
+        [
+            "# How time and memory grow",
+            "",
+            f"Made by `python scripts/bench_scale.py` at commit {report['revision']}, on: "
+            f"{report['machine']}, {report['memory'] / 1e9:.0f} GB of memory. So many examples to train on, "
+            "and as many to test on, of synthetic annotation over few images; networks are small, trainings "
+            f"take a few steps. Medians of up to {ROUNDS} runs, each in a process of its own. Slope: of the "
+            "logarithm of the seconds against that of the examples, between the two largest sizes: 1 on a "
+            "straight line, less where what every run costs still counts. Projected: on the line through "
+            f"the two largest sizes, or on their power where the slope is over {STRAIGHT}.",
+            "",
+            "## Seconds",
+            "",
+            *table(
+                ["stage", *(f"{size:,}" for size in sizes), "slope", f"{PROJECTED:,}, projected"],
+                [
+                    [
+                        name,
+                        *cells(of_sizes, sizes, "seconds", 1, ".2f"),
+                        f"{slope(of_sizes, 'seconds'):.2f}",
+                        f"{projected(of_sizes, 'seconds'):,.0f}",
+                    ]
+                    for name, of_sizes in stages.items()
+                ],
+            ),
+            "",
+            "## Peak memory, MB",
+            "",
+            *table(
+                [
+                    "stage",
+                    *(f"{size:,}" for size in sizes),
+                    "bytes an example more",
+                    "of the tables that it reads, on disk",
+                    f"{PROJECTED:,}, projected, GB",
+                ],
+                [
+                    [
+                        name,
+                        *cells(of_sizes, sizes, "peak", 1e6, ",.0f"),
+                        f"{an_example(of_sizes, 'peak'):,.0f}",
+                        f"{an_example(of_sizes, 'read'):,.0f}",
+                        f"{projected(of_sizes, 'peak') / 1e9:,.1f}",
+                    ]
+                    for name, of_sizes in stages.items()
+                ],
+            ),
+            "",
+            bottleneck(report),
+            "",
+        ]
+    )
+
+
+def cells(of_sizes: dict[str, Any], sizes: list[int], what: str, unit: float, style: str) -> list[str]:
+    """One row of figures, a dash where there is none."""
+    return [format(of_sizes[str(n)][what] / unit, style) if str(n) in of_sizes else "–" for n in sizes]
+
+
+def table(head: list[str], rows: list[list[str]]) -> list[str]:
+    rules = ["---", *["---:"] * (len(head) - 1)]
+    return ["| " + " | ".join(row) + " |" for row in (head, rules, *rows)]
+
+
+def bottleneck(report: dict[str, Any]) -> str:
+    """What gives out first at PROJECTED examples, in a sentence or two."""
+    stages = report["stages"]
+    memory = {name: projected(of_sizes, "peak") for name, of_sizes in stages.items()}
+    seconds = {name: projected(of_sizes, "seconds") for name, of_sizes in stages.items()}
+    hungriest, slowest = max(memory, key=memory.__getitem__), max(seconds, key=seconds.__getitem__)
+    enough = memory[hungriest] <= report["memory"]
+    verdict = "within" if enough else "beyond"
+    return (
+        f"At {PROJECTED:,} examples {hungriest} would hold the most, {memory[hungriest] / 1e9:,.0f} GB, "
+        f"{verdict} the {report['memory'] / 1e9:.0f} GB of this machine, and {slowest} would take the "
+        f"longest, {seconds[slowest] / 3600:,.1f} hours: the first bottleneck is "
+        f"{'the time of ' + slowest if enough else 'the memory of ' + hungriest}."
+    )
+
+
+if __name__ == "__main__":
+    command, *arguments = sys.argv[1:] or ["all"]
+    if command == "run":
+        # A stage prints too: what it found stands on the last line.
+        folder = Path(arguments[1])
+        with contextlib.chdir(folder):
+            print("\n" + json.dumps(run_here(arguments[0], folder)))
+    elif command == "make-project":
+        importlib.import_module("scale_project").make_project(Path(arguments[0]), int(arguments[1]))
+    elif command == "make-archive":
+        importlib.import_module("scale_project").make_archive(Path(arguments[0]), *map(int, arguments[1:]))
+    else:
+        main([int(size) for size in sys.argv[1:]] or list(SIZES))

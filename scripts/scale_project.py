@@ -1,0 +1,187 @@
+"""A project of synthetic annotation that the stages run through, with any number of examples.
+
+Poses are random, images few and shared, so that they take no disk; networks are small. There are so many
+examples to train on, and as many to test on.
+"""
+
+import pickle
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pandas as pd
+import torch
+import yaml
+
+from deeppose.circumstances import circumstances
+from deeppose.datasets.poseset import PERSON_CENTRIC, PoseSet
+from deeppose.examples import BOX_COLUMNS, TORSO_COLUMNS, Examples, write_examples
+from deeppose.faces import FACE_COLUMNS
+from deeppose.files import write_json
+from deeppose.geometry import Floats, diameter, image_box, mirror_poses
+from deeppose.images import Pixels, write_images
+from deeppose.networks.weights import build_network, save_network
+from deeppose.params import load_params
+from deeppose.predictions import write_predictions
+from deeppose.skeleton import SKELETONS
+
+ROOT = Path(__file__).resolve().parents[1]
+PROFILE = "demo"
+MODELS = {"lsp": "full-body", "flic": "upper-body"}
+# LSP's images are about so large.
+HEIGHT, WIDTH = 180, 110
+MEAN_COLOUR = (110.0, 108.0, 100.0)
+EXAMPLES_A_FRAME = 20  # of images in which faces are looked for
+PICKLED_SET = "set.pickle"
+HELD_OUT_SHARE = 0.1
+MOST_HELD_OUT = 50
+STEPS = 20
+MOST_IMAGES = 1000
+ONE_BOX = 1
+ERROR = 4.0  # of predictions, pixels
+
+
+def make_archive(folder: Path, size: int, examples_an_image: int) -> None:
+    """A project with an archive of images, and the set that a reader would make of its labels, pickled."""
+    write_params(folder)
+    archive = folder / "data" / PROFILE / "archives" / "images.zip"
+    archive.parent.mkdir(parents=True)
+    encoded = [cv2.imencode(".jpg", picture)[1].tobytes() for picture in pictures()]
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as packed:
+        for number in range(-(-2 * size // examples_an_image)):
+            packed.writestr(member(number), encoded[number % len(encoded)])
+    with (folder / PICKLED_SET).open("wb") as file:
+        pickle.dump(pose_set(archive.relative_to(folder), size, examples_an_image), file)
+
+
+def member(image: int) -> str:
+    return f"images/im{image:08d}.jpg"
+
+
+def pose_set(archive: Path, size: int, examples_an_image: int) -> PoseSet:
+    skeleton = SKELETONS[MODELS["lsp"]]
+    poses = random_poses(2 * size, len(skeleton.joints), 0)
+    return PoseSet(
+        name="lsp",
+        archive=archive,
+        members=tuple(member(row // examples_an_image) for row in range(2 * size)),
+        poses=poses,
+        labelled=np.ones(poses.shape[:2], dtype=bool),
+        train=np.arange(2 * size) < size,
+        skeleton=skeleton,
+        labels=PERSON_CENTRIC,
+        exchanged={},
+    )
+
+
+def make_project(folder: Path, size: int) -> None:
+    """A project after its sets were read, with predictions and weights: each later stage can run."""
+    write_params(folder)
+    for number, (model, skeleton_name) in enumerate(MODELS.items()):
+        skeleton = SKELETONS[skeleton_name]
+        of_model = folder / "data" / PROFILE / model
+        train = make_half(of_model / "train", model, size, 2 * number, held_out=held_out(size))
+        test = make_half(of_model / "test", model, size, 2 * number + 1, held_out=0)
+        write_json(of_model / "initial-box-rule.json", {"kind": "image"})
+        write_json(of_model / "mean-colour.json", MEAN_COLOUR)
+        if model != "lsp":
+            continue
+        generator = np.random.default_rng(10)
+        mirrored = mirror_poses(train.poses, train.widths, skeleton)
+        for frame, truth in (("images", train.poses), ("mirrored", mirrored)):
+            predicted = truth + generator.normal(0, ERROR, truth.shape)
+            write_predictions(of_model / f"train-predictions-stage1-{frame}.parquet", predicted)
+        for name, of in (("lsp", test.poses), ("held-out", train.poses[train.rows("held-out")])):
+            for predictor in ("mean", "stage1", "stage2"):
+                path = of_model / "test-predictions" / f"{name}-{predictor}.parquet"
+                write_predictions(path, of + generator.normal(0, ERROR, of.shape))
+        seen = circumstances("lsp", test.poses, skeleton, None, np.arange(size) % 2 == 0)
+        seen.to_parquet(of_model / "test-circumstances.parquet", index=False)
+        for stage in (1, 2):
+            write_weights(folder, of_model / f"stage{stage}.safetensors", stage)
+
+
+def held_out(size: int) -> int:
+    return min(MOST_HELD_OUT, round(HELD_OUT_SHARE * size))
+
+
+def make_half(folder: Path, model: str, size: int, seed: int, held_out: int) -> Examples:
+    """The tables of one half, its images, initial boxes and faces."""
+    skeleton = SKELETONS[MODELS[model]]
+    poses = random_poses(size, len(skeleton.joints), seed)
+    labelled = np.ones(poses.shape[:2], dtype=bool)
+    drawn = pictures()
+    images = min(-(-size // EXAMPLES_A_FRAME), MOST_IMAGES)
+    places = write_images(folder / "images.rgb", (drawn[number % len(drawn)] for number in range(images)))
+    image = np.arange(size) % len(places)
+    part = "test" if folder.name == "test" else "train"
+    table = pd.DataFrame(
+        {
+            "set": model,
+            "part": np.where(np.arange(size) < held_out, "held-out", part).astype(object),
+            "index": np.arange(size, dtype=np.int32),
+            "file": [member(number) for number in image],
+            "digest": [f"{number:064x}" for number in image],
+            "offset": np.array([place.offset for place in places])[image],
+            "width": np.int32(WIDTH),
+            "height": np.int32(HEIGHT),
+            "diameter": diameter(poses, labelled, skeleton),
+        }
+    )
+    table[TORSO_COLUMNS] = [WIDTH / 2, HEIGHT / 2, WIDTH / 3, HEIGHT / 3]
+    boxes = pd.DataFrame(np.tile(image_box(WIDTH, HEIGHT), (size, 1)), columns=BOX_COLUMNS)
+    examples = Examples(table, poses, labelled)
+    write_examples(examples, folder / "examples.parquet", folder / "joints.parquet")
+    boxes.to_parquet(folder.with_name(f"{folder.name}-initial-boxes.parquet"), index=False)
+    faces = pd.DataFrame({"offset": [place.offset for place in places]})
+    faces[FACE_COLUMNS] = [WIDTH / 2, HEIGHT / 4, WIDTH / 10, HEIGHT / 10]
+    faces["score"] = 0.9
+    faces.to_parquet(folder.with_name(f"{folder.name}-faces.parquet"), index=False)
+    return examples.with_boxes(boxes)
+
+
+def random_poses(count: int, joints: int, seed: int) -> Floats:
+    return np.random.default_rng(seed).uniform([0, 0], [WIDTH - 1, HEIGHT - 1], (count, joints, 2))
+
+
+def pictures() -> list[Pixels]:
+    """A few pictures that shrink as JPEG files about as photographs do."""
+    generator = np.random.default_rng(0)
+    coarse = generator.integers(0, 256, (64, HEIGHT // 6, WIDTH // 6, 3), dtype=np.uint8)
+    return [cv2.resize(of, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC) for of in coarse]
+
+
+def write_params(folder: Path) -> None:
+    """params.yaml with small networks, a few steps, and no set beside LSP and FLIC."""
+    params: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text("utf-8"))
+    profile = params["profiles"][PROFILE]
+    params |= {"profile": PROFILE, "cascade_stages": 2, "workers": 0}
+    for name, model in params["model"].items():
+        model |= {"train": [name], "test": [name], "held_out": 1}
+    profile["trusted"] = None
+    profile["network"] |= {"input": 60, "width": 0.05}
+    profile["training"] |= {"report_every": STEPS}
+    profile["boxes_per_joint"] = ONE_BOX
+    for stage in ("stage1", "stage2", "stage3"):
+        profile[stage]["steps"] = dict.fromkeys(params["model"], STEPS)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
+    for model in MODELS:
+        manifest = folder / "data" / PROFILE / "manifests" / f"{model}.json"
+        write_json(manifest, {"archives": {}, "left_out": {}, "peers": {}})
+
+
+def write_weights(folder: Path, path: Path, stage: int) -> None:
+    """Those of an untrained network."""
+    params = load_params(folder / "params.yaml")
+    skeleton = SKELETONS[params.model["lsp"].skeleton]
+    sizes = params.profiles[PROFILE].network
+    network = sizes.model_dump(exclude={"input"}) | {
+        "joints": len(skeleton.joints),
+        "size": sizes.input,
+        "mean": MEAN_COLOUR,
+    }
+    torch.manual_seed(stage)
+    save_network(build_network(**network), {"stage": stage, "network": network}, path)
