@@ -89,13 +89,16 @@ RUNS = {
 
 
 def main(sizes: list[int]) -> None:
-    if min(sizes) < SMALLEST or len(set(sizes)) < 2:
-        sys.exit(f"two sizes or more are wanted, each of {SMALLEST} examples at least; got {sizes}")
+    if min(sizes) < SMALLEST or len({size for size in sizes if size <= MOST_FOR_NETWORKS}) < 2:
+        sys.exit(
+            f"sizes of {SMALLEST} examples at least are wanted, two of them up to {MOST_FOR_NETWORKS}, where "
+            f"every stage is measured; got {sizes}"
+        )
     report = {
         "machine": machine(),
         "memory": total_memory(),
         "revision": git_revision(),
-        "stages": measured(sizes, MOST_FOR_NETWORKS),
+        **measured(sizes, MOST_FOR_NETWORKS),
     }
     write_report(report)
     print(page(report))
@@ -107,12 +110,13 @@ def write_report(report: dict[str, Any]) -> None:
 
     write_json(REPORT, report)
     write_text(REPORT.with_suffix(".md"), page(report))
-    draw({name: sizes for name, sizes in report["stages"].items() if sizes}, REPORT)
+    draw(report["stages"], REPORT)
 
 
-def measured(sizes: list[int], most_for_networks: int) -> dict[str, dict[str, Any]]:
-    """By stage and size: `seconds`, `peak` and what it read and wrote, bytes."""
+def measured(sizes: list[int], most_for_networks: int) -> dict[str, Any]:
+    """By stage and size: `seconds`, `peak` and what it read and wrote, bytes; and what was `killed`."""
     found: dict[str, dict[str, Any]] = {name: {} for name in RUNS}
+    killed = []
     for size in sizes:
         with tempfile.TemporaryDirectory() as folder:
             project = Path(folder) / "project"
@@ -124,11 +128,20 @@ def measured(sizes: list[int], most_for_networks: int) -> dict[str, dict[str, An
                 if run.examples_an_image:
                     where = Path(folder) / "archive"
                     child("make-archive", where, size, run.examples_an_image)
-                found[name][str(size)] = in_rounds(name, where)
-                print(f"{name}, {size:,} examples: {found[name][str(size)]['seconds']:.2f} s", flush=True)
+                what = f"{name}, {size:,} examples"
+                try:
+                    found[name][str(size)] = in_rounds(name, where)
+                    print(f"{what}: {found[name][str(size)]['seconds']:.2f} s", flush=True)
+                except KilledError:
+                    killed.append(what)
+                    print(f"{what}: killed, as by a system that has no memory left", flush=True)
                 if where != project:
                     shutil.rmtree(where)
-    return found
+    return {"stages": found, "killed": killed}
+
+
+class KilledError(Exception):
+    """A run was ended by a signal."""
 
 
 def in_rounds(name: str, project: Path) -> dict[str, Any]:
@@ -143,6 +156,8 @@ def child(*arguments: object) -> str:
     """What this script prints when it is called with these arguments."""
     command = [sys.executable, __file__, *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode < 0:
+        raise KilledError(command)
     if done.returncode:
         sys.exit(f"{' '.join(command[1:])} failed:\n{done.stderr}")
     return done.stdout
@@ -256,6 +271,8 @@ def page(report: dict[str, Any]) -> str:
                 ],
             ),
             "",
+            steeper_and_killed(report),
+            "",
             bottleneck(report),
             "",
         ]
@@ -270,6 +287,15 @@ def cells(of_sizes: dict[str, Any], sizes: list[int], what: str, unit: float, st
 def table(head: list[str], rows: list[list[str]]) -> list[str]:
     rules = ["---", *["---:"] * (len(head) - 1)]
     return ["| " + " | ".join(row) + " |" for row in (head, rules, *rows)]
+
+
+def steeper_and_killed(report: dict[str, Any]) -> str:
+    """Which stages take more than in proportion, and which runs found no memory."""
+    steeper = [name for name, of_sizes in report["stages"].items() if slope(of_sizes, "seconds") > STRAIGHT]
+    return (
+        f"Steeper than a straight line: {', '.join(steeper) or 'none'}. "
+        f"Killed, as by a system that has no memory left: {'; '.join(report['killed']) or 'none'}."
+    )
 
 
 def bottleneck(report: dict[str, Any]) -> str:

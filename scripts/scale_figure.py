@@ -23,9 +23,10 @@ def draw(stages: dict[str, dict[str, Any]], report: Path) -> None:
 @styled
 def figure(stages: dict[str, dict[str, Any]]) -> Figure:
     """Seconds on the left, peak memory on the right, a line a stage."""
-    drawn = new_figure(9.5, 5.6, "Time and memory of the stages against the number of examples", CAPTION)
+    drawn = new_figure(11, 4.6, "Time and memory of the stages against the number of examples", CAPTION)
+    *panels, beside = drawn.subplots(1, 3, width_ratios=[1, 1, 0.65])
     for axes, what, unit, label in zip(
-        drawn.subplots(1, 2), ("seconds", "peak"), (1.0, 1e9), ("Seconds", "Peak memory (GB)"), strict=True
+        panels, ("seconds", "peak"), (1.0, 1e9), ("Seconds", "Peak memory (GB)"), strict=True
     ):
         everything = []
         for (name, of_sizes), line in zip(stages.items(), itertools.cycle(LINES)):
@@ -34,10 +35,10 @@ def figure(stages: dict[str, dict[str, Any]]) -> Figure:
             everything += points
         (few, _), (many, _) = min(everything), max(everything)
         lowest, highest = (pick(value for _, value in everything) for pick in (min, max))
-        for start in (lowest * few / many, lowest, highest * few / many):
+        for start in (lowest, highest * few / many):
             axes.plot([few, many], [start, start * many / few], color="0.8", linewidth=0.8, zorder=0)
         axes.set(xscale="log", yscale="log", xlabel="Examples", ylabel=label)
         axes.set_ylim(lowest / 1.5, highest * 1.5)
-    handles, labels = axes.get_legend_handles_labels()
-    drawn.legend(handles, labels, loc="outside lower center", ncols=3)
+    beside.set_axis_off()
+    beside.legend(*panels[0].get_legend_handles_labels(), loc="center left", borderaxespad=0)
     return drawn

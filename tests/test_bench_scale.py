@@ -71,9 +71,24 @@ def test_a_run_that_fails_is_told_with_what_it_said(bench, tmp_path):
         bench.child("run", "evaluate", tmp_path)
 
 
-@pytest.mark.parametrize("sizes", [[100, 1000], [1000], [1000, 1000]])
+def test_a_run_that_is_killed_is_told_and_the_others_go_on(bench, monkeypatch):
+    def child(what, *arguments):
+        if what == "run" and arguments[0] == "evaluate":
+            raise bench.KilledError
+        if what == "make-archive":
+            arguments[0].mkdir()
+        return json.dumps({"seconds": 9.0, "peak": 1, "read": 1, "written": 1})
+
+    monkeypatch.setattr(bench, "child", child)
+    found = bench.measured([200, 400], most_for_networks=200)
+    assert found["killed"] == ["evaluate, 200 examples", "evaluate, 400 examples"]
+    assert set(found["stages"]["build-augmented-set"]) == {"200", "400"}
+    assert set(found["stages"]["predict-test"]) == {"200"}
+
+
+@pytest.mark.parametrize("sizes", [[100, 1000], [1000], [1000, 1000], [1000, 100000]])
 def test_sizes_that_give_no_line_are_refused(bench, sizes):
-    with pytest.raises(SystemExit, match="two sizes or more are wanted"):
+    with pytest.raises(SystemExit, match="two of them up to 10000"):
         bench.main(sizes)
 
 
@@ -93,12 +108,13 @@ def test_what_is_steeper_goes_on_as_steeply(bench):
 
 def test_the_report(bench, capsys):
     stages = {"quick": straight(1e-5, 1.0), "slow": straight(0.001, 1.0, sizes=(1_000, 10_000))}
-    report = {"machine": "a machine", "memory": 64e9, "revision": "abc", "stages": stages}
+    report = {"machine": "a machine", "memory": 64e9, "revision": "abc", "stages": stages, "killed": []}
     bench.write_report(report)
     text = bench.REPORT.with_suffix(".md").read_text("utf-8")
     assert "| slow | 2.00 | 11.00 | – | 0.74 | 10,001 |" in text
     assert "| quick | 100 | 105 | 150 | 500 | 40 | 5.1 |" in text
     assert "the first bottleneck is the time of slow." in text
+    assert "Steeper than a straight line: none." in text
     report["memory"] = 4e9
     assert "the first bottleneck is the memory of quick." in bench.page(report)
     pictures = [bench.REPORT.with_suffix(kind) for kind in (".png", ".svg")]
