@@ -120,6 +120,9 @@ def backbone(initial_weights: Literal["imagenet", "random"]) -> EfficientNet:
             convolution.static_padding = nn.Identity()
             convolution.padding = tuple(side // 2 for side in convolution.kernel_size)
             convolution.weight = nn.Parameter(convolution.weight.detach().flip(2, 3))
+    for activation in network.modules():
+        if isinstance(activation, nn.ReLU6):
+            activation.inplace = True  # the same values, and a pass over fresh memory less
     for unused in ("_conv_head", "_bn1", "_fc", "_avg_pooling", "_dropout"):
         setattr(network, unused, None)
     return network
@@ -170,5 +173,5 @@ def map_cross_entropy(maps: Tensor, targets: Tensor) -> Tensor:
 
 def _convolution(channels: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(channels, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()
+        nn.Conv2d(channels, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)
     )
