@@ -12,8 +12,8 @@ from deeppose.networks.regressor import Regressor, squared_distances
 LRN_CHANNELS = 5
 LRN_K, LRN_ALPHA = 2.0, 1e-4
 LRN_BETA = 0.75  # what _power raises to
-BLOCK = 2**18
-"""Features that a CPU normalises at a time, a megabyte: its passes over them are then made in its cache."""
+BLOCK = 2**20
+"""Features that a CPU normalises at a time, 4 MB: its passes over them are then made in its cache."""
 
 
 class LocalResponseNorm(nn.Module):
