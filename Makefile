@@ -54,7 +54,7 @@ bench: env
 bench-demo: env
 	python scripts/bench_demo.py
 
-# The paper's network on the GPU here, and the hours that `paper` would take.
+# The paper's network on the GPU here, the hours that `paper` would take, and to how many machines it scales.
 bench-gpu: env
 	python scripts/bench_gpu.py
 	python scripts/communication.py

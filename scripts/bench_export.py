@@ -17,28 +17,26 @@ from typing import Any
 
 import onnxruntime
 import torch
+from bench_setup import network_of
 from machine import git_revision, machine
 
 from deeppose.devices import set_up_device
 from deeppose.export import INPUT, OUTPUT, TOLERANCE, drawn_crops, export_network, open_session
 from deeppose.files import write_json, write_text
 from deeppose.networks.regressor import Regressor
-from deeppose.networks.weights import build_network
-from deeppose.params import Device, Params, load_params
-from deeppose.skeleton import FULL_BODY
+from deeppose.params import Device, load_params
 
 REPORT = Path("reports/bench/export.json")
 PROFILES = ("cpu", "paper")
 BATCHES = (1, 32)
 ROUNDS, SECONDS = 7, 1.0
 OURS, EXPORTED, RATIO = "ours, crops/s", "exported, crops/s", "exported by ours"
-MEAN_COLOUR = (110, 108, 100)
 
 
 def main() -> None:
     params = load_params()
     set_up_device(Device(accelerator="cpu", devices=1, precision="32-true"), params.threads)
-    networks = {profile: network_of(params, profile) for profile in PROFILES}
+    networks = {profile: network_of(params, profile).eval() for profile in PROFILES}
     report = {
         "machine": machine(),
         "revision": git_revision(),
@@ -52,18 +50,6 @@ def main() -> None:
     text = page(report)
     write_text(REPORT.with_suffix(".md"), text)
     print(text)
-
-
-def network_of(params: Params, profile: str) -> Regressor:
-    sizes = params.profiles[profile].network
-    torch.manual_seed(0)
-    network = build_network(
-        **sizes.model_dump(exclude={"input"}),
-        joints=len(FULL_BODY.joints),
-        size=sizes.input,
-        mean=MEAN_COLOUR,
-    )
-    return network.eval()
 
 
 def beside(network: Regressor, threads: int, rounds: int, seconds: float) -> dict[str, Any]:

@@ -42,6 +42,7 @@ from deeppose.examples import Examples
 from deeppose.images import Images, write_images
 from deeppose.params import Params, load_params
 from deeppose.skeleton import FULL_BODY
+from train import read_by_column
 
 LSP_EXAMPLES = 11_000
 """Training examples of LSP and LSP extended."""
@@ -122,7 +123,7 @@ def joint_box_table(params: Params, folder: Path) -> Table:
     """Of a later stage, on the images and the augmented set in `folder`."""
     return JointBoxes(
         images_of(folder),
-        pd.read_parquet(folder / AUGMENTED_SET),
+        read_by_column(folder / AUGMENTED_SET),
         random_examples(LSP_EXAMPLES),
         FULL_BODY,
         params.profiles[PROFILE].network.input,

@@ -16,6 +16,7 @@ import math
 import pickle
 import resource
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -114,34 +115,38 @@ def write_report(report: dict[str, Any]) -> None:
 
 
 def measured(sizes: list[int], most_for_networks: int) -> dict[str, Any]:
-    """By stage and size: `seconds`, `peak` and what it read and wrote, bytes; and what was `killed`."""
+    """By stage and size: `seconds`, `peak` and what it read, bytes; and what was `killed`."""
     found: dict[str, dict[str, Any]] = {name: {} for name in RUNS}
     killed = []
     for size in sizes:
         with tempfile.TemporaryDirectory() as folder:
             project = Path(folder) / "project"
-            child("make-project", project, size)
+            try:
+                child("make-project", project, size)
+            except KilledError:
+                killed.append(f"making {size:,} examples")
+                continue
             for name, run in RUNS.items():
                 if run.few and size > most_for_networks:
                     continue
                 where = project
-                if run.examples_an_image:
-                    where = Path(folder) / "archive"
-                    child("make-archive", where, size, run.examples_an_image)
                 what = f"{name}, {size:,} examples"
                 try:
+                    if run.examples_an_image:
+                        where = Path(folder) / "archive"
+                        child("make-archive", where, size, run.examples_an_image)
                     found[name][str(size)] = in_rounds(name, where)
                     print(f"{what}: {found[name][str(size)]['seconds']:.2f} s", flush=True)
                 except KilledError:
                     killed.append(what)
                     print(f"{what}: killed, as by a system that has no memory left", flush=True)
                 if where != project:
-                    shutil.rmtree(where)
+                    shutil.rmtree(where, ignore_errors=True)
     return {"stages": found, "killed": killed}
 
 
 class KilledError(Exception):
-    """A run was ended by a signal."""
+    """A run was killed, as by a system that has no memory left."""
 
 
 def in_rounds(name: str, project: Path) -> dict[str, Any]:
@@ -156,7 +161,7 @@ def child(*arguments: object) -> str:
     """What this script prints when it is called with these arguments."""
     command = [sys.executable, __file__, *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode < 0:
+    if done.returncode == -signal.SIGKILL:
         raise KilledError(command)
     if done.returncode:
         sys.exit(f"{' '.join(command[1:])} failed:\n{done.stderr}")
@@ -174,16 +179,14 @@ def run_here(name: str, project: Path) -> dict[str, Any]:
     if run.examples_an_image:
         module.read_set = lambda *_: pickle.load((project / "set.pickle").open("rb"))
         read = (project / "set.pickle").stat().st_size
-    started, clock = time.time(), time.perf_counter()
+    clock = time.perf_counter()
     module.main(item, run.stage)
     seconds = time.perf_counter() - clock
     peaks = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    files = [path.stat() for path in project.rglob("*") if path.is_file()]
     return {
         "seconds": seconds,
         "peak": sum(peaks) * 1024,
         "read": read,
-        "written": sum(file.st_size for file in files if file.st_mtime >= started),
     }
 
 

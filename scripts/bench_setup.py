@@ -53,8 +53,13 @@ def runner_of(params: Params, device: Device, network: Regressor) -> Runner:
 
 
 def papers_network(params: Params) -> Regressor:
-    """The network of the profile `paper`, with the same fresh weights each time."""
-    sizes = params.profiles[PROFILE].network
+    """The network of the profile `paper`."""
+    return network_of(params, PROFILE)
+
+
+def network_of(params: Params, profile: str) -> Regressor:
+    """The network of a profile, with the same fresh weights each time."""
+    sizes = params.profiles[profile].network
     torch.manual_seed(0)
     return build_network(
         **sizes.model_dump(exclude={"input"}),

@@ -3,8 +3,9 @@
     python scripts/sweep.py MODEL [SIGMA...] [--seeds SEED...] [--jobs JOBS]
 
 Queues one experiment for each σ (the paper's candidates for the model where none are given) and each seed
-(that of params.yaml where none is given), has JOBS of them run at a time, and prints what each stage reaches,
-over several seeds the mean ± the standard deviation: the best σ, and S where another stage brings no more.
+(that of params.yaml where none is given), has JOBS of them run at a time, and prints a table of what each
+stage reaches, over several seeds the mean ± the standard deviation. Take the best σ, and as S the stage after
+which another brings no more.
 Each seed holds out images of its own. The experiments stay: `dvc exp show` lists them, `dvc exp apply NAME`
 takes one over. Earlier ones of this model and profile are removed.
 """

@@ -2,9 +2,11 @@
 
 import os
 import shlex
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 from lightning_fabric import Fabric
@@ -25,8 +27,11 @@ def processes(item: Item) -> Iterator[Fabric]:
     device = item.profile.device
     launch = shlex.split(os.environ.get(LAUNCH, ""))
     if launch and device.devices > 1 and not torch.distributed.is_torchelastic_launched():
-        if "torchrun" not in launch:
+        if not any(Path(word).name == "torchrun" for word in launch):
             raise StageError(f"{LAUNCH} is {shlex.join(launch)!r}, but must call torchrun: see docs/scale.md")
+        if shutil.which(launch[0]) is None:
+            raise StageError(f"{LAUNCH} begins with {launch[0]!r}, and there is no such command here")
+        sys.stdout.flush()
         os.execvp(launch[0], [*launch, *sys.argv])
     fabric = start_fabric(device, item.params.threads)
     with together(fabric):

@@ -150,7 +150,7 @@ def test_check_of_published_contents(deeppose, mirror, name):
     assert "labels: observer-centric as published" in out
 
 
-@pytest.mark.parametrize("command", [[], ["predict"], ["score"], ["datasets"]])
+@pytest.mark.parametrize("command", [[], ["predict"], ["score"], ["datasets"], ["export"]])
 def test_help_imports_nothing_heavy(command):
     code = (
         f"import sys\nfrom deeppose.cli import app\napp({[*command, '--help']!r}, standalone_mode=False)\n"

@@ -313,7 +313,6 @@ def test_the_full_image():
     assert made.counts["examples"]["test"] == {"flic": {"image": 1}, "buffy": {"image": 1}}
 
 
-@pytest.mark.realdata
 def test_each_image_has_the_box_of_its_own_size():
     sizes = np.random.default_rng(0).integers(1, 5000, (50, 2))
     table = pd.DataFrame({"set": "lsp", "part": "train", "width": sizes[:, 0], "height": sizes[:, 1]})
@@ -322,6 +321,7 @@ def test_each_image_has_the_box_of_its_own_size():
     assert made.boxes.tolist() == [image_box(*map(int, size)).tolist() for size in sizes]
 
 
+@pytest.mark.realdata
 def test_the_face_of_the_person_on_flic(mirror):
     """In every twentieth training example, the face that is chosen holds the labelled nose."""
     flic = read_flic(mirror / "FLIC.zip")

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import several
-from deeppose.errors import DeviceError
+from deeppose.errors import ProcessesError
 from deeppose.params import Device
 from deeppose.processes import start_fabric
 
@@ -123,17 +123,17 @@ def test_torchrun_gives_the_same_bits_as_fabric(runs, tmp_path):
 def test_another_number_of_processes_than_the_params_say_is_refused(monkeypatch):
     for name, value in {"WORLD_SIZE": "4", "LOCAL_WORLD_SIZE": "2", "TORCHELASTIC_RUN_ID": "a"}.items():
         monkeypatch.setenv(name, value)
-    with pytest.raises(DeviceError, match=r"started 4 processes, but device\.devices is 2.*devices=4"):
+    with pytest.raises(ProcessesError, match=r"started 4 processes, but device\.devices is 2.*devices=4"):
         start_fabric(Device(accelerator="cpu", devices=2, precision="32-true"), threads=1)
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "3")
-    with pytest.raises(DeviceError, match="3 of 4 processes on this machine"):
+    with pytest.raises(ProcessesError, match="3 of 4 processes on this machine"):
         start_fabric(Device(accelerator="cpu", devices=4, precision="32-true"), threads=1)
 
 
 def test_more_processes_than_gpus_are_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
-    with pytest.raises(DeviceError, match=r"devices is 8, but torch sees 4 CUDA devices.*devices=4"):
+    with pytest.raises(ProcessesError, match=r"devices is 8, but torch sees 4 CUDA devices.*devices=4"):
         start_fabric(Device(accelerator="cuda", devices=8, precision="32-true"), threads=1)
 
 
@@ -177,7 +177,7 @@ def brought_down(folder, killed, sleeper, *, torchrun=None):
 
 
 # The one that sleeps is busy with something else than the other processes.
-@pytest.mark.parametrize(("killed", "sleeper"), [(1, 0), (0, 0)])
+@pytest.mark.parametrize(("killed", "sleeper"), [(1, 0), (0, 0), (0, 1)])
 def test_a_process_that_dies_takes_the_others_down(tmp_path, killed, sleeper):
     said = brought_down(tmp_path / "run", killed, sleeper)
     assert f"error: process {1 - killed}: {GONE}" in said

@@ -105,7 +105,13 @@ def test_the_slurm_file_gives_all_gpus_to_the_stages(allocation):
     assert done.returncode == 0, done.stderr
     mended, *arguments, launch = done.stdout.splitlines()
     assert mended == "python scripts/mend_lock.py"
-    settings = ["profile=paper", "profiles.paper.device.devices=8", "workers=8", "models=[lsp]"]
+    settings = [
+        "profile=paper",
+        "profiles.paper.device.accelerator=cuda",
+        "profiles.paper.device.devices=8",
+        "workers=8",
+        "models=[lsp]",
+    ]
     assert arguments == ["dvc", "exp", "run", *(part for one in settings for part in ("-S", one))]
     assert launch.split() == [
         "srun",

@@ -49,8 +49,8 @@ class DeviceError(DeepPoseError):
     """The accelerator that the params ask for is not there."""
 
 
-class ProcessLostError(DeepPoseError):
-    """Another of several processes that run a stage together died."""
+class ProcessesError(DeepPoseError):
+    """Processes that run a stage together are not as many as params say, don't fit together, or died."""
 
 
 class StageError(DeepPoseError):

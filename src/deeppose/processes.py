@@ -13,11 +13,11 @@ from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 
 from deeppose.devices import set_up_device
-from deeppose.errors import DeviceError, ProcessLostError
+from deeppose.errors import DeviceError, ProcessesError
 from deeppose.params import Device
 
-LOOKS_EVERY = 0.5
-"""Seconds between two looks at whether the other processes live."""
+LOOKS_EVERY = 0.1
+"""Seconds between two looks at whether the other processes live; Fabric's, each 5 s, kills wordlessly."""
 LOST = (
     "another of the {processes} processes that run this stage together is gone: what it said stands above; "
     "if it said nothing it was killed, most often for memory. Run the same command again, a training goes on "
@@ -34,16 +34,17 @@ def start_fabric(device: Device, threads: int) -> Fabric:
     Raises
     ------
     DeviceError
-        If the accelerator is not there or too few of them, or torchrun started another number of processes
-        than params say.
+        If the accelerator is not there, or too few of them.
+    ProcessesError
+        If torchrun started another number of processes than params say.
     """
-    set_up_device(device, threads)
+    on_gpu = set_up_device(device, threads).type == "cuda"
     by_torchrun = TorchElasticEnvironment.detect()
     precision: Literal["bf16-mixed", "32-true"] = (
         "bf16-mixed" if device.precision == "bf16-mixed" else "32-true"
     )
     gpus = torch.cuda.device_count()
-    if not by_torchrun and device.accelerator == "cuda" and device.devices > gpus:
+    if not by_torchrun and on_gpu and device.devices > gpus:
         raise DeviceError(
             f"device.devices is {device.devices}, but torch sees {gpus} CUDA devices here: let torchrun "
             "start the processes on several machines, see docs/scale.md, or say "
@@ -68,13 +69,13 @@ def _processes_here(device: Device) -> tuple[int, int]:
     """Of torchrun's processes, how many run on this machine, and on how many machines so many do."""
     started, here = (int(os.environ[name]) for name in ("WORLD_SIZE", "LOCAL_WORLD_SIZE"))
     if started != device.devices:
-        raise DeviceError(
+        raise ProcessesError(
             f"torchrun started {started} processes, but device.devices is {device.devices}, and their number "
             f"is part of the result: let torchrun start {device.devices}, or say "
             f"-S profiles.<profile>.device.devices={started}"
         )
     if started % here:
-        raise DeviceError(
+        raise ProcessesError(
             f"torchrun started {here} of {started} processes on this machine: start as many on each"
         )
     return here, started // here
@@ -86,7 +87,7 @@ def together(fabric: Fabric) -> Iterator[None]:
 
     Raises
     ------
-    ProcessLostError
+    ProcessesError
         If another process died while this one wanted to hear from it. One that is busy with something else
         is ended all the same, with the same words and exit status 1.
     """
@@ -103,7 +104,7 @@ def together(fabric: Fabric) -> Iterator[None]:
     except RuntimeError as error:
         if not _is_of_communication(error):
             raise
-        raise ProcessLostError(f"process {fabric.global_rank}: {lost}") from error
+        raise ProcessesError(f"process {fabric.global_rank}: {lost}") from error
     finally:
         done.set()
         watch.join()

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from deeppose.batches import Batch, Table, batches
-from deeppose.errors import NotFiniteError, ProcessLostError
+from deeppose.errors import NotFiniteError, ProcessesError
 from deeppose.files import atomic_path, sha256, write_text
 from deeppose.networks.regressor import Regressor
 from deeppose.params import Adagrad, AdamW, Training
@@ -60,13 +60,15 @@ def train(
     ------
     NotFiniteError
         Naming the step whose loss is NaN or infinite.
+    ProcessesError
+        If several processes would go on from different steps.
     """
     # Before the optimiser is made: what Adagrad sums up must lie where the weights do.
     network.to(fabric.device)
     optimizer = build_optimizer(network, training.optimizer)
     model, optimizer = fabric.setup(network, optimizer)
     model.mark_forward_method("losses")
-    first, log = _resume(checkpoint, network, optimizer)
+    first, log = _resume(fabric, checkpoint, network, optimizer)
     _check_same_start(fabric, first, checkpoint)
     share = batches(
         table,
@@ -102,7 +104,6 @@ def train(
 def build_optimizer(network: nn.Module, settings: Adagrad | AdamW) -> torch.optim.Adagrad | torch.optim.AdamW:
     """The optimizer that params.yaml names."""
     # `fused`: one pass over the weights instead of four, a tenth of a small network's step on a CPU.
-    # torch has such an Adagrad for a CPU alone.
     if settings.name == "adamw":
         return torch.optim.AdamW(
             network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
@@ -112,7 +113,7 @@ def build_optimizer(network: nn.Module, settings: Adagrad | AdamW) -> torch.opti
         lr=settings.learning_rate,
         initial_accumulator_value=settings.initial_accumulator,
         eps=settings.epsilon,
-        fused=not next(network.parameters()).is_cuda,
+        fused=not next(network.parameters()).is_cuda,  # torch has no fused Adagrad for a GPU
     )
 
 
@@ -186,14 +187,14 @@ def fingerprint(values: object, files: Iterable[Path]) -> str:
 
 
 def _resume(
-    checkpoint: Path, network: nn.Module, optimizer: torch.optim.Optimizer
+    fabric: Fabric, checkpoint: Path, network: nn.Module, optimizer: torch.optim.Optimizer
 ) -> tuple[int, list[dict[str, float]]]:
     if not checkpoint.is_file():
         return 0, []
     state = torch.load(checkpoint, weights_only=True, map_location="cpu")
     network.load_state_dict(state["network"])
     optimizer.load_state_dict(state["optimizer"])
-    print(f"going on from step {state['step']}, which {checkpoint} holds")
+    fabric.print(f"going on from step {state['step']}, which {checkpoint} holds")
     return state["step"], state["log"]
 
 
@@ -214,7 +215,7 @@ def _save_checkpoint(
 
 def _check_same_start(fabric: Fabric, first: int, checkpoint: Path) -> None:
     if _mean_over_processes(fabric, first) != first:
-        raise ProcessLostError(
+        raise ProcessesError(
             f"process {fabric.global_rank} would start at step {first}, others elsewhere: "
             f"{checkpoint.parent} must lie on a disk that all machines share, as all of the project"
         )
