@@ -164,7 +164,7 @@ def report_of(title: str, command: str, sections: Iterable[Section], threads: in
 
 def page(report: Mapping[str, Any]) -> str:
     """The report as Markdown."""
-    versions = ", ".join(f"{name} {number}" for name, number in report["versions"].items())
+    versions = ", ".join(f"{name} {number}" for name, number in sorted(report["versions"].items()))
     lines = [
         f"# {report['title']}",
         "",

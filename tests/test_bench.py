@@ -15,7 +15,8 @@ from project import ROOT
 
 @pytest.fixture(autouse=True)
 def scripts(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    for folder in ("scripts", "stages"):
+        monkeypatch.syspath_prepend(str(ROOT / folder))
 
 
 class TwoLayers(Regressor):

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import several
-from deeppose.errors import ProcessesError
+from deeppose.errors import DeviceError, ProcessesError
 from deeppose.params import Device
 from deeppose.processes import start_fabric
 
@@ -133,7 +133,7 @@ def test_another_number_of_processes_than_the_params_say_is_refused(monkeypatch)
 def test_more_processes_than_gpus_are_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
-    with pytest.raises(ProcessesError, match=r"devices is 8, but torch sees 4 CUDA devices.*devices=4"):
+    with pytest.raises(DeviceError, match=r"devices is 8, but torch sees 4 CUDA devices.*devices=4"):
         start_fabric(Device(accelerator="cuda", devices=8, precision="32-true"), threads=1)
 
 
