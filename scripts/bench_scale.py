@@ -222,8 +222,10 @@ def last_two(of_sizes: dict[str, Any], what: str) -> list[tuple[int, float]]:
 
 
 def page(report: dict[str, Any]) -> str:
-    """The report as Markdown."""
-    stages = report["stages"]
+    """The report as Markdown, its stages in the pipeline's order."""
+    order = {name: number for number, name in enumerate(RUNS)}
+    stages = dict(sorted(report["stages"].items(), key=lambda stage: order.get(stage[0], 0)))
+    report = {**report, "stages": stages}
     sizes = sorted({int(size) for of_sizes in stages.values() for size in of_sizes})
     return "\n".join(
         [
