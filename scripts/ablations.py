@@ -13,7 +13,6 @@ import copy
 import csv
 import hashlib
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -25,7 +24,7 @@ import pandas as pd
 import torch
 import yaml
 from machine import machine
-from project_copy import project_copy, repro
+from project_copy import check_mirror, project_copy, repro
 
 from deeppose.files import atomic_path, read_json, write_text
 from deeppose.shares import difference_text, share_text
@@ -50,8 +49,7 @@ def main(what: str, names: list[str], *, cuda: bool) -> None:
 
 def run(definition: dict[str, Any], params: dict[str, Any], names: list[str], *, cuda: bool) -> None:
     """Train each variant with each seed, one after the other, unless this machine's figures are there."""
-    if not Path(os.environ.get("DEEPPOSE_MIRROR", "")).is_absolute():
-        sys.exit("say where the archives are, as an absolute path: DEEPPOSE_MIRROR=/path/to/archives")
+    check_mirror()
     if cuda and not torch.cuda.is_available():
         sys.exit("torch sees no CUDA device here: leave --cuda out, or run on a machine with one")
     where = machine(gpu=cuda)

@@ -18,11 +18,11 @@ from typing import Any
 import onnxruntime
 import torch
 from bench_setup import network_of
+from benching import table, write_report
 from machine import git_revision, machine
 
 from deeppose.devices import set_up_device
 from deeppose.export import INPUT, OUTPUT, TOLERANCE, drawn_crops, export_network, open_session
-from deeppose.files import write_json, write_text
 from deeppose.networks.regressor import Regressor
 from deeppose.params import Device, load_params
 
@@ -46,10 +46,7 @@ def main() -> None:
         "rounds": ROUNDS,
         "networks": {name: beside(of, params.threads, ROUNDS, SECONDS) for name, of in networks.items()},
     }
-    write_json(REPORT, report)
-    text = page(report)
-    write_text(REPORT.with_suffix(".md"), text)
-    print(text)
+    write_report(REPORT, report, page)
 
 
 def beside(network: Regressor, threads: int, rounds: int, seconds: float) -> dict[str, Any]:
@@ -88,7 +85,7 @@ def calls_a_second(call: Callable[[], Any], seconds: float) -> float:
 
 def page(report: dict[str, Any]) -> str:
     """The report as Markdown."""
-    rows = [["network", "crops a call", OURS, EXPORTED, RATIO], ["---", "---:", "---:", "---:", "---:"]]
+    rows = []
     for name, of in report["networks"].items():
         for batch, speeds in of["speeds"].items():
             figures = [f"{speeds[OURS]:,.1f}", f"{speeds[EXPORTED]:,.1f}", f"{speeds[RATIO]:.2f}"]
@@ -104,7 +101,7 @@ def page(report: dict[str, Any]) -> str:
             f"Their outputs are at most {furthest:.0e} of a box's side from ours; {TOLERANCE:.0e} is what "
             "is tolerated.",
             "",
-            *("| " + " | ".join(row) + " |" for row in rows),
+            *table(["network", "crops a call", OURS, EXPORTED, RATIO], rows),
             "",
         ]
     )

@@ -24,11 +24,11 @@ from bench_setup import (
     whole_bodies,
 )
 from benching import table as markdown_table
+from benching import write_report
 from machine import git_revision, machine
 
 from deeppose.batches import Batch, WholeBodies, batches
 from deeppose.devices import loader_workers
-from deeppose.files import write_json, write_text
 from deeppose.params import CASCADE_STAGES_IN_DVC_YAML, Device, Params, load_params
 
 OUTPUT = Path("reports/bench/gpu.json")
@@ -79,10 +79,7 @@ def main() -> None:
         OFF: {precision: off_the_cpu(params, precision, batch) for precision in PRECISIONS},
         "hours of training": {precision: hours(params, medians[precision][FED]) for precision in PRECISIONS},
     }
-    write_json(OUTPUT, report)
-    text = page(report)
-    write_text(OUTPUT.with_suffix(".md"), text)
-    print(text)
+    write_report(OUTPUT, report, page)
 
 
 def on_gpu(params: Params, precision: str) -> Runner:
@@ -223,7 +220,6 @@ def page(report: dict[str, Any]) -> str:
             "",
             *markdown_table(
                 ["", *PRECISIONS],
-                ["---", *["---:"] * len(PRECISIONS)],
                 ([what, *of] for what, of in rows.items()),
             ),
             "",

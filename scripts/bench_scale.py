@@ -25,9 +25,8 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import benching
 from machine import git_revision, machine
-
-from deeppose.files import write_json, write_text
 
 REPORT = Path("reports/bench/scale.json")
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
@@ -49,7 +48,7 @@ class Run(NamedTuple):
     stage
         Of the cascade, as the script gets it.
     reads
-        The tables that it reads, in data/<profile>/<model>/.
+        The tables that it reads, in data/<profile>/<model>/; none where it reads an archive.
     examples_an_image
         Where the stage reads an archive.
     few
@@ -67,12 +66,8 @@ class Run(NamedTuple):
 EXAMPLES = ("*/examples.parquet", "*/joints.parquet")
 TRAINING = ("train/*.parquet", "train-initial-boxes.parquet")
 RUNS = {
-    "annotate-normalize, 100 examples an image": Run(
-        "annotate_normalize", "lsp", 0, ("../../../set.pickle",), examples_an_image=100
-    ),
-    "annotate-normalize, an image each": Run(
-        "annotate_normalize", "lsp", 0, ("../../../set.pickle",), examples_an_image=1, few=True
-    ),
+    "annotate-normalize, 100 examples an image": Run("annotate_normalize", "lsp", 0, examples_an_image=100),
+    "annotate-normalize, an image each": Run("annotate_normalize", "lsp", 0, examples_an_image=1, few=True),
     "initial-boxes, full images": Run("initial_boxes", "lsp", 0, EXAMPLES),
     "initial-boxes, faces": Run("initial_boxes", "flic", 0, (*EXAMPLES, "*-faces.parquet")),
     "train-stage1, first batches": Run("train", "lsp", 1, TRAINING),
@@ -102,15 +97,13 @@ def main(sizes: list[int]) -> None:
         **measured(sizes, MOST_FOR_NETWORKS),
     }
     write_report(report)
-    print(page(report))
 
 
 def write_report(report: dict[str, Any]) -> None:
     # Its parent is to be a small process: a child's peak memory begins with what its parent held.
     from scale_figure import draw
 
-    write_json(REPORT, report)
-    write_text(REPORT.with_suffix(".md"), page(report))
+    benching.write_report(REPORT, report, page)
     draw(report["stages"], REPORT)
 
 
@@ -241,7 +234,7 @@ def page(report: dict[str, Any]) -> str:
             "",
             "## Seconds",
             "",
-            *table(
+            *benching.table(
                 ["stage", *(f"{size:,}" for size in sizes), "slope", f"{PROJECTED:,}, projected"],
                 [
                     [
@@ -256,7 +249,7 @@ def page(report: dict[str, Any]) -> str:
             "",
             "## Peak memory, MB",
             "",
-            *table(
+            *benching.table(
                 [
                     "stage",
                     *(f"{size:,}" for size in sizes),
@@ -287,11 +280,6 @@ def page(report: dict[str, Any]) -> str:
 def cells(of_sizes: dict[str, Any], sizes: list[int], what: str, unit: float, style: str) -> list[str]:
     """One row of figures, a dash where there is none."""
     return [format(of_sizes[str(n)][what] / unit, style) if str(n) in of_sizes else "–" for n in sizes]
-
-
-def table(head: list[str], rows: list[list[str]]) -> list[str]:
-    rules = ["---", *["---:"] * (len(head) - 1)]
-    return ["| " + " | ".join(row) + " |" for row in (head, rules, *rows)]
 
 
 def steeper_and_killed(report: dict[str, Any]) -> str:

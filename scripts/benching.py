@@ -18,7 +18,7 @@ from typing import Any
 import psutil
 from machine import git_revision, machine
 
-from deeppose.files import write_json, write_text
+from deeppose.files import read_json, write_json, write_text
 
 LIBRARIES = ("torch", "torchvision", "numpy", "opencv-python-headless")
 INTERVAL = 0.05  # seconds between two looks at the memory
@@ -164,7 +164,7 @@ def report_of(title: str, command: str, sections: Iterable[Section], threads: in
 
 def page(report: Mapping[str, Any]) -> str:
     """The report as Markdown."""
-    versions = ", ".join(f"{name} {number}" for name, number in sorted(report["versions"].items()))
+    versions = ", ".join(f"{name} {number}" for name, number in report["versions"].items())
     lines = [
         f"# {report['title']}",
         "",
@@ -175,7 +175,7 @@ def page(report: Mapping[str, Any]) -> str:
     for section in report["sections"]:
         lines += ["", f"## {section['title']}", ""]
         lines += [section["note"], ""] if section["note"] else []
-        lines += table(["", "figure", "target"], ["---", "---:", "---"], map(cells, section["rows"]))
+        lines += table(["", "figure", "target"], map(cells, section["rows"]), words=(0, 2))
     return "\n".join([*lines, ""])
 
 
@@ -183,14 +183,17 @@ def cells(row: Mapping[str, Any]) -> list[str]:
     return [row["what"], format(row["figure"], row["style"]), row["target"]]
 
 
-def table(head: Sequence[str], rule: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """Lines of a table in Markdown."""
-    return ["| " + " | ".join(row) + " |" for row in (head, rule, *rows)]
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]], words: Sequence[int] = (0,)) -> list[str]:
+    """Lines of a table in Markdown; columns of `words` stand to the left, those of figures to the right."""
+    rule = ["---" if column in words else "---:" for column in range(len(heads))]
+    return ["| " + " | ".join(row) + " |" for row in (heads, rule, *rows)]
 
 
-def write_report(target: Path, report: Mapping[str, Any]) -> None:
-    """Write the report as JSON and, beside it, as a page; print the page."""
+def write_report(
+    target: Path, report: Mapping[str, Any], page: Callable[[dict[str, Any]], str] = page
+) -> None:
+    """Write the report as JSON and, beside it, the page of what then stands in the file; print the page."""
     write_json(target, report)
-    text = page(report)
+    text = page(read_json(target))
     write_text(target.with_suffix(".md"), text)
     print(text)

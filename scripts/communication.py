@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from bench_gpu import FED
+from bench_setup import papers_network
+from benching import table
 
 from deeppose.files import read_json, write_text
 from deeppose.networks.regressor import parameter_count
-from deeppose.networks.weights import build_network
 from deeppose.params import load_params
-from deeppose.skeleton import FULL_BODY
 
 MEASURED, PAGE = (Path("reports/bench") / name for name in ("gpu.json", "communication.md"))
-SPEED = "training, crops cut beside it, images/s"
 BYTES_A_NUMBER = 4  # gradients are in single precision, whatever the products are
 LINKS = (10, 100)  # Gbit/s
 MACHINES = (1, 2, 4, 8, 16, 32, 64)
@@ -35,15 +35,8 @@ def main() -> None:
 
 def paper_parameters() -> int:
     """Parameters of the full-body network of `paper`."""
-    sizes = load_params().profiles["paper"].network
     with torch.device("meta"):
-        network = build_network(
-            **sizes.model_dump(exclude={"input"}),
-            joints=len(FULL_BODY.joints),
-            size=sizes.input,
-            mean=(0, 0, 0),
-        )
-    return parameter_count(network)
+        return parameter_count(papers_network(load_params()))
 
 
 def ring_seconds(size: float, machines: int, link: float) -> float:
@@ -83,7 +76,7 @@ def scales_to(alone: float, size: float, link: float, *, overlap: bool, shared: 
 def page(measured: dict[str, Any], parameters: int) -> str:
     """The model's figures as Markdown."""
     size, batch = parameters * BYTES_A_NUMBER, measured["batch"]
-    alone = {precision: batch / speeds[SPEED] for precision, speeds in measured["speeds"].items()}
+    alone = {precision: batch / speeds[FED] for precision, speeds in measured["speeds"].items()}
     ways = {True: f"sharing a batch of {batch}", False: f"a batch of {batch} on each"}
     links = [(link, name, overlap) for link in LINKS for name, overlap in OVERLAPS.items()]
     lines = [
@@ -97,7 +90,7 @@ def page(measured: dict[str, Any], parameters: int) -> str:
         "(whole) is hidden behind the work of the step. The truth lies between: only the backward pass "
         "hides any.",
         "",
-        *cells(
+        *table(
             ["precision", "step of one, ms", *(f"all-reduce of 2, {link} Gbit/s, ms" for link in LINKS)],
             (
                 [p, f"{1e3 * a:.1f}", *(f"{1e3 * ring_seconds(size, 2, link):.0f}" for link in LINKS)]
@@ -109,7 +102,7 @@ def page(measured: dict[str, Any], parameters: int) -> str:
         f"one's speed. Sharing a batch keeps the result; a batch on each makes it another training, with "
         "larger batches.",
         "",
-        *cells(
+        *table(
             ["precision", "Gbit/s", "overlap", *ways.values()],
             (
                 [precision, str(link), name, *(most(a, size, link, overlap, shared) for shared in ways)]
@@ -121,7 +114,7 @@ def page(measured: dict[str, Any], parameters: int) -> str:
     ]
     for shared, words in ways.items():
         lines += [f"Times one machine's images a second, {words}:", ""]
-        lines += cells(
+        lines += table(
             ["precision", "machines", *(f"{link} Gbit/s, {name}" for link, name, _ in links)],
             (
                 [
@@ -143,11 +136,6 @@ def page(measured: dict[str, Any], parameters: int) -> str:
 def most(alone: float, size: float, link: float, overlap: bool, shared: bool) -> str:
     found = scales_to(alone, size, link, overlap=overlap, shared=shared)
     return f"{found} or more" if found == MACHINES[-1] else str(found)
-
-
-def cells(heads: list[str], rows: Any) -> list[str]:  # noqa: ANN401 - lists of texts
-    """The lines of a table."""
-    return ["| " + " | ".join(row) + " |" for row in (heads, ["---", *["---:"] * (len(heads) - 1)], *rows)]
 
 
 if __name__ == "__main__":

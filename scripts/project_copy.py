@@ -21,6 +21,12 @@ def project_copy(target: Path) -> Path:
     return target
 
 
+def check_mirror() -> None:
+    """Stop where a copy of what git tracks would find no archives."""
+    if not Path(os.environ.get("DEEPPOSE_MIRROR", "")).is_absolute():
+        sys.exit("say where the archives are, as an absolute path: DEEPPOSE_MIRROR=/path/to/archives")
+
+
 def shorten(project: Path) -> None:
     """Make the demo there a matter of a minute: a twentieth of the images and steps."""
     path = project / "params.yaml"

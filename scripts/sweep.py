@@ -14,12 +14,12 @@ import argparse
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import dvc.api
 import pandas as pd
+from project_copy import check_mirror
 
-from deeppose.params import CASCADE_STAGES_IN_DVC_YAML, Params, load_params
+from deeppose.params import CASCADE_STAGES_IN_DVC_YAML, load_params
 
 CANDIDATES = {"lsp": (1.5, 1.7, 2.0, 2.3), "flic": (0.8, 1.0, 1.2)}  # §4.1
 
@@ -29,7 +29,8 @@ def main(model: str, sigmas: list[float], seeds: list[int], jobs: int) -> None:
     if not sigmas and model not in CANDIDATES:
         named = ", ".join(CANDIDATES)
         sys.exit(f"the paper names no candidates for model {model!r}, only for {named}: give some")
-    check_archives(params)
+    if params.profiles[params.profile].archives == "mirror":
+        check_mirror()
     sigmas, seeds = sigmas or list(CANDIDATES[model]), seeds or [params.seed]
     sweep = f"sweep-{params.profile}-{model}"
     for experiment in dvc.api.exp_show():
@@ -41,13 +42,6 @@ def main(model: str, sigmas: list[float], seeds: list[int], jobs: int) -> None:
     dvc_command("exp", "run", "--run-all", "--jobs", str(jobs))
     print(f"mean PDJ at 0.2 on the held-out images of {model}, seeds {joined(seeds)}\n")
     print(table(held_out(model, sweep, len(sigmas) * len(seeds))).to_string())
-
-
-def check_archives(params: Params) -> None:
-    """Stop where the experiments, in copies of what git tracks, would find no archives."""
-    mirror = os.environ.get("DEEPPOSE_MIRROR", "")
-    if params.profiles[params.profile].archives == "mirror" and not Path(mirror).is_absolute():
-        sys.exit("say where the archives are, as an absolute path: DEEPPOSE_MIRROR=/path/to/archives")
 
 
 def joined(values: list[float] | list[int]) -> str:

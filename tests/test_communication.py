@@ -67,7 +67,7 @@ def test_what_docs_scale_says_of_it_follows(communication):
     size = communication.BYTES_A_NUMBER * 58_396_060
 
     def machines(precision, link, *, overlap):
-        alone = measured["batch"] / measured["speeds"][precision][communication.SPEED]
+        alone = measured["batch"] / measured["speeds"][precision][communication.FED]
         return communication.scales_to(alone, size, link, overlap=overlap, shared=True)
 
     for precision in measured["speeds"]:
