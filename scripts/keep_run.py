@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from provenance import provenance
+from provenance import is_commit, provenance
 
 from deeppose.errors import DeepPoseError
 from deeppose.exhibits import exhibits_of
@@ -80,7 +80,7 @@ def revision_of(made_of: Mapping[str, Any]) -> str:
     """The commit that a run's stages ran from, its trainings one after the other."""
     stages = made_of["stages"]
     revisions = {stage["revision"] for stage in stages.values()}
-    if len(revisions) != 1 or not re.fullmatch("[0-9a-f]{40}", min(revisions)):
+    if len(revisions) != 1 or not is_commit(min(revisions)):
         raise NotARunError(f"the stages ran from {', '.join(sorted(revisions))}: run all from one commit")
     for model in made_of["params"]["models"]:
         trained = trainings(made_of["params"], model)

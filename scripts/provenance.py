@@ -1,5 +1,6 @@
 """What a run came from; when, where and from which code each of its stages ran last."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,11 @@ import yaml
 from deeppose.files import read_json
 from deeppose.page import library_versions, params_text
 from deeppose.params import Params
+
+
+def is_commit(revision: str) -> bool:
+    """Whether it names a commit, and not a working copy with changes or no clone at all."""
+    return re.fullmatch("[0-9a-f]{40}", revision) is not None
 
 
 def provenance(params: Params) -> dict[str, Any]:

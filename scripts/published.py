@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from provenance import provenance
+from provenance import is_commit, provenance
 
 from deeppose.cli_predict import PUBLISHED as PROFILE
 from deeppose.errors import DeepPoseError
@@ -76,7 +76,7 @@ def what_is_drawn_from(params: Params) -> list[str]:
 def check_committed(made_of: Mapping[str, Any]) -> None:
     """Stop if a stage ran from code that no commit holds, so that nobody could run it again."""
     for name, stage in made_of["stages"].items():
-        if not re.fullmatch("[0-9a-f]{40}", stage["revision"]):
+        if not is_commit(stage["revision"]):
             sys.exit(
                 f"{name} ran from {stage['revision'] or 'no clone'}, not from a commit: commit the code, and "
                 f"`dvc repro --force --single-item {name}`"
