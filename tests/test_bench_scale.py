@@ -1,8 +1,6 @@
 """The benchmark of how time and memory grow: every stage it runs, tiny; what it reads from the figures."""
 
 import json
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -12,17 +10,12 @@ from project import ROOT
 @pytest.fixture
 def bench(monkeypatch, tmp_path):
     """The script, to write into a folder of its own."""
-    before = set(sys.modules)
     for folder in ("scripts", "stages"):
         monkeypatch.syspath_prepend(str(ROOT / folder))
     import bench_scale
 
     monkeypatch.chdir(tmp_path)
-    yield bench_scale
-    for name in set(sys.modules) - before:
-        file = getattr(sys.modules[name], "__file__", None)
-        if file is not None and Path(file).parent in (ROOT / "scripts", ROOT / "stages"):
-            del sys.modules[name]
+    return bench_scale
 
 
 def straight(seconds_an_example, once, sizes=(1_000, 10_000, 100_000)):

@@ -1,7 +1,6 @@
 """What every stage script shares."""
 
 import json
-import sys
 
 import numpy as np
 import pandas as pd
@@ -18,8 +17,7 @@ def common(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "stages"))
     import common
 
-    yield common
-    sys.modules.pop("common")
+    return common
 
 
 def note(common, monkeypatch, stage, **variables):

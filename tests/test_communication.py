@@ -11,13 +11,12 @@ STEP, SIZE, LINK = 4.0, 125e6, 1.0
 PAGE = ROOT / "reports" / "bench" / "communication.md"
 
 
-@pytest.fixture(scope="module")
-def communication():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(ROOT / "scripts"))
-        import communication
+@pytest.fixture
+def communication(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    import communication
 
-        yield communication
+    return communication
 
 
 def test_all_but_one_nth_goes_round_twice(communication):

@@ -1,7 +1,6 @@
 """The stage `download` on drawn archives: what it notes, and when it draws them again."""
 
 import json
-import sys
 
 import pytest
 
@@ -30,9 +29,7 @@ def download(tmp_path, monkeypatch):
         folder = tmp_path / "data" / "demo" / "manifests"
         return {path.stem: json.loads(path.read_text()) for path in folder.iterdir()}
 
-    yield run
-    for name in ("download", "common"):
-        sys.modules.pop(name)
+    return run
 
 
 def test_each_model_has_its_archives(download):

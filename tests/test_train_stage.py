@@ -1,7 +1,5 @@
 """How the stage `train` reads the augmented set."""
 
-import sys
-
 import numpy as np
 import pandas as pd
 import pyarrow
@@ -27,5 +25,3 @@ def test_a_table_read_by_column_is_the_table(tmp_path, monkeypatch):
         for part in (table[:3], table[3:]):
             writer.write_table(pyarrow.Table.from_pandas(part, preserve_index=False))
     pd.testing.assert_frame_equal(train.read_by_column(tmp_path / "set.parquet"), table)
-    for name in ("train", "common", "running"):
-        sys.modules.pop(name)
