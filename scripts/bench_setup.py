@@ -95,7 +95,7 @@ def whole_bodies(params: Params, images: ImageSource, examples: Examples) -> Who
         skeleton=FULL_BODY,
         size=profile.network.input,
         padding=MEAN_COLOUR,
-        translation=profile.stage1.translation,
+        translation=profile.stage1.translation["lsp"],
         keep_joints=profile.stage1.keep_joints,
         seed=(0, 1),
     )
