@@ -35,7 +35,7 @@ OURS, EXPORTED, RATIO = "ours, crops/s", "exported, crops/s", "exported by ours"
 
 def main() -> None:
     params = load_params()
-    set_up_device(Device(accelerator="cpu", devices=1, precision="32-true"), params.threads)
+    set_up_device(Device(accelerator="cpu", devices=1, precision="32-true", crops="host"), params.threads)
     networks = {profile: network_of(params, profile).eval() for profile in PROFILES}
     report = {
         "machine": machine(),

@@ -28,6 +28,7 @@ from benching import write_report
 from machine import git_revision, machine
 
 from deeppose.batches import Batch, WholeBodies, batches
+from deeppose.device_images import DeviceImages
 from deeppose.devices import loader_workers
 from deeppose.params import CASCADE_STAGES_IN_DVC_YAML, Device, Params, load_params
 
@@ -38,6 +39,7 @@ PICTURES = 500
 MATRIX_SIDE = 8192
 ONE_BATCH = "training, the same batch again and again, images/s"
 FED = "training, crops cut beside it, images/s"
+CUT_THERE = "training, crops cut on the GPU, images/s"
 PREDICTION = "prediction, images/s"
 PRODUCTS = "a large matrix product, TFLOP/s"
 OFF = "relative distance from the CPU's double precision"
@@ -47,15 +49,20 @@ def main() -> None:
     if not torch.cuda.is_available():
         sys.exit("torch sees no CUDA device here, and this measures one")
     params = load_params()
-    table = whole_bodies(params, random_pictures(PICTURES), random_examples(PICTURES))
-    batch = next(fed(table, params, 1))
+    gpu = torch.device("cuda")
+    workers = loader_workers(gpu)
+    pictures, examples = random_pictures(PICTURES), random_examples(PICTURES)
+    table = whole_bodies(params, pictures, examples)
+    table_there = whole_bodies(params, DeviceImages(pictures, gpu), examples)
+    batch = next(fed(table, params, 1, workers))
     speeds: dict[str, dict[str, list[float]]] = {name: {} for name in PRECISIONS}
     for number in range(ROUNDS + 1):
         for precision in PRECISIONS:
             runner = on_gpu(params, precision)
             found = {
                 ONE_BATCH: on_one_batch(runner, batch),
-                FED: on_fed_batches(runner, table, params),
+                FED: on_fed_batches(runner, table, params, workers),
+                CUT_THERE: on_fed_batches(runner, table_there, params, 0),
                 PRODUCTS: matrix_products(precision),
             }
             # Stages predict in single precision, whatever they were trained in.
@@ -71,9 +78,9 @@ def main() -> None:
         "machine": machine(gpu=True),
         "revision": git_revision(),
         "torch": str(torch.__version__),
-        "workers": loader_workers(torch.device("cuda")),
+        "workers": workers,
         "batch": params.profiles[PROFILE].training.batch,
-        "cutting alone": cutting(table, params),
+        "cutting alone": cutting(table, params, workers),
         "speeds": medians,
         "same bits": {precision: same_bits(params, precision, batch) for precision in PRECISIONS},
         OFF: {precision: off_the_cpu(params, precision, batch) for precision in PRECISIONS},
@@ -83,14 +90,12 @@ def main() -> None:
 
 
 def on_gpu(params: Params, precision: str) -> Runner:
-    device = Device(accelerator="cuda", devices=1, precision=precision)
+    device = Device(accelerator="cuda", devices=1, precision=precision, crops="host")
     return runner_of(params, device, papers_network(params))
 
 
-def fed(table: WholeBodies, params: Params, steps: int) -> Iterator[Batch]:
+def fed(table: WholeBodies, params: Params, steps: int, workers: int) -> Iterator[Batch]:
     """Batches for so many steps, those gone that were cut before the first was asked for."""
-    device = torch.device("cuda")
-    workers = loader_workers(device)
     ahead = 2 * workers  # what a loader has under way
     feed = batches(
         table,
@@ -101,7 +106,7 @@ def fed(table: WholeBodies, params: Params, steps: int) -> Iterator[Batch]:
         rank=0,
         processes=1,
         workers=workers,
-        device=device,
+        device=torch.device("cuda"),
     )
     for _ in range(ahead):
         next(feed)
@@ -125,15 +130,15 @@ def on_one_batch(runner: Runner, batch: Batch) -> float:
     return images_a_second(lambda: runner.train(there), len(batch.crops))
 
 
-def on_fed_batches(runner: Runner, table: WholeBodies, params: Params) -> float:
-    feed = fed(table, params, UNCOUNTED + STEPS)
+def on_fed_batches(runner: Runner, table: WholeBodies, params: Params, workers: int) -> float:
+    feed = fed(table, params, UNCOUNTED + STEPS, workers)
     return images_a_second(lambda: runner.train(next(feed)), runner.training.batch)
 
 
-def cutting(table: WholeBodies, params: Params) -> float:
+def cutting(table: WholeBodies, params: Params, workers: int) -> float:
     """Crops that the workers cut in a second, with nothing that takes them."""
     steps = 4 * STEPS
-    feed = fed(table, params, UNCOUNTED + steps)
+    feed = fed(table, params, UNCOUNTED + steps, workers)
     return images_a_second(lambda: next(feed), params.profiles[PROFILE].training.batch, steps)
 
 
@@ -201,7 +206,10 @@ def hours(params: Params, speed: float) -> dict[str, float]:
 
 def page(report: dict[str, Any]) -> str:
     """The report as Markdown."""
-    rows = {what: shown(report["speeds"], what, ",.0f") for what in (ONE_BATCH, FED, PREDICTION, PRODUCTS)}
+    rows = {
+        what: shown(report["speeds"], what, ",.0f")
+        for what in (ONE_BATCH, FED, CUT_THERE, PREDICTION, PRODUCTS)
+    }
     rows |= {f"{what}, {OFF}": shown(report[OFF], what, ".0e") for what in report[OFF][PRECISIONS[0]]}
     rows["the same bits again"] = [
         "yes" if report["same bits"][precision] else "no" for precision in PRECISIONS
@@ -216,7 +224,7 @@ def page(report: dict[str, Any]) -> str:
             f"on: {report['machine']}. Batches of {report['batch']}, deterministic algorithms. "
             f"{report['workers']} processes cut crops, alone {report['cutting alone']:,.0f} a second. Hours "
             "leave out what isn't training, and take stage 1's crops for those of all stages. Predictions "
-            "are made in single precision, in TF32 where training is.",
+            "are made in single precision, in TF32 where training is. A dash: not measured.",
             "",
             *markdown_table(
                 ["", *PRECISIONS],

@@ -20,7 +20,7 @@ from deeppose.networks.alexnet import LRN_ALPHA, LRN_BETA, LRN_CHANNELS, LRN_K, 
 from deeppose.networks.regressor import Regressor, parameter_count
 from deeppose.params import Device, Params
 
-CPU = Device(accelerator="cpu", devices=1, precision="32-true")
+CPU = Device(accelerator="cpu", devices=1, precision="32-true", crops="host")
 OURS, STOCK, NONE, LIMIT = "ours", "torch's normalisation", "no normalisation", "the matrix products alone"
 MOST_COLUMNS = 2**14
 """A product over more positions is timed on so many, and its time scaled up."""

@@ -7,10 +7,9 @@ from deeppose.cascade import predict_initial, refine
 from deeppose.examples import mean_pose
 from deeppose.files import atomic_path, write_json
 from deeppose.geometry import Floats, denormalise
-from deeppose.images import Images
 from deeppose.networks.weights import load_network
 from deeppose.predictions import write_predictions
-from running import predictor_of, processes
+from running import images_of, predictor_of, processes
 
 
 def main(item: Item, _: int) -> None:
@@ -29,7 +28,8 @@ def predict(item: Item, fabric: Fabric) -> tuple[dict[str, Floats], dict[str, in
     predictor = predictor_of(item, fabric, shared=True)
     mean = mean_pose(train, train.rows("train"))
     train_images, test_images = (
-        Images(half.images, examples.table) for half, examples in ((item.train, train), (item.test, test))
+        images_of(item, half, examples, fabric.device)
+        for half, examples in ((item.train, train), (item.test, test))
     )
     parts = {"held-out": (train_images, train, train.rows("held-out"))}
     parts |= {name: (test_images, test, test.rows("test", name)) for name in test.sets("test")}

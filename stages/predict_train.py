@@ -8,10 +8,9 @@ from lightning_fabric import Fabric
 from common import Item, run, unused
 from deeppose.cascade import predict_initial, refine
 from deeppose.geometry import Floats, mirror_poses
-from deeppose.images import Images
 from deeppose.networks.weights import load_network
 from deeppose.predictions import write_predictions
-from running import predictor_of, processes
+from running import images_of, predictor_of, processes
 
 
 def main(item: Item, stage: int) -> None:
@@ -25,7 +24,7 @@ def main(item: Item, stage: int) -> None:
 
 def predict(item: Item, stage: int, fabric: Fabric, outputs: list[Path]) -> None:
     examples = item.train.read_examples()
-    images = Images(item.train.images, examples.table)
+    images = images_of(item, item.train, examples, fabric.device)
     # Who fits Normals and who judges the next stage ask for these; the others stay unpredicted.
     rows = np.sort(np.concatenate([item.rows_of_normals(examples), examples.rows("held-out")]))
     network, _ = load_network(item.weights(stage))

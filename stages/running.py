@@ -11,10 +11,14 @@ from pathlib import Path
 import torch
 from lightning_fabric import Fabric
 
-from common import Item
+from common import Half, Item
+from deeppose.batches import CropSource
 from deeppose.cascade import Predictor
+from deeppose.device_images import DeviceImages
 from deeppose.devices import loader_workers
 from deeppose.errors import StageError
+from deeppose.examples import Examples
+from deeppose.images import Images
 from deeppose.processes import start_fabric, together
 
 LAUNCH = "DEEPPOSE_LAUNCH"
@@ -38,8 +42,16 @@ def processes(item: Item) -> Iterator[Fabric]:
         yield fabric
 
 
+def images_of(item: Item, half: Half, examples: Examples, device: torch.device) -> CropSource:
+    """The images of these examples, to cut crops from where params say."""
+    images = Images(half.images, examples.table)
+    return images if item.profile.device.crops == "host" else DeviceImages(images, device)
+
+
 def workers_of(item: Item, device: torch.device) -> int:
     """How many processes cut crops for a network that runs there."""
+    if item.profile.device.crops == "device":
+        return 0
     return loader_workers(device) if item.params.workers == "auto" else item.params.workers
 
 

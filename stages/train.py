@@ -9,17 +9,16 @@ import torch
 from lightning_fabric import Fabric
 
 from common import Item, run, unused
-from deeppose.batches import JointBoxes, Table, WholeBodies
+from deeppose.batches import CropSource, JointBoxes, Table, WholeBodies
 from deeppose.cascade import predict_initial, refine
 from deeppose.errors import AnnotationError
 from deeppose.examples import Examples
 from deeppose.files import read_json, write_text
-from deeppose.images import Images
 from deeppose.metrics import joint_errors, mean_pdj
 from deeppose.networks.regressor import Regressor, parameter_count
 from deeppose.networks.weights import build_network, load_network, save_network
 from deeppose.training import fingerprint, mixed_seed, train
-from running import predictor_of, processes, workers_of
+from running import images_of, predictor_of, processes, workers_of
 
 
 def main(item: Item, stage: int) -> None:
@@ -32,7 +31,7 @@ def main(item: Item, stage: int) -> None:
 def train_stage(item: Item, stage: int, fabric: Fabric) -> None:
     profile = item.profile
     examples = item.train.read_examples()
-    images = Images(item.train.images, examples.table)
+    images = images_of(item, item.train, examples, fabric.device)
     description = describe(item, stage)
     torch.manual_seed(mixed_seed((item.params.seed, stage)))
     network = build_network(**description["network"])  # type: ignore[arg-type]
@@ -100,7 +99,9 @@ def describe(item: Item, stage: int) -> dict[str, object]:
     return description
 
 
-def training_table(item: Item, stage: int, examples: Examples, images: Images, network: Regressor) -> Table:
+def training_table(
+    item: Item, stage: int, examples: Examples, images: CropSource, network: Regressor
+) -> Table:
     """What batches are drawn from: the examples in stage 1, the augmented set later."""
     seed = (item.params.seed, stage)
     if stage == 1:
@@ -132,7 +133,7 @@ def read_by_column(path: Path) -> pd.DataFrame:
 
 
 def held_out_judge(
-    item: Item, stage: int, examples: Examples, images: Images, fabric: Fabric
+    item: Item, stage: int, examples: Examples, images: CropSource, fabric: Fabric
 ) -> Callable[[Regressor], float]:
     """What tells how good a network is: its mean PDJ at 0.2 on the held-out images (§4.1)."""
     # Alone, since statistics of batch normalisation differ from process to process.

@@ -28,7 +28,8 @@ THREADS = 1
 
 def run(folder, processes, kind, sleeper=None):
     """Train; the first process writes log.csv and weights.safetensors, each one N.txt, a line a deed."""
-    fabric = start_fabric(Device(accelerator="cpu", devices=processes, precision="32-true"), THREADS)
+    device = Device(accelerator="cpu", devices=processes, precision="32-true", crops="host")
+    fabric = start_fabric(device, THREADS)
     rank = fabric.global_rank
 
     def note(*words):

@@ -19,7 +19,7 @@ from deeppose.skeleton import FULL_BODY
 from deeppose.training import train
 
 STEPS = 10
-DEVICE = Device(accelerator="cpu", devices=1, precision="32-true")
+DEVICE = Device(accelerator="cpu", devices=1, precision="32-true", crops="host")
 OPTIMIZER = {"name": "adagrad", "learning_rate": 0.002, "initial_accumulator": 0.0, "epsilon": 1e-10}
 TRAINING = {"batch": 6, "optimizer": OPTIMIZER, "loss": "mean", "report_every": 3}
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import dots
 from deeppose.augmented_set import simulated_boxes
 from deeppose.batches import JointBoxes, WholeBodies, batches, rows_of_step
+from deeppose.device_images import DeviceImages
 from deeppose.geometry import image_box, normalise
 from deeppose.skeleton import FULL_BODY
 
@@ -25,9 +26,11 @@ def poses():
     return dots.poses(12)
 
 
-@pytest.fixture(scope="module")
-def images(poses):
-    return [dots.dotted_image(pose) for pose in poses]
+@pytest.fixture(scope="module", params=["host", "device"])
+def images(poses, request):
+    """Each test cuts crops beside the network, and where it runs."""
+    dotted = [dots.dotted_image(pose) for pose in poses]
+    return dotted if request.param == "host" else DeviceImages(dotted, torch.device("cpu"))
 
 
 def whole_bodies(images, examples, translation=0.1, keep_joints=0.5, seed=(1, 1)):
@@ -182,7 +185,7 @@ def test_joints_are_in_the_crop_where_the_targets_say(images, poses):
         for mirrored in (False, True):
             shown, wanted = shown_and_wanted(crop, target, mirrored)
             visible = np.abs(wanted).max(axis=-1) < 0.46
-            fits.append(np.allclose(shown[visible], wanted[visible], rtol=0, atol=0.6 * PIXEL))
+            fits.append(np.allclose(shown[visible], wanted[visible], rtol=0, atol=0.75 * PIXEL))
         assert sum(fits) == 1
         frames.add(fits.index(True))
     assert frames == {0, 1}

@@ -7,6 +7,7 @@ from torch import nn
 
 import dots
 from deeppose.cascade import Predictor, predict_initial, refine
+from deeppose.device_images import DeviceImages
 from deeppose.geometry import image_box, mirror_poses
 from deeppose.networks.alexnet import AlexNet
 from deeppose.skeleton import FULL_BODY
@@ -57,9 +58,11 @@ def poses():
     return dots.poses(5)
 
 
-@pytest.fixture(scope="module")
-def images(poses):
-    return [dots.dotted_image(pose) for pose in poses]
+@pytest.fixture(scope="module", params=["host", "device"])
+def images(poses, request):
+    """Each test cuts crops beside the network, and where it runs."""
+    dotted = [dots.dotted_image(pose) for pose in poses]
+    return dotted if request.param == "host" else DeviceImages(dotted, torch.device("cpu"))
 
 
 @pytest.fixture

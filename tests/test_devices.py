@@ -12,7 +12,7 @@ import torch
 from deeppose.devices import set_up_device
 from deeppose.params import Device
 
-set_up_device(Device(accelerator="cpu", devices=1, precision="32-true"), 1)
+set_up_device(Device(accelerator="cpu", devices=1, precision="32-true", crops="host"), 1)
 for _ in range(4):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     tensors = [torch.ones({FLOATS}) for _ in range({TENSORS})]

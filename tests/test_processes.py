@@ -124,17 +124,17 @@ def test_another_number_of_processes_than_the_params_say_is_refused(monkeypatch)
     for name, value in {"WORLD_SIZE": "4", "LOCAL_WORLD_SIZE": "2", "TORCHELASTIC_RUN_ID": "a"}.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(ProcessesError, match=r"started 4 processes, but device\.devices is 2.*devices=4"):
-        start_fabric(Device(accelerator="cpu", devices=2, precision="32-true"), threads=1)
+        start_fabric(Device(accelerator="cpu", devices=2, precision="32-true", crops="host"), threads=1)
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "3")
     with pytest.raises(ProcessesError, match="3 of 4 processes on this machine"):
-        start_fabric(Device(accelerator="cpu", devices=4, precision="32-true"), threads=1)
+        start_fabric(Device(accelerator="cpu", devices=4, precision="32-true", crops="host"), threads=1)
 
 
 def test_more_processes_than_gpus_are_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
     with pytest.raises(DeviceError, match=r"devices is 8, but torch sees 4 CUDA devices.*devices=4"):
-        start_fabric(Device(accelerator="cuda", devices=8, precision="32-true"), threads=1)
+        start_fabric(Device(accelerator="cuda", devices=8, precision="32-true", crops="host"), threads=1)
 
 
 def test_torchruns_processes_may_lie_on_several_machines(monkeypatch):
@@ -150,14 +150,14 @@ def test_torchruns_processes_may_lie_on_several_machines(monkeypatch):
     monkeypatch.setattr("deeppose.processes.Fabric", Spy)
     for name, value in {"WORLD_SIZE": "16", "LOCAL_WORLD_SIZE": "8", "TORCHELASTIC_RUN_ID": "a"}.items():
         monkeypatch.setenv(name, value)
-    start_fabric(Device(accelerator="cpu", devices=16, precision="32-true"), threads=1)
+    start_fabric(Device(accelerator="cpu", devices=16, precision="32-true", crops="host"), threads=1)
     assert (asked["devices"], asked["num_nodes"]) == (8, 2)
 
 
 def test_a_slurm_jobs_tasks_are_not_taken_for_processes(monkeypatch):
     for name, value in {"SLURM_NTASKS": "4", "SLURM_JOB_NAME": "train", "SLURM_PROCID": "3"}.items():
         monkeypatch.setenv(name, value)
-    fabric = start_fabric(Device(accelerator="cpu", devices=1, precision="32-true"), threads=1)
+    fabric = start_fabric(Device(accelerator="cpu", devices=1, precision="32-true", crops="host"), threads=1)
     assert (fabric.world_size, fabric.global_rank) == (1, 0)
 
 

@@ -14,6 +14,7 @@ import dots
 import small_training
 from deeppose import training
 from deeppose.batches import Batch
+from deeppose.device_images import DeviceImages
 from deeppose.devices import set_up_device
 from deeppose.errors import DeviceError, NotFiniteError
 from deeppose.networks.regressor import squared_distances
@@ -179,6 +180,18 @@ def test_workers_change_no_bit(tmp_path, undisturbed, workers):
     assert_same_bits(small_training.run(tmp_path / "state.pt", workers=workers), undisturbed)
 
 
+def test_crops_cut_on_the_device_give_the_same_bits_each_time(tmp_path, undisturbed):
+    def trained(name):
+        table = small_training.table()
+        on_device = replace(table, images=DeviceImages(table.images, torch.device("cpu")))
+        return small_training.run(tmp_path / name / "state.pt", rows=on_device)
+
+    first = trained("first")
+    assert_same_bits(trained("second"), first)
+    # Some pixels are rounded otherwise than beside the network.
+    np.testing.assert_allclose(first[1]["loss"], undisturbed[1]["loss"], rtol=0.02)
+
+
 def test_dropout_depends_on_the_step(undisturbed, tmp_path):
     other = small_training.run(tmp_path / "state.pt", dropout=0.0)
     assert not torch.equal(other[0].regressor[1].weight, undisturbed[0].regressor[1].weight)
@@ -219,7 +232,7 @@ def test_a_huge_learning_rate_stops_with_the_batch_named(tmp_path):
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a CUDA device is here")
 def test_an_accelerator_that_is_not_there_is_named():
     with pytest.raises(DeviceError, match="accelerator is cuda, but torch sees no CUDA device"):
-        start_fabric(Device(accelerator="cuda", devices=1, precision="32-true"), threads=1)
+        start_fabric(Device(accelerator="cuda", devices=1, precision="32-true", crops="host"), threads=1)
 
 
 # What a checkpoint belongs to
@@ -327,7 +340,7 @@ def test_adagrad_takes_single_steps_on_a_gpu_where_torch_has_no_fused_one(monkey
 
 @pytest.mark.parametrize("precision", ["32-true", "tf32", "bf16-mixed"])
 def test_a_network_is_trained_in_the_precision_of_the_params(tmp_path, monkeypatch, precision):
-    device = Device(accelerator="cpu", devices=1, precision=precision)
+    device = Device(accelerator="cpu", devices=1, precision=precision, crops="host")
     monkeypatch.setattr(small_training, "DEVICE", device)
     narrowed = []
 
@@ -346,6 +359,6 @@ def test_a_network_is_trained_in_the_precision_of_the_params(tmp_path, monkeypat
 def test_the_precision_of_a_gpus_products_follows_from_the_params(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     for precision, products in (("tf32", "high"), ("32-true", "highest")):
-        set_up_device(Device(accelerator="cuda", devices=1, precision=precision), threads=1)
+        set_up_device(Device(accelerator="cuda", devices=1, precision=precision, crops="host"), threads=1)
         assert torch.get_float32_matmul_precision() == products
         assert torch.backends.cudnn.allow_tf32 == (precision == "tf32")

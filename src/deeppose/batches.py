@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from deeppose.crops import crop
+from deeppose.device_images import DeviceImages
 from deeppose.examples import Examples, Indices
 from deeppose.geometry import (
     Bools,
@@ -23,12 +24,14 @@ from deeppose.geometry import (
     normalise,
     turn_about,
 )
-from deeppose.images import ImageSource, Pixels
+from deeppose.images import ImageSource
 from deeppose.skeleton import Skeleton
 
 MOVES_TRIED = 4
 
 Crops = TypeVar("Crops")
+CropSource = ImageSource | DeviceImages
+"""Where crops are cut: beside the network, or on its device."""
 
 
 class Batch(NamedTuple):
@@ -69,7 +72,7 @@ class WholeBodies:
         Of the labelled joints inside the box, the share that the moved box keeps; or else it isn't moved.
     """
 
-    images: ImageSource
+    images: CropSource
     examples: Examples
     training_rows: Indices
     skeleton: Skeleton
@@ -143,7 +146,7 @@ class JointBoxes:
 
     def __init__(
         self,
-        images: ImageSource,
+        images: CropSource,
         table: pd.DataFrame,
         examples: Examples,
         skeleton: Skeleton,
@@ -222,34 +225,36 @@ def _mirrored_where(mirrored: Bools, boxes: Floats, widths: Indices) -> Floats:
     return np.where(mirrored[:, None], mirror_boxes(boxes, widths), boxes)
 
 
-def _batch(crops: Pixels, targets: Floats, weights: Floats | Bools) -> Batch:
+def _batch(crops: Tensor, targets: Floats, weights: Floats | Bools) -> Batch:
     return Batch(
-        torch.from_numpy(crops),
+        crops,
         torch.from_numpy(targets.astype(np.float32)),
         torch.from_numpy(weights.astype(np.float32)),
     )
 
 
 def cut_crops(
-    images: ImageSource,
+    images: CropSource,
     examples: Indices,
     boxes: Floats,
     mirrored: Bools,
     size: int,
     padding: tuple[int, int, int],
     angles: Floats | None = None,
-) -> Pixels:
+) -> Tensor:
     """Crops `(n, size, size, 3)` of the examples' images by `boxes` `(n, 4)`, in the images as they are.
 
-    `angles` `(n,)` turn the boxes, see :func:`deeppose.crops.crop`.
+    `angles` `(n,)` turn the boxes, see :func:`deeppose.crops.crop`. Crops lie where the images do.
     """
-    crops = np.empty((len(examples), size, size, 3), dtype=np.uint8)
     turns = np.zeros(len(examples)) if angles is None else angles
+    if isinstance(images, DeviceImages):
+        return images.crops(examples, boxes, mirrored, size, padding, turns)
+    crops = np.empty((len(examples), size, size, 3), dtype=np.uint8)
     for number, (example, box, flip, angle) in enumerate(zip(examples, boxes, mirrored, turns, strict=True)):
         crops[number] = crop(
             images[int(example)], box, size, padding, mirrored=bool(flip), angle=float(angle)
         )
-    return crops
+    return torch.from_numpy(crops)
 
 
 @lru_cache(maxsize=2)
@@ -304,5 +309,6 @@ def crop_loader(dataset: Dataset[Crops], workers: int, device: torch.device) -> 
     """Go through a data set of ready batches of crops, cut by `workers` processes (0: by this one)."""
     # A worker that inherits OpenCV's threads hangs: they must have ended before it is forked.
     cv2.setNumThreads(1)
-    # A GPU copies from pinned memory several times as fast.
-    return DataLoader(dataset, batch_size=None, num_workers=workers, pin_memory=device.type == "cuda")
+    # A GPU copies from pinned memory several times as fast; without workers crops may lie there already.
+    pinned = device.type == "cuda" and workers > 0
+    return DataLoader(dataset, batch_size=None, num_workers=workers, pin_memory=pinned)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset, Subset
 from tqdm import tqdm
 
-from deeppose.batches import crop_loader, cut_crops
+from deeppose.batches import CropSource, crop_loader, cut_crops
 from deeppose.examples import Examples, Indices
 from deeppose.geometry import (
     Bools,
@@ -19,7 +19,6 @@ from deeppose.geometry import (
     mirror_boxes,
     square_boxes,
 )
-from deeppose.images import ImageSource
 from deeppose.networks.regressor import Regressor
 from deeppose.skeleton import Skeleton
 
@@ -50,7 +49,7 @@ class Predictor:
     def outputs(
         self,
         network: Regressor,
-        images: ImageSource,
+        images: CropSource,
         examples: Indices,
         boxes: Floats,
         mirrored: Bools,
@@ -90,7 +89,7 @@ class Predictor:
 class _Crops(Dataset[torch.Tensor]):
     def __init__(
         self,
-        images: ImageSource,
+        images: CropSource,
         examples: Indices,
         boxes: Floats,
         mirrored: Bools,
@@ -108,22 +107,20 @@ class _Crops(Dataset[torch.Tensor]):
         if number >= len(self):
             raise IndexError(number)
         part = slice(number * self.batch, (number + 1) * self.batch)
-        return torch.from_numpy(
-            cut_crops(
-                self.images,
-                self.examples[part],
-                self.boxes[part],
-                self.mirrored[part],
-                self.size,
-                self.padding,
-            )
+        return cut_crops(
+            self.images,
+            self.examples[part],
+            self.boxes[part],
+            self.mirrored[part],
+            self.size,
+            self.padding,
         )
 
 
 def predict_initial(
     network: Regressor,
     predictor: Predictor,
-    images: ImageSource,
+    images: CropSource,
     examples: Examples,
     rows: Indices,
     *,
@@ -145,7 +142,7 @@ def predict_initial(
 def refine(
     network: Regressor,
     predictor: Predictor,
-    images: ImageSource,
+    images: CropSource,
     examples: Examples,
     rows: Indices,
     previous: Floats,

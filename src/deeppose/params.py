@@ -38,6 +38,13 @@ class Device(_Section):
             description="of numbers in training; tf32: single, a GPU's products with 10 bits of the mantissa"
         ),
     ]
+    crops: Annotated[
+        Literal["host", "device"],
+        Field(
+            description="where they are cut: beside the network, by `workers` processes, or where it runs, "
+            "from images that lie in its memory"
+        ),
+    ]
 
 
 class AlexNet(_Section):
