@@ -8,8 +8,9 @@ from typing import Any
 import pandas as pd
 
 from common import runs_log
-from deeppose.claims import Evaluation, judge, other_methods, write_claims
+from deeppose.claims import judge, write_claims
 from deeppose.errors import DeepPoseError
+from deeppose.evidence import Evaluation, other_methods
 from deeppose.exhibits import left_out_lines
 from deeppose.files import read_json, write_json, write_text
 from deeppose.page import TIMES, Run, library_versions, render_page, times_script

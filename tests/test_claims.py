@@ -5,7 +5,8 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from deeppose.claims import FAILS, HOLDS, UNTOLD, VERDICTS, Evaluation, judge, paper_claims, write_claims
+from deeppose.claims import FAILS, HOLDS, UNTOLD, VERDICTS, judge, paper_claims, write_claims
+from deeppose.evidence import Evaluation
 from deeppose.skeleton import FULL_BODY, UPPER_BODY
 
 MODEC = "MODEC (Sapp and Taskar 2013)"

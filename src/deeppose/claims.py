@@ -1,26 +1,20 @@
 """What the paper's text claims (§4), measured on a run's tables of errors: each verdict is computed."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib import resources
 from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from deeppose.circumstances import BACK, FRONT, SIDE
-from deeppose.exhibits import exhibits_of
+from deeppose.circumstances import BACK, FRONT
+from deeppose.evidence import THRESHOLDS, Evaluation, Evidence, OnSet, UntoldError
 from deeppose.files import write_text
-from deeppose.geometry import Floats
-from deeppose.metrics import pcp, pdj
 from deeppose.paper import paper_results
 from deeppose.shares import difference_text, share_text
-from deeppose.skeleton import Skeleton
-from deeppose.tables import MEAN_POSE, is_peer, matrix
+from deeppose.tables import MEAN_POSE
 
 HOLDS, FAILS, UNTOLD = "holds", "does not hold", "can't be told here"
 VERDICTS = (HOLDS, FAILS, UNTOLD)
@@ -30,34 +24,12 @@ _AFTER_TWO_STAGES = "stage 2"
 _PRECISE = (0.15, 0.2)
 _COMPARABLE, _SLIGHTLY = 0.05, 0.1
 _UPPER_LEGS = 0.78
-_THRESHOLDS = np.arange(51) / 100
 # The paper gives no figure for "often": one pose in twenty.
 _OFTEN = 0.05
-_STAGE = re.compile(r"stage (\d+)")
 # The paper gives two decimals: what rounds up to its figure has reached it.
 _HALF_A_HUNDREDTH = 0.005
 # Rates are fractions: their differences must not decide by the last bit.
 _ROUNDING = 1e-9
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """The errors of one model's predictors on its test sets.
-
-    Attributes
-    ----------
-    joints
-        Columns set, predictor, example, joint, error: multiples of the true pose's diameter.
-    limbs
-        Columns set, predictor, example, limb, strict, loose: shares of the true limb's length.
-    by_circumstance
-        From :func:`deeppose.evaluate.shares_by_circumstance`.
-    """
-
-    joints: pd.DataFrame
-    limbs: pd.DataFrame
-    by_circumstance: pd.DataFrame
-    skeleton: Skeleton
 
 
 @dataclass(frozen=True)
@@ -107,13 +79,13 @@ def judge(
     The columns of :func:`paper_claims`, then `ours` ("" where nothing was measured), `verdict` (one of
     ``VERDICTS``) and `reason`.
     """
-    evidence = _Evidence(evaluations, drawn, left_out or {})
+    evidence = Evidence(evaluations, drawn, left_out or {})
     claims = paper_claims()
     rows = []
     for name in claims["id"]:
         try:
             finding = _MEASURES[name](evidence)
-        except _UntoldError as error:
+        except UntoldError as error:
             rows.append(("", UNTOLD, str(error)))
             continue
         notes = [finding.note, "measured on drawn people" if drawn else ""]
@@ -136,138 +108,7 @@ def write_claims(claims: pd.DataFrame, csv: Path, markdown: Path, title: str) ->
     write_text(markdown, f"**{title}**\n\n{table}\n\n{below}\n")
 
 
-def other_methods(errors: pd.DataFrame, set_name: str) -> list[str]:
-    """The methods of other people whose errors on a set are in a table of errors."""
-    names = errors.loc[errors["set"] == set_name, "predictor"].unique()
-    return sorted(name for name in names if is_peer(name))
-
-
-class _UntoldError(Exception):
-    """A claim can't be told here; the message says why."""
-
-
-class _OnSet:
-    """One model's errors on one set."""
-
-    def __init__(self, evaluation: Evaluation, set_name: str) -> None:
-        joints, limbs = evaluation.joints, evaluation.limbs
-        self._joints, self._limbs = joints[joints["set"] == set_name], limbs[limbs["set"] == set_name]
-        self._skeleton, self._set_name = evaluation.skeleton, set_name
-        apart = evaluation.by_circumstance
-        self._by_circumstance = apart[apart["set"] == set_name]
-        self.title = exhibits_of(set_name).title
-
-    def stages(self, at_least: int) -> list[str]:
-        found = (_STAGE.fullmatch(name) for name in self._joints["predictor"].unique())
-        numbers = sorted(int(match[1]) for match in found if match)
-        if len(numbers) < at_least:
-            raise _UntoldError(
-                f"it takes {at_least} stages, and {len(numbers)} were measured on {self.title}"
-            )
-        return [f"stage {number}" for number in numbers]
-
-    def last_stage(self) -> str:
-        return self.stages(at_least=1)[-1]
-
-    def rate(self, predictor: str, kinds: Sequence[str], threshold: float) -> float:
-        """Mean PDJ of some kinds of joints."""
-        return float(self._rates(predictor, kinds, [threshold])[0])
-
-    def curve(self, predictor: str, kinds: Sequence[str]) -> Floats:
-        """Mean PDJ of some kinds of joints at the distances 0, 0.01, … 0.5."""
-        return self._rates(predictor, kinds, _THRESHOLDS)
-
-    def average_pcp(self, predictor: str) -> float:
-        return self.pcp_of(predictor, "ave")
-
-    def pcp_of(self, predictor: str, kind: str) -> float:
-        limbs = [limb.name for limb in self._skeleton.limbs if limb.kind is not None]
-        self._check(predictor)
-        share = pcp(matrix(self._limbs, predictor, "limb", limbs, "strict"), self._skeleton)[kind]
-        if share is None:
-            raise _UntoldError(f"no limb of {predictor} counts on {self.title}")
-        return share
-
-    def best_other(self, kinds: Sequence[str], threshold: float) -> tuple[str, float]:
-        rates = {}
-        for name in other_methods(self._joints, self._set_name):
-            with suppress(_UntoldError):
-                rates[name] = self.rate(name, kinds, threshold)
-        if not rates:
-            raise _UntoldError(
-                f"no other method's predictions on {self.title} are at hand, and the paper has its "
-                f"curves as a picture, not as numbers"
-            )
-        best = max(rates, key=lambda name: rates[name])
-        return best, rates[best]
-
-    def exchanged(self, predictor: str, value: str) -> tuple[float, int]:
-        """Of the poses that are seen from a side the share in which left is taken for right; how many."""
-        seen = self._by_circumstance[self._by_circumstance["kind"] == SIDE]
-        if seen.empty:
-            raise _UntoldError(
-                f"the labels of {self.title} in this run don't say from which side a person is seen: "
-                f"observer-centric ones of LSP do (`labels: oc`)"
-            )
-        rows = seen[(seen["predictor"] == predictor) & (seen["value"] == value) & (seen["poses"] > 0)]
-        if rows.empty:
-            raise _UntoldError(f"nobody who counts on {self.title} is seen from {value}")
-        return float(rows["exchanged"].item()), int(rows["poses"].item())
-
-    def only_those_at_hand(self) -> str:
-        names = ", ".join(other_methods(self._joints, self._set_name))
-        return f"of other methods only those at hand are compared: {names}"
-
-    def dantone(self) -> str:
-        names = [name for name in other_methods(self._joints, self._set_name) if name.startswith("Dantone")]
-        if not names:
-            raise _UntoldError(
-                f"no predictions of Dantone et al. on {self.title} are at hand, and the paper has "
-                f"their curves as a picture, not as numbers"
-            )
-        return names[0]
-
-    def _rates(self, predictor: str, kinds: Sequence[str], thresholds: Sequence[float] | Floats) -> Floats:
-        self._check(predictor)
-        errors = matrix(self._joints, predictor, "joint", self._skeleton.joints, "error")
-        found = []
-        for threshold in thresholds:
-            shares = pdj(errors, self._skeleton, threshold)
-            counted = [share for kind in kinds if (share := shares.get(kind)) is not None]
-            if len(counted) < len(kinds):
-                raise _UntoldError(f"{predictor} has no {' and '.join(kinds)} that count on {self.title}")
-            found.append(sum(counted) / len(counted))
-        return np.array(found)
-
-    def _check(self, predictor: str) -> None:
-        if not (self._joints["predictor"] == predictor).any():
-            raise _UntoldError(f"{predictor} was not measured on {self.title}")
-
-
-class _Evidence:
-    """All that a run measured, and why something wasn't."""
-
-    def __init__(self, evaluations: Sequence[Evaluation], drawn: bool, left_out: Mapping[str, str]) -> None:
-        self._evaluations, self._drawn, self._left_out = evaluations, drawn, left_out
-
-    def on(self, set_name: str) -> _OnSet:
-        for evaluation in self._evaluations:
-            if (evaluation.joints["set"] == set_name).any():
-                return _OnSet(evaluation, set_name)
-        reason = f": {self._left_out[set_name]}" if set_name in self._left_out else ""
-        raise _UntoldError(f"{exhibits_of(set_name).title} is not part of this run{reason}")
-
-    def on_published(self, set_name: str) -> _OnSet:
-        """As :meth:`on`, for what is compared with other people's figures."""
-        on_set = self.on(set_name)
-        if self._drawn:
-            raise _UntoldError(
-                f"drawn people stand in for {on_set.title}, and no other method was measured on them"
-            )
-        return on_set
-
-
-def _flic_over_next_best(evidence: _Evidence, joint: str, wanted: float) -> Finding:
+def _flic_over_next_best(evidence: Evidence, joint: str, wanted: float) -> Finding:
     flic = evidence.on_published("flic")
     best, rate = flic.best_other([joint], 0.2)
     ours = flic.rate(_AFTER_TWO_STAGES, [joint], 0.2)
@@ -275,7 +116,7 @@ def _flic_over_next_best(evidence: _Evidence, joint: str, wanted: float) -> Find
     return Finding(figures, _reaches(ours - rate, wanted), flic.only_those_at_hand())
 
 
-def _flic_gains_at_low_precision(evidence: _Evidence) -> Finding:
+def _flic_gains_at_low_precision(evidence: Evidence) -> Finding:
     flic = evidence.on_published("flic")
     fine, coarse = (
         flic.rate(_AFTER_TWO_STAGES, _ARMS, threshold) - flic.best_other(_ARMS, threshold)[1]
@@ -284,7 +125,7 @@ def _flic_gains_at_low_precision(evidence: _Evidence) -> Finding:
     return _gains_at_low_precision({0.1: fine, 0.2: coarse}, flic.only_those_at_hand())
 
 
-def _lsp_gains_at_low_precision(evidence: _Evidence) -> Finding:
+def _lsp_gains_at_low_precision(evidence: Evidence) -> Finding:
     lsp = evidence.on_published("lsp")
     return _gains_at_low_precision({t: _over_dantone(lsp, (*_LEGS, *_ARMS), t) for t in (0.2, 0.5)}, "")
 
@@ -295,35 +136,35 @@ def _gains_at_low_precision(gains: Mapping[float, float], note: str) -> Finding:
     return Finding(figures, coarse > max(fine, 0) + _ROUNDING, note)
 
 
-def _lsp_over_dantone(evidence: _Evidence) -> Finding:
+def _lsp_over_dantone(evidence: Evidence) -> Finding:
     gain = _over_dantone(evidence.on_published("lsp"), (*_LEGS, *_ARMS), 0.5)
     return Finding(difference_text(gain), _reaches(gain, 0.1))
 
 
-def _lsp_legs_comparable(evidence: _Evidence) -> Finding:
+def _lsp_legs_comparable(evidence: Evidence) -> Finding:
     gain = _over_dantone(evidence.on_published("lsp"), _LEGS, 0.2)
     return Finding(difference_text(gain), abs(gain) <= _COMPARABLE + _ROUNDING)
 
 
-def _lsp_arms_slightly_worse(evidence: _Evidence) -> Finding:
+def _lsp_arms_slightly_worse(evidence: Evidence) -> Finding:
     gain = _over_dantone(evidence.on_published("lsp"), _ARMS, 0.2)
     return Finding(difference_text(gain), -_SLIGHTLY - _ROUNDING <= gain < -_ROUNDING)
 
 
-def _over_dantone(lsp: _OnSet, kinds: Sequence[str], threshold: float) -> float:
+def _over_dantone(lsp: OnSet, kinds: Sequence[str], threshold: float) -> float:
     return lsp.rate(lsp.last_stage(), kinds, threshold) - lsp.rate(lsp.dantone(), kinds, threshold)
 
 
-def _lsp_best_average(evidence: _Evidence) -> Finding:
+def _lsp_best_average(evidence: Evidence) -> Finding:
     lsp = evidence.on_published("lsp")
     return _over_table(lsp, 1, from_0_on=False)
 
 
-def _parse_state_of_the_art(evidence: _Evidence) -> Finding:
+def _parse_state_of_the_art(evidence: Evidence) -> Finding:
     return _over_table(evidence.on_published("parse"), 2, from_0_on=True)
 
 
-def _over_table(on_set: _OnSet, table: int, *, from_0_on: bool) -> Finding:
+def _over_table(on_set: OnSet, table: int, *, from_0_on: bool) -> Finding:
     published = paper_results()
     others = published[(published["table"] == table) & ~published["method"].str.startswith("DeepPose")]
     best = others.sort_values("ave", kind="stable").iloc[-1]
@@ -333,25 +174,25 @@ def _over_table(on_set: _OnSet, table: int, *, from_0_on: bool) -> Finding:
     return Finding(figures, gain >= -_ROUNDING if from_0_on else gain > _ROUNDING)
 
 
-def _lsp_upper_legs(evidence: _Evidence) -> Finding:
+def _lsp_upper_legs(evidence: Evidence) -> Finding:
     ours = evidence.on_published("lsp").pcp_of(_AFTER_TWO_STAGES, "leg_upper")
     note = "the paper's own Table 1 has 0.76 for the next best method, not 0.74"
     return Finding(share_text(ours), _reaches(ours, _UPPER_LEGS), note)
 
 
-def _lsp_better_by_stage(evidence: _Evidence) -> Finding:
+def _lsp_better_by_stage(evidence: Evidence) -> Finding:
     lsp = evidence.on("lsp")
     averages = [lsp.average_pcp(stage) for stage in lsp.stages(at_least=2)]
     rises = [later > earlier + _ROUNDING for earlier, later in pairwise(averages)]
     return Finding(" → ".join(map(share_text, averages)), all(rises))
 
 
-def _refinement_at_high_precision(evidence: _Evidence) -> Finding:
+def _refinement_at_high_precision(evidence: Evidence) -> Finding:
     flic = evidence.on("flic")
     first, *_, last = flic.stages(at_least=2)
     gains = flic.curve(last, _ARMS) - flic.curve(first, _ARMS)
     largest = gains.max()
-    at = _THRESHOLDS[gains >= largest - _ROUNDING]
+    at = THRESHOLDS[gains >= largest - _ROUNDING]
     within = (at >= _PRECISE[0]) & (at <= _PRECISE[1])
     mean = gains[_precise()].mean()
     shown = at[within][0] if within.any() else at[0]
@@ -362,7 +203,7 @@ def _refinement_at_high_precision(evidence: _Evidence) -> Finding:
     return Finding(ours, bool(largest > _ROUNDING and within.any()))
 
 
-def _first_refinement_gains_most(evidence: _Evidence) -> Finding:
+def _first_refinement_gains_most(evidence: Evidence) -> Finding:
     flic = evidence.on("flic")
     stages = flic.stages(at_least=3)
     first, second, last = (
@@ -380,12 +221,12 @@ def _precise() -> slice:
     return slice(low, high + 1)
 
 
-def _carries_over_to_parse(evidence: _Evidence) -> Finding:
+def _carries_over_to_parse(evidence: Evidence) -> Finding:
     parse = evidence.on("parse")
     return _over_mean_pose(parse.average_pcp(parse.last_stage()), parse.average_pcp(MEAN_POSE))
 
 
-def _carries_over_to_buffy(evidence: _Evidence) -> Finding:
+def _carries_over_to_buffy(evidence: Evidence) -> Finding:
     buffy = evidence.on("buffy")
     ours, mean_pose = (buffy.rate(predictor, _ARMS, 0.2) for predictor in (_AFTER_TWO_STAGES, MEAN_POSE))
     return _over_mean_pose(ours, mean_pose)
@@ -396,7 +237,7 @@ def _over_mean_pose(ours: float, mean_pose: float) -> Finding:
     return Finding(figures, ours - mean_pose > _ROUNDING)
 
 
-def _buffy_state_of_the_art(evidence: _Evidence) -> Finding:
+def _buffy_state_of_the_art(evidence: Evidence) -> Finding:
     buffy = evidence.on_published("buffy")
     best, rate = buffy.best_other(_ARMS, 0.2)
     ours = buffy.rate(_AFTER_TWO_STAGES, _ARMS, 0.2)
@@ -404,7 +245,7 @@ def _buffy_state_of_the_art(evidence: _Evidence) -> Finding:
     return Finding(figures, ours - rate >= -_ROUNDING, buffy.only_those_at_hand())
 
 
-def _sides_exchanged_at_the_back(evidence: _Evidence) -> Finding:
+def _sides_exchanged_at_the_back(evidence: Evidence) -> Finding:
     lsp = evidence.on("lsp")
     (back, behind), (front, before) = (lsp.exchanged(lsp.last_stage(), value) for value in (BACK, FRONT))
     figures = f"{share_text(back)} of {behind} from the back, {share_text(front)} of {before} from the front"
@@ -412,8 +253,8 @@ def _sides_exchanged_at_the_back(evidence: _Evidence) -> Finding:
     return Finding(figures, back >= _OFTEN - _ROUNDING and back > front + _ROUNDING, note)
 
 
-def _untold(_: _Evidence, reason: str) -> Finding:
-    raise _UntoldError(reason)
+def _untold(_: Evidence, reason: str) -> Finding:
+    raise UntoldError(reason)
 
 
 def _reaches(value: float, wanted: float) -> bool:
@@ -424,7 +265,7 @@ def _line(cells: Sequence[str]) -> str:
     return "| " + " | ".join(" ".join(cell.split()).replace("|", "\\|") for cell in cells) + " |"
 
 
-_MEASURES: dict[str, Callable[[_Evidence], Finding]] = {
+_MEASURES: dict[str, Callable[[Evidence], Finding]] = {
     "flic-elbow-at-0.2": partial(_flic_over_next_best, joint="elbow", wanted=0.15),
     "flic-wrist-at-0.2": partial(_flic_over_next_best, joint="wrist", wanted=0.20),
     "flic-gains-at-low-precision": _flic_gains_at_low_precision,

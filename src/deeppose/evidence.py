@@ -1,0 +1,177 @@
+"""What a run measured, as the paper's claims ask for it: rates on a set, or why there are none."""
+
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from deeppose.circumstances import SIDE
+from deeppose.exhibits import exhibits_of
+from deeppose.geometry import Floats
+from deeppose.metrics import pcp, pdj
+from deeppose.skeleton import Skeleton
+from deeppose.tables import is_peer, matrix
+
+THRESHOLDS = np.arange(51) / 100
+"""The distances of a curve, in diameters."""
+_STAGE = re.compile(r"stage (\d+)")
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The errors of one model's predictors on its test sets.
+
+    Attributes
+    ----------
+    joints
+        Columns set, predictor, example, joint, error: multiples of the true pose's diameter.
+    limbs
+        Columns set, predictor, example, limb, strict, loose: shares of the true limb's length.
+    by_circumstance
+        From :func:`deeppose.evaluate.shares_by_circumstance`.
+    """
+
+    joints: pd.DataFrame
+    limbs: pd.DataFrame
+    by_circumstance: pd.DataFrame
+    skeleton: Skeleton
+
+
+def other_methods(errors: pd.DataFrame, set_name: str) -> list[str]:
+    """The methods of other people whose errors on a set are in a table of errors."""
+    names = errors.loc[errors["set"] == set_name, "predictor"].unique()
+    return sorted(name for name in names if is_peer(name))
+
+
+class UntoldError(Exception):
+    """A claim can't be told here; the message says why."""
+
+
+class OnSet:
+    """One model's errors on one set; what can't be told of them raises :class:`UntoldError`."""
+
+    def __init__(self, evaluation: Evaluation, set_name: str) -> None:
+        joints, limbs = evaluation.joints, evaluation.limbs
+        self._joints, self._limbs = joints[joints["set"] == set_name], limbs[limbs["set"] == set_name]
+        self._skeleton, self._set_name = evaluation.skeleton, set_name
+        apart = evaluation.by_circumstance
+        self._by_circumstance = apart[apart["set"] == set_name]
+        self.title = exhibits_of(set_name).title
+
+    def stages(self, at_least: int) -> list[str]:
+        """The stages that were measured, in their order; so many at least."""
+        found = (_STAGE.fullmatch(name) for name in self._joints["predictor"].unique())
+        numbers = sorted(int(match[1]) for match in found if match)
+        if len(numbers) < at_least:
+            raise UntoldError(f"it takes {at_least} stages, and {len(numbers)} were measured on {self.title}")
+        return [f"stage {number}" for number in numbers]
+
+    def last_stage(self) -> str:
+        """The last of :meth:`stages`."""
+        return self.stages(at_least=1)[-1]
+
+    def rate(self, predictor: str, kinds: Sequence[str], threshold: float) -> float:
+        """Mean PDJ of some kinds of joints."""
+        return float(self._rates(predictor, kinds, [threshold])[0])
+
+    def curve(self, predictor: str, kinds: Sequence[str]) -> Floats:
+        """Mean PDJ of some kinds of joints at the distances 0, 0.01, … 0.5."""
+        return self._rates(predictor, kinds, THRESHOLDS)
+
+    def average_pcp(self, predictor: str) -> float:
+        """Mean PCP of the kinds of limbs."""
+        return self.pcp_of(predictor, "ave")
+
+    def pcp_of(self, predictor: str, kind: str) -> float:
+        """PCP of one kind of limb, strict."""
+        limbs = [limb.name for limb in self._skeleton.limbs if limb.kind is not None]
+        self._check(predictor)
+        share = pcp(matrix(self._limbs, predictor, "limb", limbs, "strict"), self._skeleton)[kind]
+        if share is None:
+            raise UntoldError(f"no limb of {predictor} counts on {self.title}")
+        return share
+
+    def best_other(self, kinds: Sequence[str], threshold: float) -> tuple[str, float]:
+        """Who of the others is best at some kinds of joints, and the rate."""
+        rates = {}
+        for name in other_methods(self._joints, self._set_name):
+            with suppress(UntoldError):
+                rates[name] = self.rate(name, kinds, threshold)
+        if not rates:
+            raise UntoldError(
+                f"no other method's predictions on {self.title} are at hand, and the paper has its "
+                f"curves as a picture, not as numbers"
+            )
+        best = max(rates, key=lambda name: rates[name])
+        return best, rates[best]
+
+    def exchanged(self, predictor: str, value: str) -> tuple[float, int]:
+        """Of the poses that are seen from a side the share in which left is taken for right; how many."""
+        seen = self._by_circumstance[self._by_circumstance["kind"] == SIDE]
+        if seen.empty:
+            raise UntoldError(
+                f"the labels of {self.title} in this run don't say from which side a person is seen: "
+                f"observer-centric ones of LSP do (`labels: oc`)"
+            )
+        rows = seen[(seen["predictor"] == predictor) & (seen["value"] == value) & (seen["poses"] > 0)]
+        if rows.empty:
+            raise UntoldError(f"nobody who counts on {self.title} is seen from {value}")
+        return float(rows["exchanged"].item()), int(rows["poses"].item())
+
+    def only_those_at_hand(self) -> str:
+        """What to bear in mind of :meth:`best_other`."""
+        names = ", ".join(other_methods(self._joints, self._set_name))
+        return f"of other methods only those at hand are compared: {names}"
+
+    def dantone(self) -> str:
+        """The predictor that is Dantone et al."""
+        names = [name for name in other_methods(self._joints, self._set_name) if name.startswith("Dantone")]
+        if not names:
+            raise UntoldError(
+                f"no predictions of Dantone et al. on {self.title} are at hand, and the paper has "
+                f"their curves as a picture, not as numbers"
+            )
+        return names[0]
+
+    def _rates(self, predictor: str, kinds: Sequence[str], thresholds: Sequence[float] | Floats) -> Floats:
+        self._check(predictor)
+        errors = matrix(self._joints, predictor, "joint", self._skeleton.joints, "error")
+        found = []
+        for threshold in thresholds:
+            shares = pdj(errors, self._skeleton, threshold)
+            counted = [share for kind in kinds if (share := shares.get(kind)) is not None]
+            if len(counted) < len(kinds):
+                raise UntoldError(f"{predictor} has no {' and '.join(kinds)} that count on {self.title}")
+            found.append(sum(counted) / len(counted))
+        return np.array(found)
+
+    def _check(self, predictor: str) -> None:
+        if not (self._joints["predictor"] == predictor).any():
+            raise UntoldError(f"{predictor} was not measured on {self.title}")
+
+
+class Evidence:
+    """All that a run measured, and why something wasn't."""
+
+    def __init__(self, evaluations: Sequence[Evaluation], drawn: bool, left_out: Mapping[str, str]) -> None:
+        self._evaluations, self._drawn, self._left_out = evaluations, drawn, left_out
+
+    def on(self, set_name: str) -> OnSet:
+        """The errors on a set of the model that was measured on it."""
+        for evaluation in self._evaluations:
+            if (evaluation.joints["set"] == set_name).any():
+                return OnSet(evaluation, set_name)
+        reason = f": {self._left_out[set_name]}" if set_name in self._left_out else ""
+        raise UntoldError(f"{exhibits_of(set_name).title} is not part of this run{reason}")
+
+    def on_published(self, set_name: str) -> OnSet:
+        """As :meth:`on`, for what is compared with other people's figures."""
+        on_set = self.on(set_name)
+        if self._drawn:
+            raise UntoldError(
+                f"drawn people stand in for {on_set.title}, and no other method was measured on them"
+            )
+        return on_set
