@@ -38,9 +38,7 @@ def train_stage(item: Item, stage: int, fabric: Fabric) -> None:
     if stage > 1 and profile.refinement(stage).start == "previous":
         previous, _ = load_network(item.weights(stage - 1))
         network.load_state_dict(previous.state_dict())
-    of_paper = "; at the paper's size its layers come to 58.4 million for 14 joints, in its text to 40"
-    is_papers = profile.network.name == "alexnet"
-    fabric.print(f"{parameter_count(network):,} parameters{of_paper if is_papers else ''}")
+    fabric.print(f"{parameter_count(network):,} parameters")
     inputs = [Path(__file__), *item.train.example_tables, item.train.initial_boxes]
     if stage > 1:
         inputs += [item.augmented_set(stage), item.train_predictions(stage - 1, mirrored=False)]

@@ -318,7 +318,7 @@ def test_each_image_has_the_box_of_its_own_size():
     table = pd.DataFrame({"set": "lsp", "part": "train", "width": sizes[:, 0], "height": sizes[:, 1]})
     made = image_boxes(Examples(table, np.zeros((50, 1, 2)), np.ones((50, 1), dtype=bool)))
     assert made.boxes.dtype == np.float64
-    assert made.boxes.tolist() == [image_box(*map(int, size)).tolist() for size in sizes]
+    assert made.boxes.tolist() == [[(w - 1) / 2, (h - 1) / 2, w, h] for w, h in sizes.tolist()]
 
 
 @pytest.mark.realdata

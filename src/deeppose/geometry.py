@@ -14,9 +14,13 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 
-def image_box(width: int, height: int) -> Floats:
-    """The box of a whole image, `(4,)`: it reaches half a pixel beyond the outer pixels' centres."""
-    return np.array([(width - 1) / 2, (height - 1) / 2, width, height], dtype=np.float64)
+def image_box(width: int | NDArray[np.int64], height: int | NDArray[np.int64]) -> Floats:
+    """The box of a whole image, `(4,)`, or of several, `(n, 4)`.
+
+    It reaches half a pixel beyond the outer pixels' centres.
+    """
+    sides = np.stack([width, height], axis=-1).astype(np.float64)
+    return np.concatenate([(sides - 1) / 2, sides], axis=-1)
 
 
 def normalise(points: Floats, boxes: Floats) -> Floats:

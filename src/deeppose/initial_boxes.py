@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from deeppose.errors import FaceError
 from deeppose.examples import TORSO_COLUMNS, Examples, Indices
 from deeppose.faces import FACE_COLUMNS
-from deeppose.geometry import Bools, Floats
+from deeppose.geometry import Bools, Floats, image_box
 
 Rule = Literal["torso", "confidence"]
 Chosen = NDArray[np.object_]
@@ -83,8 +83,7 @@ def image_boxes(examples: Examples) -> InitialBoxes:
 
 
 def _full_images(examples: Examples) -> Floats:
-    sizes = examples.table[["width", "height"]].to_numpy(np.float64)
-    return np.concatenate([(sizes - 1) / 2, sizes], axis=-1)
+    return image_box(examples.widths, examples.table["height"].to_numpy(np.int64))
 
 
 def fix_scaler(examples: Examples, faces: pd.DataFrame, rule: Rule, joints_in_box: float) -> Scaler:
