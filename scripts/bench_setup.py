@@ -8,10 +8,10 @@ import pandas as pd
 import torch
 from lightning_fabric import Fabric
 
-from deeppose.batches import Batch, WholeBodies
+from deeppose.batches import Batch, CropSource, WholeBodies
 from deeppose.examples import BOX_COLUMNS, Examples
 from deeppose.geometry import diameter
-from deeppose.images import ImageSource, Pixels
+from deeppose.images import Pixels
 from deeppose.networks.regressor import Regressor
 from deeppose.networks.weights import build_network
 from deeppose.params import Device, Params, Training
@@ -85,7 +85,7 @@ def random_examples(count: int) -> Examples:
     return Examples(table, poses, labelled)
 
 
-def whole_bodies(params: Params, images: ImageSource, examples: Examples) -> WholeBodies:
+def whole_bodies(params: Params, images: CropSource, examples: Examples) -> WholeBodies:
     """Stage 1's batches of the profile `paper`."""
     profile = params.profiles[PROFILE]
     return WholeBodies(

@@ -26,11 +26,15 @@ def poses():
     return dots.poses(12)
 
 
+@pytest.fixture(scope="module")
+def on_host(poses):
+    return [dots.dotted_image(pose) for pose in poses]
+
+
 @pytest.fixture(scope="module", params=["host", "device"])
-def images(poses, request):
-    """Each test cuts crops beside the network, and where it runs."""
-    dotted = [dots.dotted_image(pose) for pose in poses]
-    return dotted if request.param == "host" else DeviceImages(dotted, torch.device("cpu"))
+def images(on_host, request):
+    """Crops are cut beside the network, and where it runs."""
+    return on_host if request.param == "host" else DeviceImages(on_host, torch.device("cpu"))
 
 
 def whole_bodies(images, examples, translation=0.1, keep_joints=0.5, seed=(1, 1)):
@@ -48,7 +52,7 @@ def whole_bodies(images, examples, translation=0.1, keep_joints=0.5, seed=(1, 1)
 
 
 @pytest.fixture(scope="module")
-def joint_boxes(images, poses):
+def joint_boxes(on_host, poses):
     """The augmented set of the dotted images, displaced by about a tenth of a pose's diameter."""
     normals = pd.DataFrame({"joint": range(dots.JOINTS), "mean_x": 0.02, "mean_y": -0.03})
     normals = normals.assign(var_x=0.01, var_y=0.01, cov_xy=0.0)
@@ -64,7 +68,7 @@ def joint_boxes(images, poses):
         seed=(1, 2),
     )
     table = pd.concat(tables, ignore_index=True)
-    return table, JointBoxes(images, table, dots.examples_of(poses), FULL_BODY, SIZE, dots.PADDING, (1, 2))
+    return table, JointBoxes(on_host, table, dots.examples_of(poses), FULL_BODY, SIZE, dots.PADDING, (1, 2))
 
 
 def all_of(table, step=0):
@@ -121,9 +125,9 @@ def assert_same(some, others):
 
 
 @pytest.fixture(params=["whole bodies", "joint boxes"])
-def table(request, images, poses, joint_boxes):
+def table(request, on_host, poses, joint_boxes):
     return (
-        whole_bodies(images, dots.examples_of(poses)) if request.param == "whole bodies" else joint_boxes[1]
+        whole_bodies(on_host, dots.examples_of(poses)) if request.param == "whole bodies" else joint_boxes[1]
     )
 
 
@@ -185,7 +189,7 @@ def test_joints_are_in_the_crop_where_the_targets_say(images, poses):
         for mirrored in (False, True):
             shown, wanted = shown_and_wanted(crop, target, mirrored)
             visible = np.abs(wanted).max(axis=-1) < 0.46
-            fits.append(np.allclose(shown[visible], wanted[visible], rtol=0, atol=0.75 * PIXEL))
+            fits.append(np.allclose(shown[visible], wanted[visible], rtol=0, atol=0.6 * PIXEL))
         assert sum(fits) == 1
         frames.add(fits.index(True))
     assert frames == {0, 1}
@@ -256,9 +260,9 @@ def test_unlabelled_joints_do_not_count_and_are_finite(images, poses):
     assert (targets[weights == 0] == 0).all()
 
 
-def test_a_turned_and_scaled_box_has_its_joints_where_the_targets_say(images, poses):
+def test_a_turned_and_scaled_box_has_its_joints_where_the_targets_say(on_host, poses):
     table = replace(
-        whole_bodies(images, dots.examples_of(poses), translation=0.05, keep_joints=1.0),
+        whole_bodies(on_host, dots.examples_of(poses), translation=0.05, keep_joints=1.0),
         scale=0.2,
         rotation=25.0,
         rotated=0.8,
@@ -280,8 +284,8 @@ def test_a_turned_and_scaled_box_has_its_joints_where_the_targets_say(images, po
     assert np.abs(np.nanmean(found, axis=0)).max() < 0.2 * PIXEL
 
 
-def test_without_turns_the_crops_are_those_of_moved_boxes(images, poses):
-    table = whole_bodies(images, dots.examples_of(poses))
+def test_without_turns_the_crops_are_those_of_moved_boxes(on_host, poses):
+    table = whole_bodies(on_host, dots.examples_of(poses))
     still = replace(table, rotation=30.0, rotated=0.0)
     for ours, theirs in zip(all_of(table), all_of(still), strict=True):
         assert torch.equal(ours, theirs)
@@ -334,11 +338,11 @@ print(len(list(crop_loader([np.zeros(2), np.zeros(2)], 1, torch.device('cpu'))))
     assert done.stdout == "2\n"
 
 
-def test_the_other_joints_that_a_crop_shows_count_less(joint_boxes, images, poses):
+def test_the_other_joints_that_a_crop_shows_count_less(joint_boxes, on_host, poses):
     rows, alone = joint_boxes
     labelled = np.random.default_rng(5).random((len(poses), dots.JOINTS)) < 0.8
     examples = dots.examples_of(poses, labelled)
-    table = JointBoxes(images, rows, examples, FULL_BODY, SIZE, dots.PADDING, (1, 2), others=0.25)
+    table = JointBoxes(on_host, rows, examples, FULL_BODY, SIZE, dots.PADDING, (1, 2), others=0.25)
     crops, targets, weights = all_of(table)
     own_crops, own_targets, own = all_of(alone)
     assert torch.equal(crops, own_crops)

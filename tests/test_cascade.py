@@ -58,11 +58,15 @@ def poses():
     return dots.poses(5)
 
 
+@pytest.fixture(scope="module")
+def on_host(poses):
+    return [dots.dotted_image(pose) for pose in poses]
+
+
 @pytest.fixture(scope="module", params=["host", "device"])
-def images(poses, request):
-    """Each test cuts crops beside the network, and where it runs."""
-    dotted = [dots.dotted_image(pose) for pose in poses]
-    return dotted if request.param == "host" else DeviceImages(dotted, torch.device("cpu"))
+def images(on_host, request):
+    """Crops are cut beside the network, and where it runs."""
+    return on_host if request.param == "host" else DeviceImages(on_host, torch.device("cpu"))
 
 
 @pytest.fixture
@@ -169,16 +173,16 @@ def test_mirrored_dots_are_found_where_they_stand_in_the_mirrored_image(images, 
 
 
 @pytest.mark.parametrize(("batch", "workers"), [(1, 0), (5, 2), (1000, 0)])
-def test_batch_and_workers_change_no_pose(images, poses, unlabelled, batch, workers):
+def test_batch_and_workers_change_no_pose(on_host, poses, unlabelled, batch, workers):
     torch.manual_seed(1)
     sizes = {"size": 60, "width": 0.05, "dropout": 0.5, "initial_weights": "he", "pixel_scale": 0.016}
     network = AlexNet(K, mean=(9, 9, 9), **sizes).train()
     nn.init.normal_(network.regressor[-1].weight, std=0.02)
     some, other = predictor(7), predictor(batch, workers)
-    initial = [predict_initial(network, by, images, unlabelled, ROWS) for by in (some, other)]
+    initial = [predict_initial(network, by, on_host, unlabelled, ROWS) for by in (some, other)]
     np.testing.assert_allclose(*initial, rtol=0, atol=1e-5 * dots.WIDTH)
     assert np.ptp(initial[0]) > 10, "nothing to compare"
-    later = [refined(network, images, unlabelled, poses[ROWS], by=by)[0] for by in (some, other)]
+    later = [refined(network, on_host, unlabelled, poses[ROWS], by=by)[0] for by in (some, other)]
     np.testing.assert_allclose(*later, rtol=0, atol=1e-5 * dots.WIDTH)
 
 

@@ -249,6 +249,10 @@ class TestNames:
         said = complaint({f"profiles.demo.stage1.{key}": {"flic": 0.1}})
         assert said.endswith(f"profiles.demo.stage1.{key} has no number for model 'lsp', only for flic")
 
+    def test_boxes_that_are_turned_are_cut_on_the_host(self, complaint):
+        said = complaint({"profile": "cpu", "profiles.cpu.device.crops": "device"})
+        assert "profiles.cpu.device.crops: device cuts no box that is turned" in said
+
     def test_faces_need_a_way_to_choose(self, complaint):
         said = complaint({"model.lsp.initial_box": "face"})
         assert said == "model.lsp: initial_box: face needs `face`, torso or confidence"

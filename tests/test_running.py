@@ -53,8 +53,6 @@ def test_where_the_network_runs_by_no_process(item, workers):
     made, examples = item("device", workers)
     images = images_of(made, made.train, examples, CPU)
     assert isinstance(images, DeviceImages)
-    cut = images.crops(
-        np.array([1]), np.array([[2.5, 1.5, 6, 4]]), np.zeros(1, dtype=bool), 8, (0, 0, 0), np.zeros(1)
-    )
+    cut = images.crops(np.array([1]), np.array([[2.5, 1.5, 6, 4]]), np.zeros(1, dtype=bool), 8, (0, 0, 0))
     assert (cut[0, 2:6, 2:6] == 2).all()
     assert workers_of(made, CPU) == 0

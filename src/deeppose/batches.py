@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 from deeppose.crops import crop
 from deeppose.device_images import DeviceImages
@@ -248,7 +248,9 @@ def cut_crops(
     """
     turns = np.zeros(len(examples)) if angles is None else angles
     if isinstance(images, DeviceImages):
-        return images.crops(examples, boxes, mirrored, size, padding, turns)
+        assert get_worker_info() is None, "a worker has no device"
+        assert not turns.any(), "params don't let boxes be turned here"
+        return images.crops(examples, boxes, mirrored, size, padding)
     crops = np.empty((len(examples), size, size, 3), dtype=np.uint8)
     for number, (example, box, flip, angle) in enumerate(zip(examples, boxes, mirrored, turns, strict=True)):
         crops[number] = crop(
@@ -309,6 +311,6 @@ def crop_loader(dataset: Dataset[Crops], workers: int, device: torch.device) -> 
     """Go through a data set of ready batches of crops, cut by `workers` processes (0: by this one)."""
     # A worker that inherits OpenCV's threads hangs: they must have ended before it is forked.
     cv2.setNumThreads(1)
-    # A GPU copies from pinned memory several times as fast; without workers crops may lie there already.
+    # A GPU copies from pinned memory several times as fast. Without workers crops may have been cut on it.
     pinned = device.type == "cuda" and workers > 0
     return DataLoader(dataset, batch_size=None, num_workers=workers, pin_memory=pinned)

@@ -1,135 +1,159 @@
-"""Crops cut where the network runs, from images that lie in its memory: a GPU then waits for no process."""
+"""Crops cut where the network runs, from images that lie in its memory."""
 
-import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
-from deeppose.errors import DeviceError
+from deeppose.errors import DeviceError, GeometryError
 from deeppose.examples import Indices
 from deeppose.geometry import Bools, Floats
 from deeppose.images import Images, Pixels
 
-SUBPIXELS = 32
-"""Points are sampled at this fraction of a pixel, as OpenCV does."""
-COARSEST = 64
-"""The longest side, in pixels, of the coarsest copies."""
+MOST_PIXELS = 2**25
+"""Of the images, that are looked at at a time: with all that is made of them a gigabyte."""
 
 
 class DeviceImages:
-    """All images of a table on one device, and copies of them at a half, a quarter, … of their size.
+    """All images of a table, on one device.
 
-    A crop that shrinks its image is sampled from the copy that is nearest to its own resolution, where
-    :func:`deeppose.crops.crop` averages over just the pixels that each of its own covers.
+    A crop is two products of matrices, since a box that isn't turned is resampled along x and along y. Each
+    of its pixels is the mean of the image's around it, by weights that fall off linearly: within one pixel
+    or, where the crop shrinks the image, as many as one of its own covers.
     """
 
     def __init__(self, images: Images | Sequence[Pixels], device: torch.device) -> None:
-        """Copy the images there, a third more than their own bytes with the smaller copies.
+        """Copy the images there.
 
         Raises
         ------
         DeviceError
             If they don't fit into the device's memory.
         """
-        sizes = np.array([images[row].shape[1::-1] for row in range(len(images))], dtype=np.int64)
-        sizes = sizes.reshape(-1, 2)
-        levels = 1 + max(0, math.ceil(math.log2(sizes.max(initial=1) / COARSEST)))
-        halved = [sizes]
-        while len(halved) < levels:
-            halved.append(-(-halved[-1] // 2))
-        self.sizes = np.stack(halved)
-        areas = self.sizes.prod(axis=2)
-        self.offsets = (np.cumsum(areas) - areas.ravel()).reshape(areas.shape)
-        pixels = np.empty((int(areas.sum()), 3), dtype=np.uint8)
-        for row in tqdm(range(len(images)), desc="images to the device", disable=None, leave=False):
-            copy: Pixels = np.ascontiguousarray(images[row])
-            for level, ((width, height), offset) in enumerate(
-                zip(self.sizes[:, row].tolist(), self.offsets[:, row].tolist(), strict=True)
-            ):
-                if level:
-                    copy = cv2.resize(copy, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8)
-                pixels[offset : offset + width * height] = copy.reshape(-1, 3)
+        every = [images[row] for row in range(len(images))]
+        self.sizes = np.array([image.shape[1::-1] for image in every], dtype=np.int64).reshape(-1, 2)
+        areas = self.sizes.prod(axis=1)
+        self.offsets = np.cumsum(areas) - areas
+        pixels = np.concatenate([np.zeros((0, 3), np.uint8), *(image.reshape(-1, 3) for image in every)])
         try:
             self._pixels = torch.from_numpy(pixels).to(device)
         except torch.OutOfMemoryError:
             raise DeviceError(
-                f"the images with their smaller copies take {pixels.nbytes / 1e9:.1f} GB, more than {device} "
-                f"has free: cut crops beside it (device.crops: host)"
+                f"the images take {pixels.nbytes / 1e9:.1f} GB, more than {device} has free: cut crops "
+                f"beside it (-S profiles.<profile>.device.crops=host)"
             ) from None
 
     def __len__(self) -> int:
-        return len(self.sizes[0])
+        return len(self.sizes)
 
     def crops(
-        self,
-        rows: Indices,
-        boxes: Floats,
-        mirrored: Bools,
-        size: int,
-        padding: tuple[int, int, int],
-        angles: Floats,
+        self, rows: Indices, boxes: Floats, mirrored: Bools, size: int, padding: tuple[int, int, int]
     ) -> Tensor:
-        """Cut as :func:`deeppose.crops.crop` does, all at once.
+        """Cut as :func:`deeppose.crops.crop` does, but for how a shrunk image is averaged.
 
         Parameters
         ----------
         rows
             Which image each crop is of, `(n,)`.
-        boxes, mirrored, angles
-            `(n, 4)`, `(n,)` and `(n,)`, as there.
+        boxes, mirrored
+            `(n, 4)` and `(n,)`, as there.
 
         Returns
         -------
         `(n, size, size, 3)` uint8, on the device.
-        """
-        levels, turns, firsts = self._from_crops(rows, boxes, mirrored, size, angles)
-        device = self._pixels.device
-        turn, first = (torch.from_numpy(part).to(device) for part in (turns, firsts))
-        numbers = torch.arange(size, device=device, dtype=torch.float64)
-        # (n, 2, size, size): x and y, in fractions of a pixel, of each crop's pixels.
-        points = (
-            first[:, :, None, None]
-            + turn[:, :, 0, None, None] * numbers
-            + turn[:, :, 1, None, None] * numbers[:, None]
-        )
-        subpixels = torch.floor(points * SUBPIXELS + 0.5).long()
-        corners, within = subpixels.div(SUBPIXELS, rounding_mode="floor"), subpixels % SUBPIXELS
-        offsets = torch.from_numpy(self.offsets[levels, rows]).to(device)[:, None, None]
-        ends = torch.from_numpy(self.sizes[levels, rows]).to(device)[:, :, None, None]
-        colour = torch.tensor(padding, dtype=torch.int32, device=device)
-        total = torch.zeros((len(rows), size, size, 3), dtype=torch.int32, device=device)
-        for right, below in ((0, 0), (1, 0), (0, 1), (1, 1)):
-            x, y = corners[:, 0] + right, corners[:, 1] + below
-            inside = (x >= 0) & (y >= 0) & (x < ends[:, 0]) & (y < ends[:, 1])
-            places = torch.where(inside, offsets + y * ends[:, 0] + x, 0)
-            colours = torch.where(inside[..., None], self._pixels[places].int(), colour)
-            along_x = within[:, 0] if right else SUBPIXELS - within[:, 0]
-            along_y = within[:, 1] if below else SUBPIXELS - within[:, 1]
-            total += colours * (along_x * along_y).int()[..., None]
-        whole = SUBPIXELS**2
-        return ((total + whole // 2) // whole).to(torch.uint8)
 
-    def _from_crops(
-        self, rows: Indices, boxes: Floats, mirrored: Bools, size: int, angles: Floats
-    ) -> tuple[Indices, Floats, Floats]:
-        """Which copy each crop is sampled from, `(n,)`, and how its pixels lie there: x ↦ Ax + b.
-
-        A is `(n, 2, 2)`, b `(n, 2)`.
+        Raises
+        ------
+        GeometryError
+            If a box has no area or isn't finite.
         """
         boxes = boxes.astype(np.float64)
-        centres, steps = boxes[:, :2], boxes[:, 2:] / size
-        firsts = centres - boxes[:, 2:] / 2 + steps / 2
-        largest = steps.max(axis=1)
-        levels = np.clip(np.rint(np.log2(largest)), 0, len(self.sizes) - 1).astype(np.int64)
-        firsts[:, 0] += np.where(mirrored, (size - 1) * steps[:, 0], 0.0)
-        signed = steps * np.where(mirrored[:, None], [-1.0, 1.0], 1.0)
-        cos, sin = np.cos(angles), np.sin(angles)
-        turn = np.stack([np.stack([cos, -sin], axis=-1), np.stack([sin, cos], axis=-1)], axis=1)
-        to_image = turn * signed[:, None]
-        firsts = np.einsum("nij,nj->ni", turn, firsts - centres) + centres
-        shares = self.sizes[levels, rows] / self.sizes[0, rows]
-        return levels, to_image * shares[:, :, None], (firsts + 0.5) * shares - 0.5
+        bad = ~(np.isfinite(boxes).all(axis=1) & (boxes[:, 2:] > 0).all(axis=1))
+        if bad.any():
+            raise GeometryError(f"box {boxes[bad][0].tolist()} has no area or isn't finite")
+        crops = torch.empty((len(rows), size, size, 3), dtype=torch.uint8, device=self._pixels.device)
+        colour = torch.tensor(padding, dtype=torch.float32, device=crops.device)
+        steps = boxes[:, 2:] / size
+        reaches = np.maximum(steps, 1.0)
+        # (n, 2, size): where the crops' pixels lie.
+        middles = (boxes[:, :2] - boxes[:, 2:] / 2)[..., None] + steps[..., None] * (np.arange(size) + 0.5)
+        firsts = np.maximum(np.floor(middles[..., 0] - reaches), 0).astype(np.int64)
+        ends = np.minimum(np.ceil(middles[..., -1] + reaches) + 1, self.sizes[rows]).astype(np.int64)
+        middles[:, 0] = np.where(mirrored[:, None], middles[:, 0, ::-1], middles[:, 0])
+        for some in _together(np.maximum(ends - firsts, 1)):
+            seen = np.maximum(ends[some] - firsts[some], 1).max(axis=0)
+            along_x, along_y = (
+                self._weights(
+                    middles[some, axis],
+                    steps[some, axis],
+                    firsts[some, axis],
+                    ends[some, axis],
+                    self.sizes[rows[some], axis],
+                    int(seen[axis]),
+                )
+                for axis in (0, 1)
+            )
+            pixels = self._regions(rows[some], firsts[some], seen) - colour
+            count, height, width, _ = pixels.shape
+            # (n, size, width, 3), then (n, size, size, 3) with x before y.
+            by_row = (along_y @ pixels.reshape(count, height, width * 3)).reshape(count, size, width, 3)
+            columns = by_row.transpose(1, 2).reshape(count, width, size * 3)
+            cut = (along_x @ columns).reshape(count, size, size, 3).transpose(1, 2)
+            whole = torch.floor(cut + colour + 0.5).clamp_(0, 255)
+            crops[torch.from_numpy(some).to(crops.device)] = whole.to(torch.uint8)
+        return crops
+
+    def _regions(self, rows: Indices, firsts: Indices, seen: Indices) -> Tensor:
+        """So many columns and rows from each image's first on, `(n, height, width, 3)`.
+
+        Where the image ends before, its last ones again.
+        """
+        device = self._pixels.device
+        first, last, offset = (
+            torch.from_numpy(part).to(device) for part in (firsts, self.sizes[rows] - 1, self.offsets[rows])
+        )
+        columns, lines = (
+            torch.minimum(
+                first[:, axis, None] + torch.arange(int(seen[axis]), device=device), last[:, axis, None]
+            )
+            for axis in (0, 1)
+        )
+        widths = last[:, 0, None] + 1
+        return self._pixels[(offset[:, None] + lines * widths)[:, :, None] + columns[:, None]].float()
+
+    def _weights(
+        self,
+        middles: Floats,
+        step: Floats,
+        firsts: Indices,
+        ends: Indices,
+        lengths: Indices,
+        seen: int,
+    ) -> Tensor:
+        """How much each of `seen` pixels from the first on counts for each of the crop's, `(n, size, seen)`.
+
+        `middles` `(n, size)` are where the crop's pixels lie along an axis, a `step` apart; images are
+        `lengths` long, and from `ends` on no pixel counts. What a sum lacks to 1 is the padding's.
+        """
+        device = self._pixels.device
+        middle = torch.from_numpy(middles).to(device)[..., None]
+        first, end, length, reach = (
+            torch.from_numpy(part).to(device)[:, None, None]
+            for part in (firsts, ends, lengths, np.maximum(step, 1.0))
+        )
+        places = first + torch.arange(seen, device=device)
+        weights = (1 - (places - middle).abs_() / reach).clamp_(min=0) * (places < end)
+        total = weights.sum(dim=-1, keepdim=True)
+        # At the edge the image fades into the padding over one pixel of the size that it is brought to.
+        shown = torch.minimum(middle + 0.5, length - 0.5 - middle) / reach + 0.5
+        return (weights / total.clamp(min=1e-12) * shown.clamp_(0, 1)).float()
+
+
+def _together(seen: Indices) -> Iterator[Indices]:
+    """Which crops are cut at once, of all that see so many columns and rows, `(n, 2)`: those of like size."""
+    exponents = np.ceil(np.log2(seen.max(axis=1))).astype(np.int64)
+    for exponent in np.unique(exponents):
+        alike = np.flatnonzero(exponents == exponent)
+        most = max(1, MOST_PIXELS // int(seen[alike].max(axis=0).prod()))
+        yield from np.split(alike, range(most, len(alike), most))

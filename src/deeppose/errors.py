@@ -46,7 +46,7 @@ class NotFiniteError(DeepPoseError):
 
 
 class DeviceError(DeepPoseError):
-    """The accelerator that the params ask for is not there."""
+    """The accelerator that the params ask for is not there, or too small."""
 
 
 class ProcessesError(DeepPoseError):

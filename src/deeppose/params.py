@@ -25,7 +25,7 @@ class _Section(BaseModel):
 
 
 class Device(_Section):
-    """Where a network runs, in Lightning Fabric's words, and `tf32`."""
+    """Where a network runs, in Lightning Fabric's words and `tf32`, and where its crops are cut."""
 
     accelerator: Literal["cpu", "cuda", "auto"]
     devices: Annotated[
@@ -41,8 +41,8 @@ class Device(_Section):
     crops: Annotated[
         Literal["host", "device"],
         Field(
-            description="where they are cut: beside the network, by `workers` processes, or where it runs, "
-            "from images that lie in its memory"
+            description="host: cut beside the network, by `workers` processes; device: where it runs, from "
+            "images that lie in its memory"
         ),
     ]
 
@@ -304,6 +304,12 @@ class Params(_Section):
                 raise ValueError(f"models names {name!r}, which is none of {', '.join(self.model)}")
         self._check_each_model_has_a_number()
         self._check_named_sets()
+        profile = self.profiles[self.profile]
+        if profile.device.crops == "device" and profile.stage1.rotated > 0:
+            raise ValueError(
+                f"profiles.{self.profile}.device.crops: device cuts no box that is turned: set it to "
+                f"host, or stage1.rotated to 0"
+            )
         return self
 
     def _check_each_model_has_a_number(self) -> None:
