@@ -74,7 +74,7 @@ def project(tmp_path_factory):
 
 
 def weights_of(project):
-    return [project / "data" / "demo" / "lsp" / f"stage{stage}.safetensors" for stage in (1, 2)]
+    return [project / "data" / "cpu" / "lsp" / f"stage{stage}.safetensors" for stage in (1, 2)]
 
 
 def run(project, *arguments):

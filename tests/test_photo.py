@@ -49,7 +49,7 @@ def project(tmp_path, monkeypatch):
     """A folder with params.yaml, trained weights and two photos."""
     monkeypatch.chdir(tmp_path)
     shutil.copy(ROOT / "params.yaml", tmp_path)
-    write_weights(tmp_path / "data" / "demo" / "lsp")
+    write_weights(tmp_path / "data" / "cpu" / "lsp")
     cv2.imwrite("photo.png", photo_pixels())
     cv2.imwrite("other.png", photo_pixels(60, 50))
     return tmp_path
@@ -73,7 +73,7 @@ def predict(project, monkeypatch, capsys):
 
 
 def test_a_cascade_gives_a_pose_a_stage(project):
-    cascade = load_cascade([project / f"data/demo/lsp/stage{stage}.safetensors" for stage in (1, 2, 3)])
+    cascade = load_cascade([project / f"data/cpu/lsp/stage{stage}.safetensors" for stage in (1, 2, 3)])
     photo = photo_pixels()
     poses = cascade.predict(photo, image_box(90, 120))
     assert list(poses) == ["stage 1", "stage 2", "stage 3"]
@@ -118,10 +118,10 @@ def test_what_is_no_photo_is_named(tmp_path, data):
 
 
 def test_weights_cut_short_are_named(project):
-    path = project / "data/demo/lsp/stage2.safetensors"
+    path = project / "data/cpu/lsp/stage2.safetensors"
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(WeightsError, match=r"stage2\.safetensors"):
-        load_cascade([project / f"data/demo/lsp/stage{stage}.safetensors" for stage in (1, 2, 3)])
+        load_cascade([project / f"data/cpu/lsp/stage{stage}.safetensors" for stage in (1, 2, 3)])
 
 
 # Of networks whose outputs are known, the poses can be worked out by hand.
@@ -140,7 +140,7 @@ def outputs(stage):
 @pytest.fixture
 def known(project):
     """The project with weights of known outputs."""
-    folder = project / "data" / "demo" / "lsp"
+    folder = project / "data" / "cpu" / "lsp"
     paths = write_weights(folder)
     for stage, path in enumerate(paths, start=1):
         network, description = load_network(path)
@@ -202,14 +202,17 @@ def test_the_picture_shows_what_was_predicted(predict, project):
 
 
 def test_weights_of_all_stages_are_needed(predict, project):
-    (project / "data/demo/lsp/stage3.safetensors").unlink()
+    (project / "data/cpu/lsp/stage3.safetensors").unlink()
     status, out, err = predict("photo.png")
     assert (status, out) == (1, "")
-    assert "data/demo/lsp/stage3.safetensors is not there: `dvc repro` with profile demo trains it" in err
+    there = "`python scripts/published.py weights` puts the published one there"
+    trains = "`dvc repro` with profile cpu trains it"
+    drawn = "--profile demo takes weights that have seen drawn people alone"
+    assert f"data/cpu/lsp/stage3.safetensors is not there: {there}, {trains}; {drawn}" in err
 
 
 def test_a_profile_names_other_weights(predict, project):
-    (project / "data/demo").rename(project / "data/paper")
+    (project / "data/cpu").rename(project / "data/paper")
     assert predict("photo.png", "--json")[0] == 1
     assert predict("photo.png", "--json", "--profile", "paper")[0] == 0
 
@@ -221,7 +224,7 @@ def test_photos_whose_pictures_would_be_one_file_may_be_printed(predict):
 def test_a_picture_is_drawn_for_each_photo(predict, project):
     status, out, err = predict("photo.png", "other.png")
     assert (status, err) == (0, "")
-    by = ", by the weights in data/demo/lsp"
+    by = ", by the weights in data/cpu/lsp"
     assert out == f"photo.png: photo-pose.png{by}\nother.png: other-pose.png{by}\n"
     for name in ("photo-pose.png", "other-pose.png"):
         assert min(cv2.imread(str(project / name)).shape[:2]) > 200
@@ -290,7 +293,7 @@ SCALE = 6.0
 def faces(project):
     """The project with such a model, a photo of one face, one of two, and one of none."""
     write_weights(
-        project / "data/demo/flic", skeleton=UPPER_BODY, initial_box={"kind": "face", "scale": SCALE}
+        project / "data/cpu/flic", skeleton=UPPER_BODY, initial_box={"kind": "face", "scale": SCALE}
     )
     picture = astronaut()[..., ::-1]
     cv2.imwrite("one.png", picture)
@@ -324,7 +327,7 @@ def test_a_picture_for_each_face_the_most_confident_first(predict, faces):
     status, out, err = predict("two.png", "one.png", "--model", "flic")
     assert (status, err) == (0, "")
     pictures = {"two-pose-1.png": "two.png", "two-pose-2.png": "two.png", "one-pose.png": "one.png"}
-    by = ", by the weights in data/demo/flic"
+    by = ", by the weights in data/cpu/flic"
     assert out.splitlines() == [f"{photo}: {picture}{by}" for picture, photo in pictures.items()]
     assert sorted(path.name for path in faces.glob("*-pose*.png")) == [
         "one-pose.png",
@@ -367,7 +370,7 @@ def test_weights_that_say_the_image_or_nothing_take_the_image(project):
 
 
 def test_weights_that_are_published_go_before_those_of_drawn_people(predict, project):
-    write_weights(project / "data/cpu/lsp")
+    write_weights(project / "data/demo/lsp")
     _, out, _ = predict("photo.png", "--json")
     assert json.loads(out)[0]["weights"] == "data/cpu/lsp"
     _, out, _ = predict("photo.png", "--json", "--profile", "demo")
@@ -376,13 +379,22 @@ def test_weights_that_are_published_go_before_those_of_drawn_people(predict, pro
     (project / "params.yaml").write_text(params.replace("profile: demo", "profile: paper"))
     status, _, err = predict("photo.png", "--json")
     assert status == 1
-    assert "data/paper/lsp/stage1.safetensors is not there: `dvc repro` with profile paper trains it" in err
+    assert err.strip().endswith("stage1.safetensors is not there: `dvc repro` with profile paper trains it")
+
+
+def test_weights_of_drawn_people_are_not_taken_for_those_that_are_gone(predict, project):
+    """An experiment of another profile removes the published ones from the workspace."""
+    (project / "data/cpu").rename(project / "data/demo")
+    status, out, err = predict("photo.png", "--json")
+    assert (status, out) == (1, "")
+    assert "data/cpu/lsp/stage1.safetensors is not there: `python scripts/published.py weights`" in err
+    assert predict("photo.png", "--json", "--profile", "demo")[0] == 0
 
 
 ERRORS = {
     "no weights": (
-        ["photo.png", "--profile", "cpu"],
-        r"data/cpu/lsp/stage1\.safetensors is not there: `py",
+        ["photo.png", "--profile", "demo"],
+        r"data/demo/lsp/stage1\.safetensors is not there: `dvc repro`",
     ),
     "no profile": (["photo.png", "--profile", "fast"], r"no profile 'fast', only demo, cpu, paper"),
     "no model": (["photo.png", "--model", "cat"], r"no model 'cat', only lsp"),

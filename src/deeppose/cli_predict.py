@@ -35,7 +35,7 @@ def predict(
         str | None,
         typer.Option(
             help="Whose weights are taken. Default: `profile` of params.yaml; where that has seen drawn "
-            f"people alone, {PUBLISHED}, whose weights are published, if they are there."
+            f"people alone, {PUBLISHED}, whose weights are published."
         ),
     ] = None,
     output: Annotated[
@@ -122,9 +122,11 @@ def weights_of(model: str, profile: str | None) -> list[Path]:
     for path in paths:
         if not path.is_file():
             there = "`python scripts/published.py weights` puts the published one there, "
+            trains = f"`dvc repro` with profile {profile} trains it"
+            drawn = f"; --profile {params.profile} takes weights that have seen drawn people alone"
             raise WeightsError(
-                f"{path} is not there: {there if profile == PUBLISHED else ''}`dvc repro` with profile "
-                f"{profile} trains it"
+                f"{path} is not there: {there if profile == PUBLISHED else ''}{trains}"
+                f"{drawn if profile != params.profile and has_drawn_people(params) else ''}"
             )
         if path.stat().st_size == 0:
             raise WeightsError(
@@ -137,14 +139,12 @@ def weights_of(model: str, profile: str | None) -> list[Path]:
 
 def profile_for_photographs(params: "Params") -> str:
     """The profile of params.yaml, or the published one where that has seen drawn people alone."""
-    has_published = any((Path("data") / PUBLISHED).glob("*/stage1.safetensors"))
-    if (
-        params.profiles[params.profile].archives == "embedded"
-        and PUBLISHED in params.profiles
-        and has_published
-    ):
-        return PUBLISHED
-    return params.profile
+    return PUBLISHED if has_drawn_people(params) and PUBLISHED in params.profiles else params.profile
+
+
+def has_drawn_people(params: "Params") -> bool:
+    """Whether the profile of params.yaml is trained on them."""
+    return params.profiles[params.profile].archives == "embedded"
 
 
 def parse_box(text: str) -> "np.ndarray":
