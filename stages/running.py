@@ -60,4 +60,5 @@ def predictor_of(item: Item, fabric: Fabric, *, shared: bool) -> Predictor:
     average = item.skeleton.mirrored if item.profile.average_mirrored else None
     workers = workers_of(item, fabric.device)
     rank, count = (fabric.global_rank, fabric.world_size) if shared else (0, 1)
-    return Predictor(item.profile.prediction_batch, workers, fabric.device, average, rank, count)
+    quiet = not fabric.is_global_zero
+    return Predictor(item.profile.prediction_batch, workers, fabric.device, average, rank, count, quiet)

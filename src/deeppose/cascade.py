@@ -37,6 +37,8 @@ class Predictor:
     rank, processes
         Of several processes that predict together, which this is, and how many they are. Each takes whole
         batches, those of one process, so the outputs are the same bits; each gets all of them.
+    quiet
+        Whether no progress is shown.
     """
 
     batch: int
@@ -45,6 +47,7 @@ class Predictor:
     average: tuple[int, ...] | None = None
     rank: int = 0
     processes: int = 1
+    quiet: bool = False
 
     def outputs(
         self,
@@ -60,12 +63,11 @@ class Predictor:
         share = Subset(crops, range(self.rank, len(crops), self.processes))
         workers = self.workers if len(share) > 4 else 0
         loader = crop_loader(share, workers, self.device)
-        quiet = True if self.rank else None
         network.eval()
         with torch.inference_mode():
             parts = [
                 self._predicted(network, batch.to(self.device, non_blocking=True)).float().cpu().numpy()
-                for batch in tqdm(loader, desc=what, unit="batch", disable=quiet, leave=False)
+                for batch in tqdm(loader, desc=what, unit="batch", disable=self.quiet or None, leave=False)
             ]
         return np.concatenate(self._of_all(parts, len(crops))).astype(np.float64)
 
