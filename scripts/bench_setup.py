@@ -95,7 +95,7 @@ def whole_bodies(params: Params, images: CropSource, examples: Examples) -> Whol
         skeleton=FULL_BODY,
         size=profile.network.input,
         padding=MEAN_COLOUR,
-        translation=profile.stage1.translation["lsp"],
+        translation=profile.stage1.translation,
         keep_joints=profile.stage1.keep_joints,
         seed=(0, 1),
     )

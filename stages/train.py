@@ -44,18 +44,15 @@ def train_stage(item: Item, stage: int, fabric: Fabric) -> None:
         inputs += [item.augmented_set(stage), item.train_predictions(stage - 1, mirrored=False)]
         inputs.append(item.weights(stage - 1))
     steps = profile.stage(stage).steps[item.model_name]
-    by_model = {"steps", "translation", "scale"}
     settings = [
         profile.training.model_dump(),
         profile.device.model_dump(),
         steps,
         # In later stages it is the augmented set that repeats.
-        profile.stage(stage).model_dump(exclude=by_model if stage == 1 else {"steps", "repeated"}),
+        profile.stage(stage).model_dump(exclude={"steps"} if stage == 1 else {"steps", "repeated"}),
         item.params.seed,
         item.params.threads,
     ]
-    if stage == 1:
-        settings += [profile.stage1.translation[item.model_name], profile.stage1.scale[item.model_name]]
     run_name = fingerprint([description, settings], inputs)
     checkpoint = Path(".checkpoints") / run_name / "state.pt"
     log = train(
@@ -111,10 +108,10 @@ def training_table(
             skeleton=item.skeleton,
             size=network.size,
             padding=network.padding,
-            translation=first.translation[item.model_name],
+            translation=first.translation,
             keep_joints=first.keep_joints,
             seed=seed,
-            scale=first.scale[item.model_name],
+            scale=first.scale,
             rotation=first.rotation,
             rotated=first.rotated,
         )

@@ -1,7 +1,7 @@
 """params.yaml as typed, frozen objects; an unknown key or a value that is not allowed stops at once."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -115,14 +115,8 @@ class InitialStage(_Section):
     """Stage 1 (§3.1)."""
 
     steps: Steps
-    translation: Annotated[
-        dict[str, Annotated[float, Field(ge=0, le=1)]],
-        Field(description="largest move of b0, shares of its sides, by model"),
-    ]
-    scale: Annotated[
-        dict[str, Annotated[float, Field(ge=0, lt=1)]],
-        Field(description="largest change of its sides, share of them, by model"),
-    ]
+    translation: Annotated[float, Field(ge=0, le=1, description="largest move of b0, shares of its sides")]
+    scale: Annotated[float, Field(ge=0, lt=1, description="largest change of its sides, share of them")]
     rotation: Annotated[float, Field(ge=0, le=180, description="largest turn of it, degrees")]
     rotated: Annotated[Share, Field(description="share of the boxes that are turned")]
     keep_joints: Annotated[Share, Field(description="share of its joints a moved box keeps")]
@@ -302,7 +296,14 @@ class Params(_Section):
         for name in self.models:
             if name not in self.model:
                 raise ValueError(f"models names {name!r}, which is none of {', '.join(self.model)}")
-        self._check_each_model_has_a_number()
+        for stage in range(1, CASCADE_STAGES_IN_DVC_YAML + 1):
+            steps = self.profiles[self.profile].stage(stage).steps
+            for name in self.models:
+                if name not in steps:
+                    raise ValueError(
+                        f"profiles.{self.profile}.stage{stage}.steps has no number for model {name!r}, only "
+                        f"for {', '.join(steps)}"
+                    )
         self._check_named_sets()
         profile = self.profiles[self.profile]
         if profile.device.crops == "device" and profile.stage1.rotated > 0:
@@ -311,21 +312,6 @@ class Params(_Section):
                 f"host, or stage1.rotated to 0"
             )
         return self
-
-    def _check_each_model_has_a_number(self) -> None:
-        profile = self.profiles[self.profile]
-        by_model: dict[str, Mapping[str, float]] = {
-            f"stage{stage}.steps": profile.stage(stage).steps
-            for stage in range(1, CASCADE_STAGES_IN_DVC_YAML + 1)
-        }
-        by_model |= {"stage1.translation": profile.stage1.translation, "stage1.scale": profile.stage1.scale}
-        for key, numbers in by_model.items():
-            for name in self.models:
-                if name not in numbers:
-                    raise ValueError(
-                        f"profiles.{self.profile}.{key} has no number for model {name!r}, only for "
-                        f"{', '.join(numbers)}"
-                    )
 
     def _check_named_sets(self) -> None:
         profile = self.profiles[self.profile]
