@@ -20,7 +20,7 @@ from provenance import is_commit, provenance
 
 from deeppose.cli_predict import PUBLISHED as PROFILE
 from deeppose.errors import DeepPoseError
-from deeppose.files import write_json, write_text
+from deeppose.files import atomic_path, write_json, write_text
 from deeppose.params import CASCADE_STAGES_IN_DVC_YAML, Params, load_params
 
 REMOTE = "published"
@@ -36,6 +36,7 @@ def main(what: str) -> None:
         params = load_params()
         if what == "weights":
             dvc("pull", "--quiet", "--remote", REMOTE, *weights(params))
+            keep(weights(params))
         elif what == "figures":
             dvc("pull", "--quiet", "--remote", REMOTE, *what_is_drawn_from(params))
             drawn = [f"plot@{PROFILE}-{model}" for model in params.models]
@@ -48,6 +49,13 @@ def main(what: str) -> None:
             paths = [*weights(params), *predictions(params), *what_is_drawn_from(params)]
             dvc("push", "--remote", REMOTE, *paths)
             write_json(Path("reports") / PROFILE / "provenance.json", made_of)
+
+
+def keep(paths: Sequence[str]) -> None:
+    """Put copies in the place of files that DVC made: those it removes when it checks another profile out."""
+    for path in paths:
+        with atomic_path(Path(path)) as temporary:
+            shutil.copyfile(path, temporary)
 
 
 def weights(params: Params) -> list[str]:

@@ -383,7 +383,7 @@ def test_weights_that_are_published_go_before_those_of_drawn_people(predict, pro
 
 
 def test_weights_of_drawn_people_are_not_taken_for_those_that_are_gone(predict, project):
-    """An experiment of another profile removes the published ones from the workspace."""
+    """DVC removes what it put there for one profile when it checks another one out."""
     (project / "data/cpu").rename(project / "data/demo")
     status, out, err = predict("photo.png", "--json")
     assert (status, out) == (1, "")

@@ -117,6 +117,13 @@ def test_a_clone_gets_the_weights_alone(clone):
     assert (clone / "params.yaml").read_bytes() == params
 
 
+def test_the_weights_stay_when_what_another_profile_made_is_checked_out(clone):
+    """As `dvc exp run` does at its start: what DVC itself put there for `cpu` is removed then."""
+    run(clone, "weights")
+    dvc(clone, "checkout", "--allow-missing")
+    assert len(files(clone / "data")) == 6
+
+
 def test_a_clone_draws_again_what_is_in_git(clone):
     shutil.rmtree(clone / "reports/cpu/lsp/figures")
     times = (clone / "reports/cpu/times.js").read_bytes()
