@@ -101,10 +101,13 @@ def timed(work: Callable[[], object]) -> Callable[[], float]:
     return run
 
 
-def measured(work: Callable[[], object]) -> tuple[float, float]:
-    """Seconds that `work` takes, and the most memory that the processes it starts hold at once, bytes."""
+def measured(work: Callable[[], object], interval: float = INTERVAL) -> tuple[float, float]:
+    """Seconds that `work` takes, and the most memory that the processes it starts hold at once, bytes.
+
+    To look at a process of gigabytes stops it for milliseconds: what runs long is looked at less often.
+    """
     me = psutil.Process()
-    with peak_of(lambda: sum(map(share_of_memory, me.children(recursive=True)))) as peak:
+    with peak_of(lambda: sum(map(share_of_memory, me.children(recursive=True))), interval) as peak:
         seconds = timed(work)()
     return seconds, peak[0]
 
@@ -124,12 +127,12 @@ def own_memory() -> float:
 
 
 @contextmanager
-def peak_of(held: Callable[[], float]) -> Iterator[list[float]]:
+def peak_of(held: Callable[[], float], interval: float = INTERVAL) -> Iterator[list[float]]:
     """Watch a number of bytes while the block runs; a list of one, its highest value when it has ended."""
     peak, done = [held()], threading.Event()
 
     def watch() -> None:
-        while not done.wait(INTERVAL):
+        while not done.wait(interval):
             peak[0] = max(peak[0], held())
 
     watcher = threading.Thread(target=watch)
