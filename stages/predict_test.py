@@ -7,6 +7,7 @@ from deeppose.cascade import predict_initial, refine
 from deeppose.examples import mean_pose
 from deeppose.files import atomic_path, write_json
 from deeppose.geometry import Floats, denormalise
+from deeppose.networks.merging import merged
 from deeppose.networks.weights import load_network
 from deeppose.predictions import write_predictions
 from running import images_of, predictor_of, processes
@@ -40,7 +41,7 @@ def predict(item: Item, fabric: Fabric) -> tuple[dict[str, Floats], dict[str, in
     smallest_boxes: dict[str, int] = {}
     for stage in range(1, item.params.cascade_stages + 1):
         network, _description = load_network(item.weights(stage))
-        network = network.to(fabric.device)
+        network = merged(network).to(fabric.device)
         for name, (images, examples, rows) in parts.items():
             of_stage = f"{name}-stage{stage}"
             if stage == 1:

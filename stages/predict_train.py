@@ -8,6 +8,7 @@ from lightning_fabric import Fabric
 from common import Item, run, unused
 from deeppose.cascade import predict_initial, refine
 from deeppose.geometry import Floats, mirror_poses
+from deeppose.networks.merging import merged
 from deeppose.networks.weights import load_network
 from deeppose.predictions import write_predictions
 from running import images_of, predictor_of, processes
@@ -28,7 +29,7 @@ def predict(item: Item, stage: int, fabric: Fabric, outputs: list[Path]) -> None
     # Who fits Normals and who judges the next stage ask for these; the others stay unpredicted.
     rows = np.sort(np.concatenate([item.rows_of_normals(examples), examples.rows("held-out")]))
     network, _ = load_network(item.weights(stage))
-    network = network.to(fabric.device)
+    network = merged(network).to(fabric.device)
     predictor = predictor_of(item, fabric, shared=True)
 
     def predicted(*, mirrored: bool) -> Floats:

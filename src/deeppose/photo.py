@@ -17,6 +17,7 @@ from deeppose.faces import FaceDetector
 from deeppose.geometry import Floats, image_box
 from deeppose.images import Pixels
 from deeppose.initial_boxes import enlarged
+from deeppose.networks.merging import merged
 from deeppose.networks.regressor import Regressor
 from deeppose.networks.weights import load_network
 from deeppose.skeleton import SKELETONS, Skeleton
@@ -118,7 +119,8 @@ def load_cascade(weights: Sequence[Path]) -> Cascade:
     WeightsError
         If a file is missing or can't be read.
     """
-    stages = tuple(load_network(path) for path in weights)
+    loaded = [load_network(path) for path in weights]
+    stages = tuple((merged(network), description) for network, description in loaded)
     return Cascade(stages, SKELETONS[stages[0][1]["skeleton"]])
 
 
