@@ -23,6 +23,7 @@ from machine import git_revision, machine
 
 from deeppose.devices import set_up_device
 from deeppose.export import INPUT, OUTPUT, TOLERANCE, drawn_crops, export_network, open_session
+from deeppose.networks.merging import merged
 from deeppose.networks.regressor import Regressor
 from deeppose.params import Device, load_params
 
@@ -36,7 +37,7 @@ OURS, EXPORTED, RATIO = "ours, crops/s", "exported, crops/s", "exported by ours"
 def main() -> None:
     params = load_params()
     set_up_device(Device(accelerator="cpu", devices=1, precision="32-true", crops="host"), params.threads)
-    networks = {profile: network_of(params, profile).eval() for profile in PROFILES}
+    networks = {profile: merged(network_of(params, profile).eval()) for profile in PROFILES}
     report = {
         "machine": machine(),
         "revision": git_revision(),
