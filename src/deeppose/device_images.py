@@ -81,14 +81,14 @@ class DeviceImages:
         firsts = np.maximum(np.floor(middles[..., 0] - reaches), 0).astype(np.int64)
         ends = np.minimum(np.ceil(middles[..., -1] + reaches) + 1, self.sizes[rows]).astype(np.int64)
         middles[:, 0] = np.where(mirrored[:, None], middles[:, 0, ::-1], middles[:, 0])
-        for some in _together(np.maximum(ends - firsts, 1)):
-            seen = np.maximum(ends[some] - firsts[some], 1).max(axis=0)
+        spans = np.maximum(ends - firsts, 1)
+        for some in _together(spans):
+            seen = spans[some].max(axis=0)
             along_x, along_y = (
                 self._weights(
                     middles[some, axis],
-                    steps[some, axis],
+                    reaches[some, axis],
                     firsts[some, axis],
-                    ends[some, axis],
                     self.sizes[rows[some], axis],
                     int(seen[axis]),
                 )
@@ -125,25 +125,23 @@ class DeviceImages:
     def _weights(
         self,
         middles: Floats,
-        step: Floats,
+        reaches: Floats,
         firsts: Indices,
-        ends: Indices,
         lengths: Indices,
         seen: int,
     ) -> Tensor:
         """How much each of `seen` pixels from the first on counts for each of the crop's, `(n, size, seen)`.
 
-        `middles` `(n, size)` are where the crop's pixels lie along an axis, a `step` apart; images are
-        `lengths` long, and from `ends` on no pixel counts. What a sum lacks to 1 is the padding's.
+        `middles` `(n, size)` are where the crop's pixels lie along an axis; each looks as far as its reach.
+        Images are `lengths` long. What a sum lacks to 1 is the padding's.
         """
         device = self._pixels.device
         middle = torch.from_numpy(middles).to(device)[..., None]
-        first, end, length, reach = (
-            torch.from_numpy(part).to(device)[:, None, None]
-            for part in (firsts, ends, lengths, np.maximum(step, 1.0))
+        first, length, reach = (
+            torch.from_numpy(part).to(device)[:, None, None] for part in (firsts, lengths, reaches)
         )
         places = first + torch.arange(seen, device=device)
-        weights = (1 - (places - middle).abs_() / reach).clamp_(min=0) * (places < end)
+        weights = (1 - (places - middle).abs_() / reach).clamp_(min=0) * (places < length)
         total = weights.sum(dim=-1, keepdim=True)
         # At the edge the image fades into the padding over one pixel of the size that it is brought to.
         shown = torch.minimum(middle + 0.5, length - 0.5 - middle) / reach + 0.5

@@ -1,11 +1,14 @@
+import dataclasses
 import re
 
 import archives
 import numpy as np
 import pytest
 
+from deeppose.datasets import registry
 from deeppose.datasets.contents import check_contents, classify, unexpected_counts
 from deeppose.datasets.observer_centric import observer_centric
+from deeppose.datasets.poseset import PERSON_CENTRIC
 from deeppose.datasets.registry import ENTRIES, entry_named, find_archive, read_set
 from deeppose.errors import AnnotationError, ArchiveError, MissingArchiveError
 from deeppose.skeleton import FULL_BODY
@@ -224,3 +227,13 @@ def test_the_published_sets_are_complete(mirror, entry):
     pose_set = read_set(entry.name, [mirror], "oc")
     assert len(pose_set.poses) == len(pose_set.members)
     assert entry.counts_vary or len(pose_set.poses) == entry.counts.examples
+
+
+def test_joints_that_the_observer_centric_rule_lacks_are_named(folder, monkeypatch):
+    flic = entry_named("flic")
+    person_centric = dataclasses.replace(flic.read(folder / "FLIC.zip"), labels=PERSON_CENTRIC)
+    other = dataclasses.replace(flic, read=lambda _archive: person_centric)
+    monkeypatch.setattr(registry, "ENTRIES", (other,))
+    with pytest.raises(AnnotationError, match=r"FLIC\.zip.*lacks neck, .*left knee.*labels: pc"):
+        read_set("flic", [folder], "oc")
+    assert read_set("flic", [folder], "pc").labels == PERSON_CENTRIC

@@ -13,6 +13,11 @@ from deeppose.geometry import Bools, Floats
 from deeppose.skeleton import Skeleton
 
 GROUPS = {"arms": ("shoulder", "elbow", "wrist"), "legs": ("hip", "knee", "ankle")}
+NEEDED = (
+    "neck",
+    *(f"{side} {name}" for names in GROUPS.values() for name in names for side in ("left", "right")),
+)
+"""Joints that a skeleton must have for the rule."""
 
 
 @dataclass(frozen=True)

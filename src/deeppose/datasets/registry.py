@@ -13,7 +13,7 @@ from deeppose.datasets.buffy import read_buffy
 from deeppose.datasets.flic import ANNOTATIONS as FLIC_ANNOTATIONS
 from deeppose.datasets.flic import read_flic
 from deeppose.datasets.lsp import read_lsp, read_lsp_extended, read_lsp_observer_centric
-from deeppose.datasets.observer_centric import observer_centric
+from deeppose.datasets.observer_centric import NEEDED, observer_centric
 from deeppose.datasets.packing import Packing
 from deeppose.datasets.parse import ANNOTATIONS as PARSE_ANNOTATIONS
 from deeppose.datasets.parse import read_parse
@@ -287,8 +287,8 @@ def read_set(name: str, folders: Sequence[Path], labels: Labels) -> PoseSet:
     ArchiveError
         If it is cut short or lacks images.
     AnnotationError
-        If the labels are not laid out as published, or person-centric ones are asked for and there are
-        none.
+        If the labels are not laid out as published, or those asked for are neither published nor can be
+        made.
     """
     entry = entry_named(name)
     archive = require_archive(entry, folders)
@@ -314,9 +314,15 @@ def _observer_centric(person_centric: PoseSet, folders: Sequence[Path]) -> PoseS
         file = find_archive(other, folders) if other.labels_of == person_centric.name else None
         if file is not None:
             return _with_published_labels(person_centric, file)
-    poses, labelled, counts = observer_centric(
-        person_centric.poses, person_centric.labelled, person_centric.skeleton
-    )
+    skeleton = person_centric.skeleton
+    lacking = [joint for joint in NEEDED if joint not in skeleton.joints]
+    if lacking:
+        raise AnnotationError(
+            f"{person_centric.archive}: the rule that makes labels observer-centric can't be used on its "
+            f"skeleton, which lacks {', '.join(lacking)}: give the model labels: pc, or have the set's "
+            f"reader make observer-centric labels"
+        )
+    poses, labelled, counts = observer_centric(person_centric.poses, person_centric.labelled, skeleton)
     exchanged = _exchanged(person_centric, poses, labelled)
     return dataclasses.replace(exchanged, labels=OBSERVER_CENTRIC_BY_RULE, exchanged=counts)
 
