@@ -32,11 +32,7 @@ COSTS = {
         "The cascade of the paper's network",
         "a batch, s an image",
     ),
-    "the cascade of `cpu`, seconds an image in batches of 256 crops, as it runs": (
-        "The cascade of `cpu`",
-        "batches of 256 crops, s an image",
-    ),
-    "the cascade of `cpu`, seconds an image in batches of 32 crops": (
+    "the cascade of `cpu`, seconds an image in a batch": (
         "The cascade of `cpu`",
         "batches of 32 crops, s an image",
     ),
