@@ -37,7 +37,7 @@ OURS, EXPORTED, RATIO = "ours, crops/s", "exported, crops/s", "exported by ours"
 def main() -> None:
     params = load_params()
     set_up_device(Device(accelerator="cpu", devices=1, precision="32-true", crops="host"), params.threads)
-    networks = {profile: merged(network_of(params, profile).eval()) for profile in PROFILES}
+    networks = {profile: network_of(params, profile).eval() for profile in PROFILES}
     report = {
         "machine": machine(),
         "revision": git_revision(),
@@ -60,7 +60,7 @@ def beside(network: Regressor, threads: int, rounds: int, seconds: float) -> dic
     speeds = {}
     for batch in BATCHES:
         crops = drawn_crops(batch, network.size)
-        ours = partial(network, torch.from_numpy(crops))
+        ours = partial(merged(network), torch.from_numpy(crops))
         theirs = partial(session.run, [OUTPUT], {INPUT: crops})
         found: dict[str, list[float]] = {OURS: [], EXPORTED: []}
         with torch.inference_mode():
