@@ -23,7 +23,7 @@ from machine import git_revision, machine
 
 from deeppose.devices import set_up_device
 from deeppose.export import INPUT, OUTPUT, TOLERANCE, drawn_crops, export_network, open_session
-from deeppose.networks.merging import merged
+from deeppose.merging import merged
 from deeppose.networks.regressor import Regressor
 from deeppose.params import Device, load_params
 

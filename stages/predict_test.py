@@ -7,7 +7,7 @@ from deeppose.cascade import predict_initial, refine
 from deeppose.examples import mean_pose
 from deeppose.files import atomic_path, write_json
 from deeppose.geometry import Floats, denormalise
-from deeppose.networks.merging import merged
+from deeppose.merging import merged
 from deeppose.networks.weights import load_network
 from deeppose.predictions import write_predictions
 from running import images_of, predictor_of, processes

@@ -8,7 +8,7 @@ from lightning_fabric import Fabric
 from common import Item, run, unused
 from deeppose.cascade import predict_initial, refine
 from deeppose.geometry import Floats, mirror_poses
-from deeppose.networks.merging import merged
+from deeppose.merging import merged
 from deeppose.networks.weights import load_network
 from deeppose.predictions import write_predictions
 from running import images_of, predictor_of, processes

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from deeppose.networks.merging import merged
+from deeppose.merging import merged
 from deeppose.networks.weights import build_network
 
 SPATIAL = {"name": "spatial", "joints": 3, "size": 64, "channels": 8, "initial_weights": "random"}

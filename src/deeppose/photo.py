@@ -17,7 +17,7 @@ from deeppose.faces import FaceDetector
 from deeppose.geometry import Floats, image_box
 from deeppose.images import Pixels
 from deeppose.initial_boxes import enlarged
-from deeppose.networks.merging import merged
+from deeppose.merging import merged
 from deeppose.networks.regressor import Regressor
 from deeppose.networks.weights import load_network
 from deeppose.skeleton import SKELETONS, Skeleton
