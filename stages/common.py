@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from deeppose.examples import Examples, Indices
     from deeppose.geometry import Floats
 
+VECTORS = {"avx512f": "AVX-512", "avx2": "AVX2"}
+"""Of x86, the wider ones first: the kernel's word and the usual one."""
+
 
 @dataclass(frozen=True)
 class Half:
@@ -321,14 +324,22 @@ def git_revision() -> str:
 
 def machine(*, gpu: bool = False) -> str:
     """The processor, how many cores of it, the GPU if one is used, and the system, in words."""
-    described = Path("/proc/cpuinfo")
-    models = re.findall(r"^model name\s*: (.*)$", described.read_text(), re.M) if described.is_file() else []
-    processor = models[0] if models else platform.processor() or platform.machine()
+    processor = _processor()
     if gpu:
         import torch
 
         processor += f"; {torch.cuda.get_device_name()}"
     return f"{os.cpu_count()} cores, {processor}; {platform.system()}, Python {platform.python_version()}"
+
+
+def _processor() -> str:
+    """Its name and its widest vectors: one name is of several generations, some twice as fast as others."""
+    described = Path("/proc/cpuinfo")
+    told = described.read_text() if described.is_file() else ""
+    names = re.findall(r"^model name\s*: (.*)$", told, re.M)
+    flags = " ".join(re.findall(r"^flags\s*: (.*)$", told, re.M)).split()
+    widest = next((f" with {words}" for flag, words in VECTORS.items() if flag in flags), "")
+    return (names[0] if names else platform.processor() or platform.machine()) + widest
 
 
 def unused(item: Item, stage: int, *outputs: Path) -> bool:

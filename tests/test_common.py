@@ -36,6 +36,21 @@ def test_a_run_is_noted_by_its_stage(common, tmp_path, monkeypatch):
     assert "cores" in run["machine"]
 
 
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ("model name\t: Abacus\nflags\t\t: fpu avx avx2 bmi1\n" * 2, "Abacus with AVX2;"),
+        ("model name\t: Abacus\nflags\t\t: avx2 avx512f avx512dq\n", "Abacus with AVX-512;"),
+        ("model name\t: Abacus\nflags\t\t: fpu avx512fp16\n", "Abacus;"),
+        ("model name\t: Abacus\n", "Abacus;"),
+    ],
+)
+def test_a_machine_is_told_with_its_widest_vectors(common, monkeypatch, told, expected):
+    monkeypatch.setattr(common.Path, "is_file", lambda path: True)
+    monkeypatch.setattr(common.Path, "read_text", lambda path: told)
+    assert f"cores, {expected}" in common.machine()
+
+
 # The first of another machine has LOCAL_RANK 0.
 @pytest.mark.parametrize("ranks", [{"LOCAL_RANK": "1"}, {"LOCAL_RANK": "0", "RANK": "4"}])
 def test_of_several_processes_the_first_notes_it(common, tmp_path, monkeypatch, ranks):

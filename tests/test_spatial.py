@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 from efficientnet_lite_pytorch import EfficientNet
+from torch import nn
 
 from deeppose.networks.spatial import (
     MAP_WEIGHT,
@@ -88,6 +89,23 @@ def test_maps_are_four_times_finer_than_eight_pixels_and_joints_are_normalised(s
     assert maps.shape == (2, 3, cells, cells)
     assert joints.shape == (2, 3, 2)
     assert (joints.abs() <= REACH / 2).all()
+
+
+@pytest.mark.parametrize("size", [32, 64, 96, 128])
+def test_maps_of_a_prediction_are_those_of_the_whole_padded_map(size):
+    net = network(size=size)
+    normalisations = [module for module in net.modules() if isinstance(module, nn.BatchNorm2d)]
+    for normalisation in normalisations:
+        for values in (normalisation.running_mean, normalisation.bias.detach()):
+            values.normal_()
+    with torch.no_grad():
+        found = net.eval().maps(crops(2, size))
+        net.train()
+        for normalisation in normalisations:
+            normalisation.eval()
+        whole = net.maps(crops(2, size))
+    assert found.std() > 0.1
+    torch.testing.assert_close(found, whole, rtol=1e-4, atol=1e-5)
 
 
 def test_the_backbone_has_the_weights_of_the_package():

@@ -88,8 +88,22 @@ class SpatialNet(Regressor):
         middle = self.smooth(middle + functional.interpolate(coarse, scale_factor=2.0))
         fine = fine + functional.interpolate(middle, scale_factor=2.0)
         beyond = round(fine.shape[-1] * (REACH - 1) / 2)
-        maps: Tensor = self.head(functional.pad(fine, (beyond,) * 4))
+        # In training a batch is normalised by what it has on the whole map.
+        maps = self._padded(fine, beyond) if self.training else self._surrounded(fine, beyond)
         return maps.flip(2, 3).float()
+
+    def _padded(self, fine: Tensor, beyond: int) -> Tensor:
+        """The head's output for features with so many empty cells around them."""
+        maps: Tensor = self.head(functional.pad(fine, (beyond,) * 4))
+        return maps
+
+    def _surrounded(self, fine: Tensor, beyond: int) -> Tensor:
+        """The same, worked out where features are near; elsewhere it is what the head makes of nothing."""
+        logits, shuffle = self.head[:-1], self.head[-1]
+        near = logits(functional.pad(fine, (1,) * 4))
+        far = logits(fine.new_zeros(1, fine.shape[1], 1, 1))
+        maps: Tensor = shuffle(functional.pad(near - far, (beyond - 1,) * 4) + far)
+        return maps
 
     def forward(self, crops: Tensor) -> Tensor:
         """See :class:`Regressor`."""
