@@ -57,10 +57,11 @@ def beside(network: Regressor, threads: int, rounds: int, seconds: float) -> dic
         difference = export_network(network, path)
         session = open_session(path, threads)
         size = path.stat().st_size
+    for_prediction = merged(network)
     speeds = {}
     for batch in BATCHES:
         crops = drawn_crops(batch, network.size)
-        ours = partial(merged(network), torch.from_numpy(crops))
+        ours = partial(for_prediction, torch.from_numpy(crops))
         theirs = partial(session.run, [OUTPUT], {INPUT: crops})
         found: dict[str, list[float]] = {OURS: [], EXPORTED: []}
         with torch.inference_mode():
