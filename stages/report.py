@@ -47,7 +47,13 @@ def main(profile: str) -> None:
     drawn = params.profiles[profile].archives == "embedded"
     network = params.profiles[profile].network
     another = "" if network.name == "alexnet" else network.words
-    claims = judge(list(evaluations.values()), drawn=drawn, another_network=another, left_out=left_out)
+    claims = judge(
+        list(evaluations.values()),
+        drawn=drawn,
+        seed=params.seed,
+        another_network=another,
+        left_out=left_out,
+    )
     title = f"What the paper's text claims, and what profile {profile} gave"
     write_claims(claims, reports / "claims.csv", reports / "claims.md", title)
     others = {

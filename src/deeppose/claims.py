@@ -7,6 +7,7 @@ from importlib import resources
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from deeppose.circumstances import BACK, FRONT
@@ -18,6 +19,13 @@ from deeppose.tables import MEAN_POSE
 
 HOLDS, FAILS, UNTOLD = "holds", "does not hold", "can't be told here"
 VERDICTS = (HOLDS, FAILS, UNTOLD)
+DRAWN_AGAIN = 100
+"""How often the test images are drawn again, to tell how much a verdict hangs on which they are."""
+
+REDRAWN = (
+    f"Drawn again: of {DRAWN_AGAIN} sets of as many test images, drawn from the test images with "
+    "replacement, how many give the same verdict. What another training would give is not in it."
+)
 
 _ARMS, _LEGS = ("elbow", "wrist"), ("ankle", "knee")
 _AFTER_TWO_STAGES = "stage 2"
@@ -57,6 +65,7 @@ def judge(
     evaluations: Sequence[Evaluation],
     *,
     drawn: bool,
+    seed: int,
     another_network: str = "",
     left_out: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
@@ -69,6 +78,8 @@ def judge(
     drawn
         Whether drawn people stand in for the published sets. Nothing is compared with published figures
         then, and what is compared within the run says what it was measured on.
+    seed
+        Of the test images that are drawn again.
     another_network
         The network that stood in for the paper's, in words; what was measured with it says so.
     left_out
@@ -77,34 +88,51 @@ def judge(
     Returns
     -------
     The columns of :func:`paper_claims`, then `ours` ("" where nothing was measured), `verdict` (one of
-    ``VERDICTS``) and `reason`.
+    ``VERDICTS``), `drawn_again` (as text, how many of ``DRAWN_AGAIN`` bootstraps of the test images give the
+    same verdict; "" where nothing was measured) and `reason`.
     """
     evidence = Evidence(evaluations, drawn, left_out or {})
     claims = paper_claims()
+    verdicts = {name: _verdict(name, evidence) for name in claims["id"]}
+    same = dict.fromkeys(verdicts, 0)
+    for number in range(DRAWN_AGAIN):
+        images = evidence.drawn_again(np.random.default_rng([seed, number]))
+        for name, verdict in verdicts.items():
+            same[name] += verdict != UNTOLD and _verdict(name, images) == verdict
     rows = []
     for name in claims["id"]:
         try:
             finding = _MEASURES[name](evidence)
         except UntoldError as error:
-            rows.append(("", UNTOLD, str(error)))
+            rows.append(("", UNTOLD, "", str(error)))
             continue
         notes = [finding.note, "measured on drawn people" if drawn else ""]
         notes.append(another_network and f"measured with another network: {another_network}")
-        verdict = HOLDS if finding.holds else FAILS
-        rows.append((finding.ours, verdict, "; ".join(note for note in notes if note)))
-    return claims.join(pd.DataFrame(rows, columns=["ours", "verdict", "reason"]))
+        reason = "; ".join(note for note in notes if note)
+        rows.append((finding.ours, verdicts[name], str(same[name]), reason))
+    return claims.join(pd.DataFrame(rows, columns=["ours", "verdict", "drawn_again", "reason"]))
+
+
+def _verdict(name: str, evidence: Evidence) -> str:
+    try:
+        return HOLDS if _MEASURES[name](evidence).holds else FAILS
+    except UntoldError:
+        return UNTOLD
 
 
 def write_claims(claims: pd.DataFrame, csv: Path, markdown: Path, title: str) -> None:
     """Write what :func:`judge` gave as CSV, and as a table in Markdown."""
     write_text(csv, claims.to_csv(index=False, lineterminator="\n"))
-    heads = ["Claim of the paper", "Where", "Paper", "Here", "Verdict", "To bear in mind"]
+    heads = ["Claim of the paper", "Where", "Paper", "Here", "Verdict", "Drawn again", "To bear in mind"]
     lines = [_line(heads), _line(["---"] * len(heads))]
     for row in claims.to_dict("records"):
         where = ", ".join(part for part in (row["section"], row["figure"]) if part)
-        lines.append(_line([row["claim"], where, row["paper"], row["ours"], row["verdict"], row["reason"]]))
+        measured = [row["ours"], row["verdict"], row["drawn_again"], row["reason"]]
+        lines.append(_line([row["claim"], where, row["paper"], *measured]))
     table = "\n".join(lines)
-    below = f"What is measured for each claim, and from where on it holds, stands in `{csv.name}`."
+    below = (
+        f"{REDRAWN}\n\nWhat is measured for each claim, and from where on it holds, stands in `{csv.name}`."
+    )
     write_text(markdown, f"**{title}**\n\n{table}\n\n{below}\n")
 
 

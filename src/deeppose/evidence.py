@@ -1,5 +1,6 @@
 """What a run measured, as the paper's claims ask for it: rates on a set, or why there are none."""
 
+import copy
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -55,15 +56,38 @@ class OnSet:
 
     def __init__(self, evaluation: Evaluation, set_name: str) -> None:
         joints, limbs = evaluation.joints, evaluation.limbs
-        self._joints, self._limbs = joints[joints["set"] == set_name], limbs[limbs["set"] == set_name]
-        self._skeleton, self._set_name = evaluation.skeleton, set_name
+        joints, limbs = joints[joints["set"] == set_name], limbs[limbs["set"] == set_name]
+        skeleton = evaluation.skeleton
+        counted = [limb.name for limb in skeleton.limbs if limb.kind is not None]
+        self._skeleton = skeleton
+        # By predictor, a row an example: all predictors were measured on all examples.
+        self._joints = {
+            name: matrix(joints, name, "joint", skeleton.joints, "error")
+            for name in joints["predictor"].unique()
+        }
+        self._limbs = {
+            name: matrix(limbs, name, "limb", counted, "strict") for name in limbs["predictor"].unique()
+        }
         apart = evaluation.by_circumstance
         self._by_circumstance = apart[apart["set"] == set_name]
         self.title = exhibits_of(set_name).title
 
+    def drawn_again(self, generator: np.random.Generator) -> "OnSet":
+        """The errors on as many examples, drawn from these with replacement: a bootstrap of the set."""
+        again = copy.copy(self)
+        examples = len(next(iter(self._joints.values())))
+        rows = generator.integers(examples, size=examples)
+        again._joints = {name: errors[rows] for name, errors in self._joints.items()}
+        again._limbs = {name: errors[rows] for name, errors in self._limbs.items()}
+        poses, exchanged = (self._by_circumstance[name] for name in ("poses", "exchanged"))
+        # Of examples drawn so, how many have what a share of them has.
+        drawn = generator.binomial(poses, exchanged.fillna(0)) / poses.where(poses > 0)
+        again._by_circumstance = self._by_circumstance.assign(exchanged=drawn)
+        return again
+
     def stages(self, at_least: int) -> list[str]:
         """The stages that were measured, in their order; so many at least."""
-        found = (_STAGE.fullmatch(name) for name in self._joints["predictor"].unique())
+        found = (_STAGE.fullmatch(name) for name in self._joints)
         numbers = sorted(int(match[1]) for match in found if match)
         if len(numbers) < at_least:
             raise UntoldError(f"it takes {at_least} stages, and {len(numbers)} were measured on {self.title}")
@@ -87,9 +111,7 @@ class OnSet:
 
     def pcp_of(self, predictor: str, kind: str) -> float:
         """PCP of one kind of limb, strict."""
-        limbs = [limb.name for limb in self._skeleton.limbs if limb.kind is not None]
-        self._check(predictor)
-        share = pcp(matrix(self._limbs, predictor, "limb", limbs, "strict"), self._skeleton)[kind]
+        share = pcp(self._errors(self._limbs, predictor), self._skeleton)[kind]
         if share is None:
             raise UntoldError(f"no limb of {predictor} counts on {self.title}")
         return share
@@ -97,7 +119,7 @@ class OnSet:
     def best_other(self, kinds: Sequence[str], threshold: float) -> tuple[str, float]:
         """Who of the others is best at some kinds of joints, and the rate."""
         rates = {}
-        for name in other_methods(self._joints, self._set_name):
+        for name in self._others():
             with suppress(UntoldError):
                 rates[name] = self.rate(name, kinds, threshold)
         if not rates:
@@ -123,12 +145,11 @@ class OnSet:
 
     def only_those_at_hand(self) -> str:
         """What to bear in mind of :meth:`best_other`."""
-        names = ", ".join(other_methods(self._joints, self._set_name))
-        return f"of other methods only those at hand are compared: {names}"
+        return f"of other methods only those at hand are compared: {', '.join(self._others())}"
 
     def dantone(self) -> str:
         """The predictor that is Dantone et al."""
-        names = [name for name in other_methods(self._joints, self._set_name) if name.startswith("Dantone")]
+        names = [name for name in self._others() if name.startswith("Dantone")]
         if not names:
             raise UntoldError(
                 f"no predictions of Dantone et al. on {self.title} are at hand, and the paper has "
@@ -137,8 +158,7 @@ class OnSet:
         return names[0]
 
     def _rates(self, predictor: str, kinds: Sequence[str], thresholds: Sequence[float] | Floats) -> Floats:
-        self._check(predictor)
-        errors = matrix(self._joints, predictor, "joint", self._skeleton.joints, "error")
+        errors = self._errors(self._joints, predictor)
         found = []
         for threshold in thresholds:
             shares = pdj(errors, self._skeleton, threshold)
@@ -148,22 +168,35 @@ class OnSet:
             found.append(sum(counted) / len(counted))
         return np.array(found)
 
-    def _check(self, predictor: str) -> None:
-        if not (self._joints["predictor"] == predictor).any():
+    def _others(self) -> list[str]:
+        return sorted(name for name in self._joints if is_peer(name))
+
+    def _errors(self, by_predictor: Mapping[str, Floats], predictor: str) -> Floats:
+        if predictor not in by_predictor:
             raise UntoldError(f"{predictor} was not measured on {self.title}")
+        return by_predictor[predictor]
 
 
 class Evidence:
     """All that a run measured, and why something wasn't."""
 
     def __init__(self, evaluations: Sequence[Evaluation], drawn: bool, left_out: Mapping[str, str]) -> None:
-        self._evaluations, self._drawn, self._left_out = evaluations, drawn, left_out
+        self._sets: dict[str, OnSet] = {}
+        for evaluation in evaluations:
+            for name in evaluation.joints["set"].unique():
+                self._sets.setdefault(name, OnSet(evaluation, name))
+        self._drawn, self._left_out = drawn, left_out
+
+    def drawn_again(self, generator: np.random.Generator) -> "Evidence":
+        """The same of each set's :meth:`OnSet.drawn_again`."""
+        again = copy.copy(self)
+        again._sets = {name: on_set.drawn_again(generator) for name, on_set in self._sets.items()}
+        return again
 
     def on(self, set_name: str) -> OnSet:
         """The errors on a set of the model that was measured on it."""
-        for evaluation in self._evaluations:
-            if (evaluation.joints["set"] == set_name).any():
-                return OnSet(evaluation, set_name)
+        if set_name in self._sets:
+            return self._sets[set_name]
         reason = f": {self._left_out[set_name]}" if set_name in self._left_out else ""
         raise UntoldError(f"{exhibits_of(set_name).title} is not part of this run{reason}")
 

@@ -19,7 +19,7 @@ import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from deeppose.claims import VERDICTS
+from deeppose.claims import REDRAWN, VERDICTS
 from deeppose.exhibits import (
     INITIAL_BOXES,
     OF_THE_PAPER,
@@ -120,6 +120,7 @@ def render_page(run: Run, versions: Mapping[str, str]) -> str:
         exhibits=[_exhibit(run, exhibit) for exhibit in PAPER_EXHIBITS],
         beyond=list(_beyond(run)),
         claims=run.claims.to_dict("records"),
+        redrawn=REDRAWN,
         verdicts={verdict: int((run.claims["verdict"] == verdict).sum()) for verdict in VERDICTS},
         deviations=deviations().to_dict("records"),
         left_out={exhibits_of(name).title: reason for name, reason in run.left_out.items()},
