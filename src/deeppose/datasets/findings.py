@@ -39,16 +39,19 @@ def examples_without_labels(pose_set: PoseSet) -> int:
     return int((~pose_set.labelled.any(axis=1)).sum())
 
 
-def arms_against_the_naming(pose_set: PoseSet) -> int:
-    """How many examples have their left arm on the image's left of their right arm.
+def arms_against_the_naming(pose_set: PoseSet) -> int | None:
+    """How many examples have their left arm on the image's left of their right arm; None without arms.
 
     Observer-centric names put it on the image's right. An arm is where its labelled joints are on average;
     examples with an arm that has none don't count.
     """
     joints = pose_set.skeleton.joints
+    names = [[f"{side} {joint}" for joint in ("shoulder", "elbow", "wrist")] for side in ("left", "right")]
+    if not all(name in joints for arm in names for name in arm):
+        return None
     arms = []
-    for side in ("left", "right"):
-        columns = [joints.index(f"{side} {joint}") for joint in ("shoulder", "elbow", "wrist")]
+    for arm in names:
+        columns = [joints.index(name) for name in arm]
         labelled = pose_set.labelled[:, columns]
         total = np.where(labelled, pose_set.poses[:, columns, 0], 0).sum(axis=1)
         count = labelled.sum(axis=1)

@@ -1,0 +1,118 @@
+"""The page on joints of one's own: its code, on a folder and a zip that are laid out as it says."""
+
+import re
+
+import archives
+import numpy as np
+import pytest
+import yaml
+
+from deeppose import params
+from deeppose.annotate import annotate
+from deeppose.datasets import registry
+from deeppose.datasets.check import check_set
+from deeppose.errors import AnnotationError
+from project import ROOT
+
+PAGE = (ROOT / "docs" / "own-joints.md").read_text("utf-8")
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def page():
+    """What its code defines."""
+    names = {"__name__": "page"}
+    for code in blocks("python"):
+        exec(code, names)
+    return names
+
+
+@pytest.fixture(params=[archives.write_folder, archives.write_zip])
+def written(request, tmp_path):
+    """Writes the table of the page, and further lines, with the images that it names."""
+
+    def write(*lines, without=()):
+        table = "".join([*blocks("csv"), *(f"{line}\n" for line in lines)])
+        names = {line.split(",")[0] for line in table.splitlines()[1:]} - set(without)
+        members = {name: archives.jpeg(number, 120, 60) for number, name in enumerate(sorted(names))}
+        name = "horses.zip" if request.param is archives.write_zip else "horses"
+        return request.param(tmp_path / name, {"joints.csv": table.encode(), **members})
+
+    return write
+
+
+def test_the_table_of_the_page_is_read(page, written):
+    horses = page["read_horses"](written("images/0002.jpg,test,right hind hoof,100.5,57"))
+    assert horses.members == ("images/0001.jpg", "images/0002.jpg")
+    assert horses.train.tolist() == [True, False]
+    named = dict(zip(page["HORSE"].joints, horses.poses[0].tolist(), strict=True))
+    assert (named["nose"], named["withers"]) == ([31.5, 40.0], [88.0, 35.5])
+    assert horses.poses[1, 6].tolist() == [100.5, 57.0]
+    assert horses.labelled.tolist() == [[True, True] + [False] * 5, [True] + [False] * 5 + [True]]
+    assert np.isnan(horses.poses[~horses.labelled]).all()
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("images/0002.jpg,test,noes,1,2", "line 5: joint is 'noes'"),
+        ("images/0002.jpg,tests,tail,1,2", "line 5: part is 'tests'"),
+        ("images/0002.jpg,test,nose,1,2", "line 5 has a joint again"),
+        ("images/0003.jpg,test,nose,1,2", "images/0003.jpg, which isn't there"),
+    ],
+)
+def test_a_wrong_line_is_named(page, written, line, told):
+    archive = written(line, without=["images/0003.jpg"])
+    with pytest.raises(AnnotationError, match=re.escape(told)):
+        page["read_horses"](archive)
+
+
+def test_the_set_is_known_once_it_is_an_entry(page, written, monkeypatch):
+    archive = written()
+    monkeypatch.setattr(registry, "ENTRIES", (*registry.ENTRIES, page["ENTRY"]))
+    found = check_set("horses", [archive.parent])
+    assert (found["examples"], found["train"], found["test"]) == (2, 1, 1)
+    assert found["arms_against_the_naming"] is None
+
+
+def test_the_model_of_the_page_is_a_model(page, monkeypatch):
+    monkeypatch.setitem(params.SKELETONS, "horse", page["HORSE"])
+    values = yaml.safe_load((ROOT / "params.yaml").read_text("utf-8"))
+    model, steps = (yaml.safe_load(block) for block in blocks("yaml")[:2])
+    values |= {"profile": "cpu", "models": ["horses"]}
+    values["model"] |= model
+    profile = values["profiles"]["cpu"]
+    profile["trusted"] = steps["trusted"]
+    for stage in ("stage1", "stage2", "stage3"):
+        profile[stage]["steps"] = steps[stage]["steps"]
+    found = params.Params.model_validate(values)
+    assert found.model["horses"].skeleton == "horse"
+
+
+def test_its_poses_are_mirrored_and_measured(page, tmp_path):
+    whole = [f"{x},{20 + x / 4}" for x in (31.5, 88.0, 110.0, 80.0, 85.0, 105.0, 112.0)]
+    lines = [
+        f"images/{image}.jpg,{part},{joint},{place}\n"
+        for image, part in (("a", "train"), ("b", "train"), ("c", "test"))
+        for joint, place in zip(page["HORSE"].joints, whole, strict=True)
+    ]
+    table = "image,part,joint,x,y\n" + "".join(lines)
+    images = {f"images/{name}.jpg": archives.jpeg(seed, 120, 60) for seed, name in enumerate("abc")}
+    horses = page["read_horses"](
+        archives.write_zip(tmp_path / "horses.zip", {"joints.csv": table.encode(), **images})
+    )
+    annotated = annotate(
+        [horses],
+        [horses],
+        page["HORSE"],
+        tmp_path / "train.rgb",
+        tmp_path / "test.rgb",
+        held_out=1,
+        trusted=["horses"],
+        seed=0,
+    )
+    assert len(annotated.train.table) == 2
+    np.testing.assert_allclose(annotated.test.table["diameter"], np.hypot(22.0, 5.5))
