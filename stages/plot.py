@@ -158,9 +158,10 @@ def draw_limbs(item: Item, evaluated: Evaluated, shown: SetExhibits, exhibit: Ex
 
 def draw_stages(item: Item, evaluated: Evaluated, shown: SetExhibits, exhibit: Exhibit) -> None:
     curves = pdj_curves(evaluated.joints, item.skeleton, shown.name, exhibit.end)
-    curves = select(curves, [*stages_of(item), MEAN_POSE], exhibit.joints)
+    joints = exhibit.joints or tuple(item.skeleton.joint_kinds)
+    curves = select(curves, [*stages_of(item), MEAN_POSE], joints)
     title = exhibit.titled(f"PDJ on {title_of(item, shown)} after each stage")
-    figure = joints_figure(curves, exhibit.joints, title, caption_of(item, evaluated, shown))
+    figure = joints_figure(curves, joints, title, caption_of(item, evaluated, shown))
     save_plot(figure, item.reports / exhibit.folder, exhibit.file)
     write_curves(curves, item.reports / exhibit.folder / f"{exhibit.file}.csv")
 

@@ -40,8 +40,15 @@ def test_every_set_has_a_table_of_pdj():
         assert of_set.table_of_pdj.file == f"pdj-{name}"
 
 
-def test_a_set_of_ones_own_gets_tables():
-    assert [exhibit.file for exhibit in exhibits_of("mine").exhibits] == ["pcp-mine", "pdj-mine"]
+def test_a_set_of_ones_own_gets_tables_curves_and_pictures():
+    assert [(exhibit.folder, exhibit.file) for exhibit in exhibits_of("mine").exhibits] == [
+        ("tables", "pcp-mine"),
+        ("tables", "pdj-mine"),
+        ("figures", "pdj-mine-by-stage"),
+        ("photos", "poses-mine-by-stage"),
+        ("photos", "poses-mine"),
+        ("photos", "worst-poses-mine"),
+    ]
 
 
 def test_titles_stand_under_the_papers_number():

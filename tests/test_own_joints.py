@@ -4,6 +4,7 @@ import re
 
 import archives
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 
@@ -12,8 +13,13 @@ from deeppose.annotate import annotate
 from deeppose.datasets import registry
 from deeppose.datasets.check import check_set
 from deeppose.errors import AnnotationError
+from deeppose.metrics import limb_errors
+from deeppose.score import measure
+from deeppose.tables import pcp_table
 from project import ROOT
 
+DOWN = np.array([0, 20])
+"""Less than half of the neck's length, more than half of all other limbs'."""
 PAGE = (ROOT / "docs" / "own-joints.md").read_text("utf-8")
 
 
@@ -92,27 +98,39 @@ def test_the_model_of_the_page_is_a_model(page, monkeypatch):
     assert found.model["horses"].skeleton == "horse"
 
 
-def test_its_poses_are_mirrored_and_measured(page, tmp_path):
-    whole = [f"{x},{20 + x / 4}" for x in (31.5, 88.0, 110.0, 80.0, 85.0, 105.0, 112.0)]
+@pytest.fixture
+def three(page, tmp_path):
+    """Three horses, two to train and one to test, all of whose joints are labelled."""
+    places = [f"{x},{20 + x / 4}" for x in (31.5, 88.0, 110.0, 80.0, 85.0, 105.0, 112.0)]
     lines = [
         f"images/{image}.jpg,{part},{joint},{place}\n"
         for image, part in (("a", "train"), ("b", "train"), ("c", "test"))
-        for joint, place in zip(page["HORSE"].joints, whole, strict=True)
+        for joint, place in zip(page["HORSE"].joints, places, strict=True)
     ]
     table = "image,part,joint,x,y\n" + "".join(lines)
     images = {f"images/{name}.jpg": archives.jpeg(seed, 120, 60) for seed, name in enumerate("abc")}
-    horses = page["read_horses"](
-        archives.write_zip(tmp_path / "horses.zip", {"joints.csv": table.encode(), **images})
-    )
-    annotated = annotate(
-        [horses],
-        [horses],
-        page["HORSE"],
-        tmp_path / "train.rgb",
-        tmp_path / "test.rgb",
-        held_out=1,
-        trusted=["horses"],
-        seed=0,
-    )
+    archive = archives.write_zip(tmp_path / "horses.zip", {"joints.csv": table.encode(), **images})
+    return page["read_horses"](archive)
+
+
+def test_its_poses_have_a_diameter(page, three, tmp_path):
+    files = tmp_path / "train.rgb", tmp_path / "test.rgb"
+    annotated = annotate([three], [three], page["HORSE"], *files, held_out=1, trusted=["horses"], seed=0)
     assert len(annotated.train.table) == 2
     np.testing.assert_allclose(annotated.test.table["diameter"], np.hypot(22.0, 5.5))
+
+
+def test_its_limbs_and_joints_are_scored_by_their_own_kinds(three):
+    figures = measure(three, three.poses[2:] + DOWN, "oc").figures
+    assert figures["pcp"] == {"neck": 1.0, "back": 0.0, "leg_front": 0.0, "leg_hind": 0.0, "ave": 0.25}
+    assert set(figures["pdj"]["0.1"]) == {"nose", "withers", "tail", "front_hoof", "hind_hoof"}
+
+
+def test_its_table_has_its_limbs(page, three):
+    horse, truth = page["HORSE"], three.poses[2:]
+    strict, loose = limb_errors(truth + DOWN, truth, three.labelled[2:], horse)
+    errors = pd.DataFrame(
+        {"limb": [limb.name for limb in horse.limbs], "strict": strict[0], "loose": loose[0]}
+    ).assign(set="horses", predictor="stage 1", example=0)
+    table = pcp_table(errors, horse, "horses", "ours")
+    assert table[["neck", "back", "leg_front", "leg_hind", "ave"]].iloc[0].tolist() == [1, 0, 0, 0, 0.25]

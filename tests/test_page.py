@@ -16,8 +16,18 @@ import yaml
 from deeppose.page import deviations, library_versions, params_text, times_script
 from deeppose.paper_exhibits import PAPER_EXHIBITS
 from deeppose.params import load_params
+from deeppose.skeleton import UPPER_BODY
 from project import ROOT
-from report_folder import LEFT_OUT, ODD, copy_of, made_up_project, write_report, write_times
+from report_folder import (
+    LEFT_OUT,
+    ODD,
+    copy_of,
+    made_up_project,
+    write_evaluation,
+    write_report,
+    write_report_folder,
+    write_times,
+)
 
 VOID = {"meta", "link", "img", "br", "hr", "input"}
 BROWSER = next(
@@ -224,6 +234,24 @@ def test_a_model_that_params_do_not_name_is_no_part_of_the_page(copied):
     page = read(write_report(copied))
     assert not [source for source in page.all("img", "src") if source.startswith("flic/")]
     assert "the model flic is not among" in page.words
+
+
+def test_a_set_of_ones_own_is_shown_beyond_the_paper(copied):
+    params = yaml.safe_load((copied / "params.yaml").read_text())
+    params["model"]["flic"]["test"] = ["flic", "mine"]
+    (copied / "params.yaml").write_text(yaml.safe_dump(params))
+    shutil.rmtree(copied / "data/demo/evaluation/flic")
+    write_evaluation(copied, "flic", UPPER_BODY, ("flic", "mine"))
+    write_report_folder(copied, "flic", UPPER_BODY, ("flic", "mine"))
+    page = read(write_report(copied))
+    for title in ("What each stage adds on mine", "Poses after each stage on mine", "Poses on mine"):
+        assert title in page.words
+    assert {
+        "flic/figures/pdj-mine-by-stage.png",
+        "flic/photos/poses-mine-by-stage.png",
+        "flic/photos/poses-mine.png",
+        "flic/photos/worst-poses-mine.png",
+    } <= set(page.all("img", "src"))
 
 
 def test_what_it_is_made_of(page):

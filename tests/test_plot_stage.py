@@ -233,6 +233,16 @@ def buffy_is_shown_whole_and_in_its_customary_part(reports, figure):
     assert table["all_joints"].notna().all()
 
 
+def test_a_set_of_ones_own_brings_curves_of_all_its_joints_and_pictures(project, monkeypatch):
+    monkeypatch.setitem(TESTED, "flic", ["mine"])
+    reports, written = project("flic")
+    assert {"pdj-mine-by-stage", "poses-mine-by-stage", "poses-mine", "worst-poses-mine"} <= set(written)
+    curves = written["pdj-mine-by-stage"]
+    assert title(curves) == "PDJ on mine after each stage"
+    assert [axes.get_title() for axes in curves.axes] == ["Shoulder", "Elbow", "Wrist", "Hip", "Eye"]
+    assert {path.stem for path in (reports / "tables").iterdir()} == {"pcp-mine", "pdj-mine"}
+
+
 def test_other_methods_stand_beside_ours(project):
     reports, written = project("flic", peer=True)
     figure = written["figure3-pdj-flic"]

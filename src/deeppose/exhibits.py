@@ -52,7 +52,7 @@ class Exhibit:
         The paper's number for it, "" for what the paper doesn't have; "Figure 5's kind" for what it has of
         another set.
     joints
-        Kinds of joints whose curves it shows.
+        Kinds of joints whose curves it shows; none named: all that the skeleton has.
     end
         The largest distance of its curves, in diameters of the true pose.
     """
@@ -207,9 +207,20 @@ def counterpart_of(heading: str) -> tuple[SetExhibits, Exhibit]:
 
 
 def exhibits_of(name: str) -> SetExhibits:
-    """What is drawn of a test set; of one that the paper doesn't have, the two tables."""
-    tables = (Exhibit("table of pcp", f"pcp-{name}"), Exhibit("table of pdj", f"pdj-{name}"))
-    return OF_THE_PAPER.get(name) or SetExhibits(name, name, "drawn pictures", tables)
+    """What is drawn of a test set; of one that the paper doesn't have, all that suits any joints."""
+    return OF_THE_PAPER.get(name) or SetExhibits(
+        name=name,
+        title=name,
+        stand_in="drawn pictures",
+        exhibits=(
+            Exhibit("table of pcp", f"pcp-{name}"),
+            Exhibit("table of pdj", f"pdj-{name}"),
+            Exhibit("curves of stages", f"pdj-{name}-by-stage"),
+            Exhibit("poses after each stage", f"poses-{name}-by-stage"),
+            Exhibit("stick figures", f"poses-{name}"),
+            Exhibit("worst poses", f"worst-poses-{name}"),
+        ),
+    )
 
 
 def picture_size(path: Path) -> tuple[int, int]:

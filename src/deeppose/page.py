@@ -39,10 +39,11 @@ from deeppose.params import Params
 
 TIMES = "times.js"
 
-# What the paper has of one set and the page of others too.
+# What the paper has of one set and the page of others too, those of one's own among them.
 _BEYOND: dict[Kind, str] = {
     "curves of stages": "What each stage adds on {}",
     "poses after each stage": "Poses after each stage on {}",
+    "stick figures": "Poses on {}",
     "worst poses": "The worst tenth on {}",
 }
 _NOT_KEPT = (
@@ -288,6 +289,10 @@ def _beyond(run: Run) -> Iterator[dict[str, Any]]:
                 title = _BEYOND[exhibit.kind].format(of_set.title)
                 yield _titled(run, of_set.model, exhibit, title, _reason(run, of_set))
     for model in run.metrics:
+        for name in run.params.model[model].test:
+            if name not in OF_THE_PAPER:
+                yield from _of_ones_own(run, model, exhibits_of(name))
+    for model in run.metrics:
         if run.params.model[model].initial_box == "face":
             yield _titled(run, model, INITIAL_BOXES, "Faces, and the initial boxes made of them")
             yield _titled(run, model, SCALER, "How far a face must be enlarged to contain the joints")
@@ -296,6 +301,13 @@ def _beyond(run: Run) -> Iterator[dict[str, Any]]:
         for stage in range(2, run.params.cascade_stages + 1):
             title = f"Errors of stage {stage - 1}, and the Normals fitted to them ({model})"
             yield _titled(run, model, normals_of(stage), title)
+
+
+def _of_ones_own(run: Run, model: str, of_set: SetExhibits) -> Iterator[dict[str, Any]]:
+    for exhibit in of_set.exhibits:
+        if exhibit.kind in _BEYOND:
+            title = _BEYOND[exhibit.kind].format(of_set.title)
+            yield _titled(run, model, exhibit, title, run.left_out.get(of_set.name, ""))
 
 
 def _titled(run: Run, model: str, exhibit: Exhibit, title: str, reason: str = "") -> dict[str, Any]:

@@ -58,7 +58,8 @@ def score(dataset: str, predictions: Path, labels: Labels, folders: Sequence[Pat
     -------
     `dataset`, `labels`, `n` (examples), `pcp` and `pcp_loose` at 0.5 by kind of limb with their mean
     `ave`, and `pdj` by threshold and kind of joint: shares of 1; None where the set has no such joints
-    or the method doesn't predict them.
+    or the method doesn't predict them. The kinds are the paper's; of a skeleton that has none of them its
+    own.
 
     Raises
     ------
@@ -109,4 +110,5 @@ def measure(poseset: PoseSet, predicted: Floats, labels: Labels) -> Score:
 
 
 def _only(kinds: Sequence[str], shares: Mapping[str, float | None]) -> dict[str, float | None]:
-    return {kind: shares.get(kind) for kind in kinds}
+    has_some = any(kind in shares for kind in kinds if kind != "ave")
+    return {kind: shares.get(kind) for kind in (kinds if has_some else shares)}

@@ -110,8 +110,8 @@ def pcp_table(limb_errors: pd.DataFrame, skeleton: Skeleton, set_name: str, labe
         If `limb_errors` has nothing of that set.
     """
     errors = of_set(limb_errors, set_name)
-    kinds = [kind for kind in LIMB_KINDS if kind in skeleton.limb_kinds]
-    columns = [*kinds, "ave"]
+    in_papers_order = dict.fromkeys((*LIMB_KINDS, *skeleton.limb_kinds))
+    columns = [*(kind for kind in in_papers_order if kind in skeleton.limb_kinds), "ave"]
     limbs = [limb.name for limb in skeleton.limbs if limb.kind is not None]
     names = predictors(errors)
     last = [name for name in names if name.startswith("stage ")][-1:]
@@ -126,7 +126,7 @@ def pcp_table(limb_errors: pd.DataFrame, skeleton: Skeleton, set_name: str, labe
             rows.append({"method": name, "source": _OURS, "labels": labels, **shared, **ours})
             for index, paper in _beside(peers, name, is_last=[name] == last).iterrows():
                 rows.append({"source": _PAPER, **paper})
-                gaps = {column: ours[column] - paper[column] for column in columns}
+                gaps = {column: ours[column] - paper.get(column, np.nan) for column in columns}
                 method = f"{name} − {paper['method']}"
                 rows.append({"method": method, "source": _DIFFERENCE, "labels": "", **shared, **gaps})
                 peers = peers.drop(index=index)
