@@ -55,6 +55,7 @@ def test_titles_stand_under_the_papers_number():
     table, pdj = exhibits_of("parse").exhibits
     assert table.titled("PCP") == "Table 2: PCP"
     assert pdj.titled("PDJ") == "PDJ"
+    assert pdj.titled("poses") == "Poses"
 
 
 @pytest.mark.parametrize(

@@ -74,8 +74,8 @@ class Exhibit:
         return f"{self.heading} ({self.file})" if self.heading else self.file
 
     def titled(self, text: str) -> str:
-        """`text` under its heading."""
-        return f"{self.heading}: {text}" if self.heading else text
+        """`text` under its heading; without one it begins with a capital."""
+        return f"{self.heading}: {text}" if self.heading else text[:1].upper() + text[1:]
 
 
 @dataclass(frozen=True)
