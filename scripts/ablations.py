@@ -52,7 +52,8 @@ def run(definition: dict[str, Any], params: dict[str, Any], names: list[str], *,
     check_mirror()
     if cuda and not torch.cuda.is_available():
         sys.exit("torch sees no CUDA device here: leave --cuda out, or run on a machine with one")
-    where = machine(gpu=cuda)
+    # Which vectors a processor has changes none of the figures; rows that are kept don't tell them.
+    where = machine(gpu=cuda, vectors=False)
     with tempfile.TemporaryDirectory() as folder:
         project = project_copy(Path(folder) / "project")
         # A stage that is the same in two variants is trained once.

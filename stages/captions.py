@@ -1,7 +1,10 @@
 """What titles and captions of a model's tables and figures say."""
 
+import pandas as pd
+
 from common import Item
-from deeppose.exhibits import SetExhibits
+from deeppose.exhibits import Exhibit, SetExhibits
+from deeppose.tables import of_set
 
 
 def stages_of(item: Item) -> list[str]:
@@ -21,3 +24,10 @@ def whose_left(labels: str) -> str:
     if labels.startswith("observer-centric"):
         return "Left and right are as if the person faced the camera."
     return "Left and right are the person's own."
+
+
+def left_out_for(joints: pd.DataFrame, shown: SetExhibits, exhibit: Exhibit) -> str:
+    """Why a figure of a set can't be drawn from these errors of joints, in a line; "" if it can."""
+    if exhibit.folder == "tables" or of_set(joints, shown.name)["error"].notna().any():
+        return ""
+    return f"{exhibit.called} is left out: no pose of {shown.title} has a diameter, so no joint counts"

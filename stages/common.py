@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from deeppose.geometry import Floats
 
 VECTORS = {"avx512f": "AVX-512", "avx2": "AVX2"}
-"""Of x86, the wider ones first: the kernel's word and the usual one."""
+"""The vector instructions of x86, the wider ones first, by their names in /proc/cpuinfo."""
 
 
 @dataclass(frozen=True)
@@ -322,9 +322,14 @@ def git_revision() -> str:
     return head.stdout.strip() + "-dirty" * subprocess.run(differs, check=False).returncode
 
 
-def machine(*, gpu: bool = False) -> str:
-    """The processor, how many cores of it, the GPU if one is used, and the system, in words."""
-    processor = _processor()
+def machine(*, gpu: bool = False, vectors: bool = True) -> str:
+    """The processor and its vectors, how many cores, the GPU if one is used, and the system, in words."""
+    described = Path("/proc/cpuinfo")
+    told = described.read_text() if described.is_file() else ""
+    names = re.findall(r"^model name\s*: (.*)$", told, re.M)
+    processor = names[0] if names else platform.processor() or platform.machine()
+    if vectors:
+        processor += _vectors(told)
     if gpu:
         import torch
 
@@ -332,14 +337,10 @@ def machine(*, gpu: bool = False) -> str:
     return f"{os.cpu_count()} cores, {processor}; {platform.system()}, Python {platform.python_version()}"
 
 
-def _processor() -> str:
-    """Its name and its widest vectors: one name is of several generations, some twice as fast as others."""
-    described = Path("/proc/cpuinfo")
-    told = described.read_text() if described.is_file() else ""
-    names = re.findall(r"^model name\s*: (.*)$", told, re.M)
+def _vectors(told: str) -> str:
+    """Which a processor has: one name is of several generations, some twice as fast as others."""
     flags = " ".join(re.findall(r"^flags\s*: (.*)$", told, re.M)).split()
-    widest = next((f" with {words}" for flag, words in VECTORS.items() if flag in flags), "")
-    return (names[0] if names else platform.processor() or platform.machine()) + widest
+    return next((f" with {words}" for flag, words in VECTORS.items() if flag in flags), "")
 
 
 def unused(item: Item, stage: int, *outputs: Path) -> bool:

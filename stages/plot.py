@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from captions import stages_of, title_of
+from captions import left_out_for, stages_of, title_of
 from common import Item, run
 from deeppose.curves import (
     containment_figure,
@@ -74,7 +74,11 @@ def main(item: Item, _: int) -> None:
         of_this_set = exhibits_of(name)
         write_all_curves(item, evaluated, name)
         for exhibit in of_this_set.exhibits:
-            if exhibit.folder != "photos":
+            if exhibit.folder == "photos":
+                continue
+            if reason := left_out_for(evaluated.joints, of_this_set, exhibit):
+                print(reason)
+            else:
                 DRAW[exhibit.kind](item, evaluated, of_this_set, exhibit)
     draw_training(item, evaluated)
     if item.model.initial_box == "face":
@@ -158,7 +162,8 @@ def draw_limbs(item: Item, evaluated: Evaluated, shown: SetExhibits, exhibit: Ex
 
 def draw_stages(item: Item, evaluated: Evaluated, shown: SetExhibits, exhibit: Exhibit) -> None:
     curves = pdj_curves(evaluated.joints, item.skeleton, shown.name, exhibit.end)
-    joints = exhibit.joints or tuple(item.skeleton.joint_kinds)
+    labelled = set(curves["joint"])
+    joints = exhibit.joints or tuple(kind for kind in item.skeleton.joint_kinds if kind in labelled)
     curves = select(curves, [*stages_of(item), MEAN_POSE], joints)
     title = exhibit.titled(f"PDJ on {title_of(item, shown)} after each stage")
     figure = joints_figure(curves, joints, title, caption_of(item, evaluated, shown))

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from captions import stages_of, title_of, whose_left
+from captions import left_out_for, stages_of, title_of, whose_left
 from common import Item, run
 from deeppose.examples import Examples
 from deeppose.exhibits import INITIAL_BOXES, Exhibit, Kind, SetExhibits, exhibits_of, picture_size
@@ -52,7 +52,11 @@ def main(item: Item, _: int) -> None:
     for name in sets:
         of_this_set = exhibits_of(name)
         for exhibit in of_this_set.exhibits:
-            if exhibit.folder == folder.name:
+            if exhibit.folder != folder.name:
+                continue
+            if reason := left_out_for(photographed.joints, of_this_set, exhibit):
+                print(reason)
+            else:
                 DRAW[exhibit.kind](item, photographed, of_this_set, exhibit)
     if item.model.initial_box == "face" and sets:
         draw_initial_boxes(item, photographed)

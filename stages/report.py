@@ -37,6 +37,7 @@ def main(profile: str) -> None:
         metrics[model] = read_json(folder / "metrics.json")
         photographs[model] = read_json(data / "photographed" / f"{model}.json")
         evaluations[model] = Evaluation(
+            model=model,
             joints=pd.read_parquet(folder / "joint-errors.parquet"),
             limbs=pd.read_parquet(folder / "limb-errors.parquet"),
             by_circumstance=pd.read_parquet(folder / "by-circumstance.parquet"),

@@ -49,6 +49,7 @@ def test_a_machine_is_told_with_its_widest_vectors(common, monkeypatch, told, ex
     monkeypatch.setattr(common.Path, "is_file", lambda path: True)
     monkeypatch.setattr(common.Path, "read_text", lambda path: told)
     assert f"cores, {expected}" in common.machine()
+    assert "cores, Abacus;" in common.machine(vectors=False)
 
 
 # The first of another machine has LOCAL_RANK 0.

@@ -1,6 +1,8 @@
 """The page on joints of one's own: its code, on a folder and a zip that are laid out as it says."""
 
 import re
+from dataclasses import replace
+from unittest import mock
 
 import archives
 import numpy as np
@@ -8,6 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 
+import deeppose.skeleton
 from deeppose import params
 from deeppose.annotate import annotate
 from deeppose.datasets import registry
@@ -15,6 +18,7 @@ from deeppose.datasets.check import check_set
 from deeppose.errors import AnnotationError
 from deeppose.metrics import limb_errors
 from deeppose.score import measure
+from deeppose.skeleton import Limb, Skeleton
 from deeppose.tables import pcp_table
 from project import ROOT
 
@@ -29,10 +33,13 @@ def blocks(language):
 
 @pytest.fixture(scope="module")
 def page():
-    """What its code defines."""
-    names = {"__name__": "page"}
-    for code in blocks("python"):
-        exec(code, names)
+    """What its code defines, each piece put where the page says; and the entry."""
+    skeleton, reader, entry = blocks("python")
+    names = {"Limb": Limb, "Skeleton": Skeleton, "Counts": registry.Counts, "Entry": registry.Entry}
+    exec(skeleton, names)
+    with mock.patch.object(deeppose.skeleton, "HORSE", names["HORSE"], create=True):
+        exec(reader, names)
+    (names["ENTRY"],) = eval(f"({entry})", names)
     return names
 
 
@@ -67,6 +74,7 @@ def test_the_table_of_the_page_is_read(page, written):
         ("images/0002.jpg,test,noes,1,2", "line 5: joint is 'noes'"),
         ("images/0002.jpg,tests,tail,1,2", "line 5: part is 'tests'"),
         ("images/0002.jpg,test,nose,1,2", "line 5 has a joint again"),
+        ("images/0002.jpg,train,tail,1,2", "images/0002.jpg in both parts"),
         ("images/0003.jpg,test,nose,1,2", "images/0003.jpg, which isn't there"),
     ],
 )
@@ -87,13 +95,12 @@ def test_the_set_is_known_once_it_is_an_entry(page, written, monkeypatch):
 def test_the_model_of_the_page_is_a_model(page, monkeypatch):
     monkeypatch.setitem(params.SKELETONS, "horse", page["HORSE"])
     values = yaml.safe_load((ROOT / "params.yaml").read_text("utf-8"))
-    model, steps = (yaml.safe_load(block) for block in blocks("yaml")[:2])
-    values |= {"profile": "cpu", "models": ["horses"]}
-    values["model"] |= model
+    (model,) = blocks("yaml")
+    values["model"] |= yaml.safe_load(model)
     profile = values["profiles"]["cpu"]
-    profile["trusted"] = steps["trusted"]
+    profile["trusted"] += ["horses"]
     for stage in ("stage1", "stage2", "stage3"):
-        profile[stage]["steps"] = steps[stage]["steps"]
+        profile[stage]["steps"]["horses"] = 10
     found = params.Params.model_validate(values)
     assert found.model["horses"].skeleton == "horse"
 
@@ -124,6 +131,14 @@ def test_its_limbs_and_joints_are_scored_by_their_own_kinds(three):
     figures = measure(three, three.poses[2:] + DOWN, "oc").figures
     assert figures["pcp"] == {"neck": 1.0, "back": 0.0, "leg_front": 0.0, "leg_hind": 0.0, "ave": 0.25}
     assert set(figures["pdj"]["0.1"]) == {"nose", "withers", "tail", "front_hoof", "hind_hoof"}
+
+
+def test_a_kind_that_people_have_too_takes_no_other_away(three):
+    knees = (name.replace("hoof", "knee") for name in three.skeleton.joints[3:])
+    with_knees = replace(three.skeleton, joints=("nose", "withers", "knee", *knees))
+    horses = replace(three, skeleton=with_knees)
+    pdj = measure(horses, three.poses[2:], "oc").figures["pdj"]["0.1"]
+    assert set(pdj) == {"nose", "withers", "knee", "front_knee", "hind_knee"}
 
 
 def test_its_table_has_its_limbs(page, three):

@@ -238,20 +238,30 @@ def test_a_model_that_params_do_not_name_is_no_part_of_the_page(copied):
 
 def test_a_set_of_ones_own_is_shown_beyond_the_paper(copied):
     params = yaml.safe_load((copied / "params.yaml").read_text())
-    params["model"]["flic"]["test"] = ["flic", "mine"]
+    params["model"]["flic"]["test"] = ["flic", "my set"]
     (copied / "params.yaml").write_text(yaml.safe_dump(params))
     shutil.rmtree(copied / "data/demo/evaluation/flic")
-    write_evaluation(copied, "flic", UPPER_BODY, ("flic", "mine"))
-    write_report_folder(copied, "flic", UPPER_BODY, ("flic", "mine"))
+    write_evaluation(copied, "flic", UPPER_BODY, ("flic", "my set"))
+    write_report_folder(copied, "flic", UPPER_BODY, ("flic", "my set"))
     page = read(write_report(copied))
-    for title in ("What each stage adds on mine", "Poses after each stage on mine", "Poses on mine"):
-        assert title in page.words
+    for title in ("What each stage adds on", "Poses after each stage on", "Poses on", "The worst tenth on"):
+        assert f"{title} my set (flic)" in page.words
     assert {
-        "flic/figures/pdj-mine-by-stage.png",
-        "flic/photos/poses-mine-by-stage.png",
-        "flic/photos/poses-mine.png",
-        "flic/photos/worst-poses-mine.png",
+        "flic/figures/pdj-my%20set-by-stage.png",
+        "flic/photos/poses-my%20set-by-stage.png",
+        "flic/photos/poses-my%20set.png",
+        "flic/photos/worst-poses-my%20set.png",
     } <= set(page.all("img", "src"))
+
+
+def test_verdicts_say_how_often_they_are_the_same_for_people_drawn_again(project, page):
+    claims = pd.read_csv(project / "reports/demo/claims.csv", keep_default_na=False)
+    told = claims[claims["drawn_again"] != ""]
+    assert len(told) > 3
+    for text in told["drawn_again"]:
+        assert re.fullmatch(r"\d+ of 100", text)
+        assert text in page.words
+    assert "Drawn again: of 100 times that as many people are drawn" in page.words
 
 
 def test_what_it_is_made_of(page):

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from deeppose import exhibits
 from deeppose.circumstances import circumstances
 from deeppose.evaluate import error_tables, shares_by_circumstance
 from deeppose.examples import BOX_COLUMNS, TORSO_COLUMNS, Examples, write_examples
@@ -45,8 +46,9 @@ def project(tmp_path, monkeypatch):
         written[name] = figure
         (folder / f"{name}.png").write_bytes(b"")
 
-    def draw(model, *, profile="cpu", stages=3, left_out=(), peer=False, save=False):
-        make(tmp_path, profile, model, stages, left_out, peer)
+    def draw(model, *, profile="cpu", stages=3, left_out=(), peer=False, save=False, again=False):
+        if not again:
+            make(tmp_path, profile, model, stages, left_out, peer)
         monkeypatch.setattr(plot, "save_plot", plot_saver if save else keep)
         monkeypatch.setattr(plot_photos, "save_photos", photo_saver if save else keep)
         monkeypatch.setattr(plot_photos, "picture_size", measure if save else lambda _: (1, 1))
@@ -241,6 +243,28 @@ def test_a_set_of_ones_own_brings_curves_of_all_its_joints_and_pictures(project,
     assert title(curves) == "PDJ on mine after each stage"
     assert [axes.get_title() for axes in curves.axes] == ["Shoulder", "Elbow", "Wrist", "Hip", "Eye"]
     assert {path.stem for path in (reports / "tables").iterdir()} == {"pcp-mine", "pdj-mine"}
+
+
+def test_joints_that_are_labelled_nowhere_have_no_panel(project, monkeypatch):
+    # As on Buffy, neither hips nor eyes.
+    monkeypatch.setitem(TESTED, "flic", ["buffy"])
+    monkeypatch.setattr(exhibits, "OF_THE_PAPER", {})
+    _, written = project("flic")
+    panels = [axes.get_title() for axes in written["pdj-buffy-by-stage"].axes]
+    assert panels == ["Shoulder", "Elbow", "Wrist"]
+
+
+def test_a_set_without_any_diameter_brings_tables_alone(project, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(TESTED, "flic", ["mine"])
+    project("flic")
+    errors = tmp_path / "data/cpu/evaluation/flic/joint-errors.parquet"
+    pd.read_parquet(errors).assign(error=np.nan).to_parquet(errors)
+    reports, written = project("flic", again=True)
+    assert not [name for name in written if "mine" in name]
+    assert {path.stem for path in (reports / "tables").iterdir()} == {"pcp-mine", "pdj-mine"}
+    said = capsys.readouterr().out
+    for name in ("pdj-mine-by-stage", "poses-mine-by-stage", "poses-mine", "worst-poses-mine"):
+        assert f"{name} is left out: no pose of mine has a diameter, so no joint counts" in said
 
 
 def test_other_methods_stand_beside_ours(project):

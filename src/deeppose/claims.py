@@ -7,7 +7,6 @@ from importlib import resources
 from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from deeppose.circumstances import BACK, FRONT
@@ -20,12 +19,14 @@ from deeppose.tables import MEAN_POSE
 HOLDS, FAILS, UNTOLD = "holds", "does not hold", "can't be told here"
 VERDICTS = (HOLDS, FAILS, UNTOLD)
 DRAWN_AGAIN = 100
-"""How often the test images are drawn again, to tell how much a verdict hangs on which they are."""
+"""How often the test examples are drawn again, to tell how much a verdict hangs on which they are."""
 
 REDRAWN = (
-    f"Drawn again: of {DRAWN_AGAIN} sets of as many test images, drawn from the test images with "
-    "replacement, how many give the same verdict. What another training would give is not in it."
+    f"Drawn again: of {DRAWN_AGAIN} times that as many people are drawn from those of the test images, with "
+    "replacement, how often the verdict is the same. Published figures of other methods stay as they are, "
+    "and what another training would give is not in it."
 )
+"""What the column `drawn_again` means, for readers."""
 
 _ARMS, _LEGS = ("elbow", "wrist"), ("ankle", "knee")
 _AFTER_TWO_STAGES = "stage 2"
@@ -79,7 +80,7 @@ def judge(
         Whether drawn people stand in for the published sets. Nothing is compared with published figures
         then, and what is compared within the run says what it was measured on.
     seed
-        Of the test images that are drawn again.
+        Of the test examples that are drawn again.
     another_network
         The network that stood in for the paper's, in words; what was measured with it says so.
     left_out
@@ -88,36 +89,37 @@ def judge(
     Returns
     -------
     The columns of :func:`paper_claims`, then `ours` ("" where nothing was measured), `verdict` (one of
-    ``VERDICTS``), `drawn_again` (as text, how many of ``DRAWN_AGAIN`` bootstraps of the test images give the
-    same verdict; "" where nothing was measured) and `reason`.
+    ``VERDICTS``), `drawn_again` (how many of ``DRAWN_AGAIN`` bootstraps of the test examples give the same
+    verdict, "97 of 100"; "" where nothing was measured) and `reason`.
     """
     evidence = Evidence(evaluations, drawn, left_out or {})
     claims = paper_claims()
-    verdicts = {name: _verdict(name, evidence) for name in claims["id"]}
-    same = dict.fromkeys(verdicts, 0)
+    found = {name: _measured(name, evidence) for name in claims["id"]}
+    told = {name: finding.holds for name, finding in found.items() if isinstance(finding, Finding)}
+    same = dict.fromkeys(told, 0)
     for number in range(DRAWN_AGAIN):
-        images = evidence.drawn_again(np.random.default_rng([seed, number]))
-        for name, verdict in verdicts.items():
-            same[name] += verdict != UNTOLD and _verdict(name, images) == verdict
+        again = evidence.drawn_again((seed, number))
+        for name, holds in told.items():
+            finding = _measured(name, again)
+            same[name] += isinstance(finding, Finding) and finding.holds == holds
     rows = []
-    for name in claims["id"]:
-        try:
-            finding = _MEASURES[name](evidence)
-        except UntoldError as error:
-            rows.append(("", UNTOLD, "", str(error)))
+    for name, finding in found.items():
+        if isinstance(finding, UntoldError):
+            rows.append(("", UNTOLD, "", str(finding)))
             continue
         notes = [finding.note, "measured on drawn people" if drawn else ""]
         notes.append(another_network and f"measured with another network: {another_network}")
         reason = "; ".join(note for note in notes if note)
-        rows.append((finding.ours, verdicts[name], str(same[name]), reason))
+        verdict = HOLDS if finding.holds else FAILS
+        rows.append((finding.ours, verdict, f"{same[name]} of {DRAWN_AGAIN}", reason))
     return claims.join(pd.DataFrame(rows, columns=["ours", "verdict", "drawn_again", "reason"]))
 
 
-def _verdict(name: str, evidence: Evidence) -> str:
+def _measured(name: str, evidence: Evidence) -> Finding | UntoldError:
     try:
-        return HOLDS if _MEASURES[name](evidence).holds else FAILS
-    except UntoldError:
-        return UNTOLD
+        return _MEASURES[name](evidence)
+    except UntoldError as error:
+        return error
 
 
 def write_claims(claims: pd.DataFrame, csv: Path, markdown: Path, title: str) -> None:

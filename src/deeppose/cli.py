@@ -166,10 +166,11 @@ def _score_text(scored: "Score", predictions: Path) -> str:
 def _table(rows: Mapping[str, Mapping[str, float | None]]) -> Sequence[str]:
     kinds = list(next(iter(rows.values())))
     width = max(map(len, rows))
-    lines = [" " * width + "".join(f"{kind.replace('_', ' '):>11}" for kind in kinds)]
+    cell_width = max(11, *(len(kind) + 2 for kind in kinds))
+    lines = [" " * width + "".join(f"{kind.replace('_', ' '):>{cell_width}}" for kind in kinds)]
     for name, shares in rows.items():
         cells = ("–" if share is None else f"{100 * share:.2f}" for share in shares.values())
-        lines.append(f"{name:<{width}}" + "".join(f"{cell:>11}" for cell in cells))
+        lines.append(f"{name:<{width}}" + "".join(f"{cell:>{cell_width}}" for cell in cells))
     return lines
 
 

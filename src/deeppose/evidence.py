@@ -2,6 +2,7 @@
 
 import copy
 import re
+import zlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from deeppose.circumstances import SIDE
-from deeppose.exhibits import exhibits_of
+from deeppose.exhibits import OF_THE_PAPER, exhibits_of
 from deeppose.geometry import Floats
 from deeppose.metrics import pcp, pdj
 from deeppose.skeleton import Skeleton
@@ -27,6 +28,8 @@ class Evaluation:
 
     Attributes
     ----------
+    model
+        Its name in the params.
     joints
         Columns set, predictor, example, joint, error: multiples of the true pose's diameter.
     limbs
@@ -35,6 +38,7 @@ class Evaluation:
         From :func:`deeppose.evaluate.shares_by_circumstance`.
     """
 
+    model: str
     joints: pd.DataFrame
     limbs: pd.DataFrame
     by_circumstance: pd.DataFrame
@@ -60,7 +64,7 @@ class OnSet:
         skeleton = evaluation.skeleton
         counted = [limb.name for limb in skeleton.limbs if limb.kind is not None]
         self._skeleton = skeleton
-        # By predictor, a row an example: all predictors were measured on all examples.
+        # By predictor, a row an example.
         self._joints = {
             name: matrix(joints, name, "joint", skeleton.joints, "error")
             for name in joints["predictor"].unique()
@@ -68,19 +72,24 @@ class OnSet:
         self._limbs = {
             name: matrix(limbs, name, "limb", counted, "strict") for name in limbs["predictor"].unique()
         }
+        counts = {len(errors) for errors in (*self._joints.values(), *self._limbs.values())}
+        assert len(counts) == 1, f"predictors were measured on {sorted(counts)} examples of {set_name}"
         apart = evaluation.by_circumstance
         self._by_circumstance = apart[apart["set"] == set_name]
         self.title = exhibits_of(set_name).title
 
     def drawn_again(self, generator: np.random.Generator) -> "OnSet":
-        """The errors on as many examples, drawn from these with replacement: a bootstrap of the set."""
+        """The errors on as many examples, drawn from these with replacement: a bootstrap of the set.
+
+        Of the people seen from each side there are as many as before; how many of them are exchanged is
+        drawn by itself.
+        """
         again = copy.copy(self)
         examples = len(next(iter(self._joints.values())))
         rows = generator.integers(examples, size=examples)
         again._joints = {name: errors[rows] for name, errors in self._joints.items()}
         again._limbs = {name: errors[rows] for name, errors in self._limbs.items()}
         poses, exchanged = (self._by_circumstance[name] for name in ("poses", "exchanged"))
-        # Of examples drawn so, how many have what a share of them has.
         drawn = generator.binomial(poses, exchanged.fillna(0)) / poses.where(poses > 0)
         again._by_circumstance = self._by_circumstance.assign(exchanged=drawn)
         return again
@@ -111,7 +120,7 @@ class OnSet:
 
     def pcp_of(self, predictor: str, kind: str) -> float:
         """PCP of one kind of limb, strict."""
-        share = pcp(self._errors(self._limbs, predictor), self._skeleton)[kind]
+        share = pcp(self._errors(self._limbs, predictor), self._skeleton).get(kind)
         if share is None:
             raise UntoldError(f"no limb of {predictor} counts on {self.title}")
         return share
@@ -178,23 +187,28 @@ class OnSet:
 
 
 class Evidence:
-    """All that a run measured, and why something wasn't."""
+    """All that a run measured on the paper's sets, and why something wasn't."""
 
     def __init__(self, evaluations: Sequence[Evaluation], drawn: bool, left_out: Mapping[str, str]) -> None:
         self._sets: dict[str, OnSet] = {}
         for evaluation in evaluations:
             for name in evaluation.joints["set"].unique():
-                self._sets.setdefault(name, OnSet(evaluation, name))
+                its_own = name in OF_THE_PAPER and evaluation.model == OF_THE_PAPER[name].model
+                if its_own or (name in OF_THE_PAPER and name not in self._sets):
+                    self._sets[name] = OnSet(evaluation, name)
         self._drawn, self._left_out = drawn, left_out
 
-    def drawn_again(self, generator: np.random.Generator) -> "Evidence":
-        """The same of each set's :meth:`OnSet.drawn_again`."""
+    def drawn_again(self, seed: tuple[int, ...]) -> "Evidence":
+        """The same of each set's :meth:`OnSet.drawn_again`; what is drawn of one hangs on no other."""
         again = copy.copy(self)
-        again._sets = {name: on_set.drawn_again(generator) for name, on_set in self._sets.items()}
+        again._sets = {
+            name: on_set.drawn_again(np.random.default_rng([*seed, zlib.crc32(name.encode())]))
+            for name, on_set in self._sets.items()
+        }
         return again
 
     def on(self, set_name: str) -> OnSet:
-        """The errors on a set of the model that was measured on it."""
+        """The errors on a set: of the model that the paper tests on it, else of the first that was."""
         if set_name in self._sets:
             return self._sets[set_name]
         reason = f": {self._left_out[set_name]}" if set_name in self._left_out else ""

@@ -52,7 +52,7 @@ class Exhibit:
         The paper's number for it, "" for what the paper doesn't have; "Figure 5's kind" for what it has of
         another set.
     joints
-        Kinds of joints whose curves it shows; none named: all that the skeleton has.
+        Kinds of joints whose curves it shows; none named: all that are labelled.
     end
         The largest distance of its curves, in diameters of the true pose.
     """

@@ -7,7 +7,7 @@ stands in a script beside it.
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import metadata, resources
 from itertools import chain
 from pathlib import Path
@@ -283,15 +283,11 @@ def _link(model: str, file: str) -> str:
 def _beyond(run: Run) -> Iterator[dict[str, Any]]:
     """What the paper doesn't have: of sets, of initial boxes made of faces, of each model."""
     of_paper = {exhibit.heading for exhibit in PAPER_EXHIBITS}
-    for of_set in OF_THE_PAPER.values():
+    for of_set in (*OF_THE_PAPER.values(), *_of_ones_own(run)):
         for exhibit in of_set.exhibits:
             if exhibit.kind in _BEYOND and exhibit.heading not in of_paper and of_set.model in run.metrics:
                 title = _BEYOND[exhibit.kind].format(of_set.title)
                 yield _titled(run, of_set.model, exhibit, title, _reason(run, of_set))
-    for model in run.metrics:
-        for name in run.params.model[model].test:
-            if name not in OF_THE_PAPER:
-                yield from _of_ones_own(run, model, exhibits_of(name))
     for model in run.metrics:
         if run.params.model[model].initial_box == "face":
             yield _titled(run, model, INITIAL_BOXES, "Faces, and the initial boxes made of them")
@@ -303,11 +299,12 @@ def _beyond(run: Run) -> Iterator[dict[str, Any]]:
             yield _titled(run, model, normals_of(stage), title)
 
 
-def _of_ones_own(run: Run, model: str, of_set: SetExhibits) -> Iterator[dict[str, Any]]:
-    for exhibit in of_set.exhibits:
-        if exhibit.kind in _BEYOND:
-            title = _BEYOND[exhibit.kind].format(of_set.title)
-            yield _titled(run, model, exhibit, title, run.left_out.get(of_set.name, ""))
+def _of_ones_own(run: Run) -> Iterator[SetExhibits]:
+    """The sets that the paper doesn't have, once for each model that is tested on them."""
+    for model in run.metrics:
+        for name in run.params.model[model].test:
+            if name not in OF_THE_PAPER:
+                yield replace(exhibits_of(name), model=model, title=f"{name} ({model})")
 
 
 def _titled(run: Run, model: str, exhibit: Exhibit, title: str, reason: str = "") -> dict[str, Any]:

@@ -10,6 +10,7 @@ import numpy as np
 from deeppose.datasets.poseset import PoseSet
 from deeppose.datasets.registry import read_set
 from deeppose.errors import PredictionsError
+from deeppose.exhibits import OF_THE_PAPER
 from deeppose.geometry import Floats, diameter
 from deeppose.metrics import joint_errors, limb_errors, pcp, pdj
 from deeppose.params import Labels
@@ -58,8 +59,8 @@ def score(dataset: str, predictions: Path, labels: Labels, folders: Sequence[Pat
     -------
     `dataset`, `labels`, `n` (examples), `pcp` and `pcp_loose` at 0.5 by kind of limb with their mean
     `ave`, and `pdj` by threshold and kind of joint: shares of 1; None where the set has no such joints
-    or the method doesn't predict them. The kinds are the paper's; of a skeleton that has none of them its
-    own.
+    or the method doesn't predict them. The kinds are the paper's; of a set that it doesn't have, all that
+    its skeleton has.
 
     Raises
     ------
@@ -97,9 +98,11 @@ def measure(poseset: PoseSet, predicted: Floats, labels: Labels) -> Score:
         "dataset": poseset.name,
         "labels": labels,
         "n": len(truth),
-        "pcp": _only(LIMB_KINDS, pcp(strict, skeleton)),
-        "pcp_loose": _only(LIMB_KINDS, pcp(loose, skeleton)),
-        "pdj": {text: _only(JOINT_KINDS, pdj(errors, skeleton, float(text))) for text in PDJ_THRESHOLDS},
+        "pcp": _shown(poseset, LIMB_KINDS, pcp(strict, skeleton)),
+        "pcp_loose": _shown(poseset, LIMB_KINDS, pcp(loose, skeleton)),
+        "pdj": {
+            text: _shown(poseset, JOINT_KINDS, pdj(errors, skeleton, float(text))) for text in PDJ_THRESHOLDS
+        },
     }
     return Score(
         figures=figures,
@@ -109,6 +112,8 @@ def measure(poseset: PoseSet, predicted: Floats, labels: Labels) -> Score:
     )
 
 
-def _only(kinds: Sequence[str], shares: Mapping[str, float | None]) -> dict[str, float | None]:
-    has_some = any(kind in shares for kind in kinds if kind != "ave")
-    return {kind: shares.get(kind) for kind in (kinds if has_some else shares)}
+def _shown(
+    poseset: PoseSet, of_paper: Sequence[str], shares: Mapping[str, float | None]
+) -> dict[str, float | None]:
+    kinds = of_paper if poseset.name in OF_THE_PAPER else shares
+    return {kind: shares.get(kind) for kind in kinds}

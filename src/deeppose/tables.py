@@ -111,7 +111,10 @@ def pcp_table(limb_errors: pd.DataFrame, skeleton: Skeleton, set_name: str, labe
     """
     errors = of_set(limb_errors, set_name)
     in_papers_order = dict.fromkeys((*LIMB_KINDS, *skeleton.limb_kinds))
-    columns = [*(kind for kind in in_papers_order if kind in skeleton.limb_kinds), "ave"]
+    kinds = [kind for kind in in_papers_order if kind in skeleton.limb_kinds]
+    columns = [*kinds, "ave"]
+    # A mean over other limbs has no counterpart in the paper.
+    compared = columns if kinds == list(LIMB_KINDS) else [kind for kind in kinds if kind in LIMB_KINDS]
     limbs = [limb.name for limb in skeleton.limbs if limb.kind is not None]
     names = predictors(errors)
     last = [name for name in names if name.startswith("stage ")][-1:]
@@ -126,7 +129,7 @@ def pcp_table(limb_errors: pd.DataFrame, skeleton: Skeleton, set_name: str, labe
             rows.append({"method": name, "source": _OURS, "labels": labels, **shared, **ours})
             for index, paper in _beside(peers, name, is_last=[name] == last).iterrows():
                 rows.append({"source": _PAPER, **paper})
-                gaps = {column: ours[column] - paper.get(column, np.nan) for column in columns}
+                gaps = {column: ours[column] - paper[column] for column in compared}
                 method = f"{name} − {paper['method']}"
                 rows.append({"method": method, "source": _DIFFERENCE, "labels": "", **shared, **gaps})
                 peers = peers.drop(index=index)
