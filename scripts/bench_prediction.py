@@ -126,8 +126,8 @@ def published_sections(params: Params, images: int, rounds: int) -> list[Section
     size = params.profiles[PUBLISHED].prediction_batch
     ways: dict[str, tuple[Stages, int, float | None]] = {
         f"batches of {size} crops, s an image": (cascade.stages, size, 0.1),
-        f"batches of {LARGE_BATCH} crops, s an image": (cascade.stages, LARGE_BATCH, None),
         f"batches of {size} crops, normalisations by themselves, s an image": (as_trained, size, None),
+        f"in larger batches, of {LARGE_BATCH} crops, s an image": (cascade.stages, LARGE_BATCH, None),
     }
     works = {
         name: partial(predict, stages, Predictor(batch, 0, torch.device("cpu"), average), pictures, examples)
