@@ -11,7 +11,7 @@ from deeppose.networks.regressor import Regressor, squared_distances
 
 LRN_CHANNELS = 5
 LRN_K, LRN_ALPHA = 2.0, 1e-4
-LRN_BETA = 0.75  # what _power raises to
+LRN_BETA = 0.75  # what _times_power raises to
 BLOCK = 2**20
 """Features that a CPU normalises at a time, 4 MB: its passes over them are then made in its cache."""
 
@@ -38,8 +38,8 @@ class _Normalise(torch.autograd.Function):
         normalised = torch.empty_like(features)
         roots = []
         for block, into in _blocks(features, normalised):
-            root = _sum_over_neighbours(block.square()).mul_(LRN_ALPHA).add_(LRN_K).rsqrt_()
-            torch.mul(block, _power(root), out=into)
+            root = _scales(block).rsqrt_()
+            _times_power(block, root, into)
             if ctx.needs_input_grad[0]:
                 roots.append(root)
         ctx.save_for_backward(features, *roots)
@@ -52,7 +52,7 @@ class _Normalise(torch.autograd.Function):
         features, *roots = ctx.saved_tensors
         result = torch.empty_like(features)
         for (block, above, into), root in zip(_blocks(features, gradient, result), roots, strict=True):
-            scaled = torch.mul(above, _power(root), out=into)
+            scaled = _times_power(above, root, into)
             crossed = _sum_over_neighbours((scaled * block).mul_(root).mul_(root))
             scaled.addcmul_(block, crossed, value=-2 * LRN_ALPHA * LRN_BETA)
         return result
@@ -67,9 +67,19 @@ def _blocks(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
     return zip(*(torch.split(tensor, images) for tensor in tensors), strict=True)
 
 
-def _power(root: Tensor) -> Tensor:
-    """s^(−3/4) from s^(−1/2), much cheaper than a power."""
-    return root.sqrt().mul_(root)
+def _times_power(values: Tensor, root: Tensor, into: Tensor) -> Tensor:
+    """The values times s^(−3/4), made from s^(−1/2), which is much cheaper than a power."""
+    return torch.sqrt(root, out=into).mul_(root).mul_(values)
+
+
+def _scales(features: Tensor) -> Tensor:
+    """k + α Σ x_j² over the neighbours; squares are added as they are made, without a tensor of them."""
+    total = torch.addcmul(features.new_full((), LRN_K), features, features, value=LRN_ALPHA)
+    for distance in range(1, LRN_CHANNELS // 2 + 1):
+        before, behind = features[:, :-distance], features[:, distance:]
+        total[:, distance:].addcmul_(before, before, value=LRN_ALPHA)
+        total[:, :-distance].addcmul_(behind, behind, value=LRN_ALPHA)
+    return total
 
 
 def _sum_over_neighbours(values: Tensor) -> Tensor:
@@ -146,6 +156,8 @@ class AlexNet(Regressor):
             nn.Linear(f, 2 * joints),
         )
         self._initialise(initial_weights)
+        # As the crops come; else each pass would lay all weights out anew.
+        self.to(memory_format=torch.channels_last)
 
     def _initialise(self, initial_weights: Literal["krizhevsky", "he"]) -> None:
         layers = [m for m in self.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
