@@ -57,7 +57,7 @@ def beside(network: Regressor, threads: int, rounds: int, seconds: float) -> dic
         difference = export_network(network, path)
         session = open_session(path, threads)
         size = path.stat().st_size
-    for_prediction = merged(network)
+    for_prediction = merged(network, torch.device("cpu"))
     speeds = {}
     for batch in BATCHES:
         crops = drawn_crops(batch, network.size)

@@ -26,6 +26,7 @@ from deeppose.cli_predict import PUBLISHED, weights_of
 from deeppose.examples import Examples
 from deeppose.geometry import image_box
 from deeppose.images import Pixels
+from deeppose.merging import merged
 from deeppose.networks.regressor import Regressor
 from deeppose.networks.weights import load_network
 from deeppose.params import CASCADE_STAGES_IN_DVC_YAML, Params
@@ -57,8 +58,9 @@ def papers_section(params: Params, images: int, rounds: int) -> Section:
     """Three stages of the paper's network, against the products of their forward passes."""
     profile = params.profiles[PROFILE]
     network = papers_network(params)
+    ready = merged(network.eval(), torch.device("cpu"))
     sizes = {"sigma": params.model["lsp"].sigma, "smallest_box": profile.smallest_box}
-    stages = [(network, {"stage": s, **sizes}) for s in range(1, CASCADE_STAGES_IN_DVC_YAML + 1)]
+    stages = [(ready, {"stage": s, **sizes}) for s in range(1, CASCADE_STAGES_IN_DVC_YAML + 1)]
     each = {count: (random_pictures(count), random_examples(count)) for count in (images, 1)}
     cores: dict[int, list[float]] = {images: [], 1: []}
 

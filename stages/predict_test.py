@@ -41,7 +41,7 @@ def predict(item: Item, fabric: Fabric) -> tuple[dict[str, Floats], dict[str, in
     smallest_boxes: dict[str, int] = {}
     for stage in range(1, item.params.cascade_stages + 1):
         network, _description = load_network(item.weights(stage))
-        network = merged(network).to(fabric.device)
+        network = merged(network, fabric.device)
         for name, (images, examples, rows) in parts.items():
             of_stage = f"{name}-stage{stage}"
             if stage == 1:

@@ -29,7 +29,7 @@ def predict(item: Item, stage: int, fabric: Fabric, outputs: list[Path]) -> None
     # Who fits Normals and who judges the next stage ask for these; the others stay unpredicted.
     rows = np.sort(np.concatenate([item.rows_of_normals(examples), examples.rows("held-out")]))
     network, _ = load_network(item.weights(stage))
-    network = merged(network).to(fabric.device)
+    network = merged(network, fabric.device)
     predictor = predictor_of(item, fabric, shared=True)
 
     def predicted(*, mirrored: bool) -> Floats:

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from deeppose.merging import merged
+from deeppose.merging import OneDnnLinear, merged
 from deeppose.networks.weights import build_network
 
 SPATIAL = {"name": "spatial", "joints": 3, "size": 64, "channels": 8, "initial_weights": "random"}
@@ -19,6 +19,7 @@ ALEXNET = {
     "pixel_scale": 0.0156,
 }
 MEAN = (120.0, 110.0, 100.0)
+CPU = torch.device("cpu")
 
 
 def crops(size):
@@ -47,7 +48,7 @@ def count(network, kind):
 @torch.no_grad()
 def test_outputs_are_the_same_and_no_normalisation_is_left():
     network = learned_spatial()
-    ready = merged(network)
+    ready = merged(network, CPU)
     assert count(network, nn.BatchNorm2d) > 40
     assert count(ready, nn.BatchNorm2d) == 0
     assert count(ready, nn.Conv2d) == count(network, nn.Conv2d)
@@ -60,19 +61,38 @@ def test_outputs_are_the_same_and_no_normalisation_is_left():
 def test_the_network_itself_stays_as_it_is():
     network = learned_spatial()
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    merged(network)
+    merged(network, CPU)
     after = network.state_dict()
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
-@torch.no_grad()
-def test_a_network_without_any_gives_the_same_bits():
+def paper_network():
     torch.manual_seed(0)
     network = build_network(**ALEXNET, mean=MEAN).eval()
-    assert torch.equal(merged(network)(crops(92)), network(crops(92)))
+    nn.init.normal_(network.regressor[-1].weight, std=0.1)  # else all outputs lie near 0
+    return network
+
+
+@torch.no_grad()
+def test_fully_connected_layers_are_made_by_onednn_where_it_is(monkeypatch):
+    network = paper_network()
+    found = network(crops(92))
+    assert found.std() > 0.01
+    if torch.backends.mkldnn.is_available():
+        ready = merged(network, CPU)
+        assert (count(network, nn.Linear), count(ready, nn.Linear), count(ready, OneDnnLinear)) == (3, 0, 3)
+        torch.testing.assert_close(ready(crops(92)), found, rtol=1e-4, atol=1e-5)
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    assert torch.equal(merged(network, CPU)(crops(92)), found)
+
+
+@torch.inference_mode()
+def test_it_predicts_the_same_bits_twice():
+    ready = merged(paper_network(), CPU)
+    assert torch.equal(ready(crops(92)), ready(crops(92)))
 
 
 def test_a_network_in_training_is_refused():
     with pytest.raises(ValueError, match=r"\.eval\(\)"):
-        merged(learned_spatial().train())
+        merged(learned_spatial().train(), CPU)

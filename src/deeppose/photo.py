@@ -120,7 +120,7 @@ def load_cascade(weights: Sequence[Path]) -> Cascade:
         If a file is missing or can't be read.
     """
     loaded = [load_network(path) for path in weights]
-    stages = tuple((merged(network), description) for network, description in loaded)
+    stages = tuple((merged(network, torch.device("cpu")), description) for network, description in loaded)
     return Cascade(stages, SKELETONS[stages[0][1]["skeleton"]])
 
 
