@@ -39,7 +39,8 @@ def page():
     exec(skeleton, names)
     with mock.patch.object(deeppose.skeleton, "HORSE", names["HORSE"], create=True):
         exec(reader, names)
-    (names["ENTRY"],) = eval(f"({entry})", names)
+    names["ENTRY"] = eval(entry, names)
+    assert isinstance(names["ENTRY"], registry.Entry)
     return names
 
 

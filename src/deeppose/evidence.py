@@ -76,6 +76,7 @@ class OnSet:
         assert len(counts) == 1, f"predictors were measured on {sorted(counts)} examples of {set_name}"
         apart = evaluation.by_circumstance
         self._by_circumstance = apart[apart["set"] == set_name]
+        self._others = other_methods(evaluation.joints, set_name)
         self.title = exhibits_of(set_name).title
 
     def drawn_again(self, generator: np.random.Generator) -> "OnSet":
@@ -128,7 +129,7 @@ class OnSet:
     def best_other(self, kinds: Sequence[str], threshold: float) -> tuple[str, float]:
         """Who of the others is best at some kinds of joints, and the rate."""
         rates = {}
-        for name in self._others():
+        for name in self._others:
             with suppress(UntoldError):
                 rates[name] = self.rate(name, kinds, threshold)
         if not rates:
@@ -154,11 +155,11 @@ class OnSet:
 
     def only_those_at_hand(self) -> str:
         """What to bear in mind of :meth:`best_other`."""
-        return f"of other methods only those at hand are compared: {', '.join(self._others())}"
+        return f"of other methods only those at hand are compared: {', '.join(self._others)}"
 
     def dantone(self) -> str:
         """The predictor that is Dantone et al."""
-        names = [name for name in self._others() if name.startswith("Dantone")]
+        names = [name for name in self._others if name.startswith("Dantone")]
         if not names:
             raise UntoldError(
                 f"no predictions of Dantone et al. on {self.title} are at hand, and the paper has "
@@ -176,9 +177,6 @@ class OnSet:
                 raise UntoldError(f"{predictor} has no {' and '.join(kinds)} that count on {self.title}")
             found.append(sum(counted) / len(counted))
         return np.array(found)
-
-    def _others(self) -> list[str]:
-        return sorted(name for name in self._joints if is_peer(name))
 
     def _errors(self, by_predictor: Mapping[str, Floats], predictor: str) -> Floats:
         if predictor not in by_predictor:
