@@ -14,9 +14,9 @@ from bench_prediction import prediction_sections
 from bench_setup import PROFILE, random_examples, random_pictures, whole_bodies
 from benching import report_of, write_report
 
-from deeppose.batches import rows_of_step
-from deeppose.devices import set_up_device
-from deeppose.params import load_params
+from deeppose.cascade.batches import rows_of_step
+from deeppose.cascade.devices import set_up_device
+from deeppose.core.params import load_params
 
 OUTPUT = Path("reports/bench/bench.json")
 ROUNDS = 5

@@ -34,14 +34,14 @@ from bench_setup import (
 )
 from benching import Row, Section, Turns, in_turn, measured, own_memory, peak_of, timed
 
-from deeppose.annotate import annotate
-from deeppose.augmented_set import simulated_boxes, write_augmented_set
-from deeppose.batches import Batch, JointBoxes, Table, batches
-from deeppose.datasets.poseset import PERSON_CENTRIC, PoseSet
-from deeppose.examples import Examples
-from deeppose.images import Images, write_images
-from deeppose.params import Params, load_params
-from deeppose.skeleton import FULL_BODY
+from deeppose.cascade.batches import Batch, JointBoxes, Table, batches
+from deeppose.core.examples import Examples
+from deeppose.core.images import Images, write_images
+from deeppose.core.params import Params, load_params
+from deeppose.core.skeleton import FULL_BODY
+from deeppose.data.annotate import annotate
+from deeppose.data.pose_set import PERSON_CENTRIC, PoseSet
+from deeppose.displacements.augmented_set import simulated_boxes, write_augmented_set
 from train import read_by_column
 
 LSP_EXAMPLES = 11_000

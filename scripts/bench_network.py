@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.profiler import ProfilerActivity, profile
 
-from deeppose.batches import Batch
+from deeppose.cascade.batches import Batch
+from deeppose.core.params import Device, Params
 from deeppose.networks.alexnet import LRN_ALPHA, LRN_BETA, LRN_CHANNELS, LRN_K, LocalResponseNorm
 from deeppose.networks.regressor import Regressor, parameter_count
-from deeppose.params import Device, Params
 
 CPU = Device(accelerator="cpu", devices=1, precision="32-true", crops="host")
 OURS, STOCK, NONE, LIMIT = "ours", "torch's normalisation", "no normalisation", "the matrix products alone"

@@ -21,17 +21,17 @@ from bench_network import LIMIT, Products, products_of, profile_rows
 from bench_setup import PROFILE, papers_network, random_examples, random_pictures
 from benching import Row, Section, Turns, in_turn, timed
 
-from deeppose.cascade import Predictor, predict_initial, refine
-from deeppose.cli_predict import PUBLISHED, weights_of
-from deeppose.examples import Examples
-from deeppose.geometry import image_box
-from deeppose.images import Pixels
-from deeppose.merging import merged
+from deeppose.cascade.prediction import Predictor, predict_initial, refine
+from deeppose.cli.predict import PUBLISHED, weights_of
+from deeppose.core.examples import Examples
+from deeppose.core.geometry import image_box
+from deeppose.core.images import Pixels
+from deeppose.core.params import CASCADE_STAGES_IN_DVC_YAML, Params
+from deeppose.core.skeleton import FULL_BODY
+from deeppose.deploy.photo import load_cascade, read_photo
+from deeppose.networks.fused import merged
 from deeppose.networks.regressor import Regressor
 from deeppose.networks.weights import load_network
-from deeppose.params import CASCADE_STAGES_IN_DVC_YAML, Params
-from deeppose.photo import load_cascade, read_photo
-from deeppose.skeleton import FULL_BODY
 
 Stages = Sequence[tuple[Regressor, dict[str, Any]]]
 
@@ -199,8 +199,11 @@ def shell_section(rounds: int) -> Section:
             ],
             "deeppose --help": [command, "--help"],
             "import torch": [*python, "import torch"],
-            "import deeppose.photo, with torch": [*python, "import deeppose.photo"],
-            "import deeppose.pose_figures, with matplotlib": [*python, "import deeppose.pose_figures"],
+            "import deeppose.deploy.photo, with torch": [*python, "import deeppose.deploy.photo"],
+            "import deeppose.report.figures.poses, with matplotlib": [
+                *python,
+                "import deeppose.report.figures.poses",
+            ],
             "Python alone": [*python, "pass"],
         }
         turns = in_turn({what: timed(partial(quiet, args)) for what, args in commands.items()}, rounds)

@@ -165,7 +165,7 @@ def run_here(name: str, project: Path) -> dict[str, Any]:
     """One stage in the folder `project`; the peak memory is that of this process and its children."""
     run = RUNS[name]
     common, module = importlib.import_module("common"), importlib.import_module(run.script)
-    from deeppose.params import load_params
+    from deeppose.core.params import load_params
 
     item = common.Item(load_params(), "demo", run.model)
     read = sum(path.stat().st_size for pattern in run.reads for path in item.folder.glob(pattern))

@@ -8,16 +8,16 @@ import pandas as pd
 import torch
 from lightning_fabric import Fabric
 
-from deeppose.batches import Batch, CropSource, WholeBodies
-from deeppose.examples import BOX_COLUMNS, Examples
-from deeppose.geometry import diameter
-from deeppose.images import Pixels
+from deeppose.cascade.batches import Batch, CropSource, WholeBodies
+from deeppose.cascade.processes import start_fabric
+from deeppose.cascade.training import build_optimizer, train_step
+from deeppose.core.examples import BOX_COLUMNS, Examples
+from deeppose.core.geometry import diameter
+from deeppose.core.images import Pixels
+from deeppose.core.params import Device, Params, Training
+from deeppose.core.skeleton import FULL_BODY
 from deeppose.networks.regressor import Regressor
 from deeppose.networks.weights import build_network
-from deeppose.params import Device, Params, Training
-from deeppose.processes import start_fabric
-from deeppose.skeleton import FULL_BODY
-from deeppose.training import build_optimizer, train_step
 
 PROFILE = "paper"
 HEIGHT, WIDTH = 180, 110

@@ -18,7 +18,7 @@ from typing import Any
 import psutil
 from machine import git_revision, machine
 
-from deeppose.files import read_json, write_json, write_text
+from deeppose.core.files import read_json, write_json, write_text
 
 LIBRARIES = ("torch", "torchvision", "numpy", "opencv-python-headless")
 INTERVAL = 0.05  # seconds between two looks at the memory

@@ -14,9 +14,9 @@ from bench_gpu import FED
 from bench_setup import papers_network
 from benching import table
 
-from deeppose.files import read_json, write_text
+from deeppose.core.files import read_json, write_text
+from deeppose.core.params import load_params
 from deeppose.networks.regressor import parameter_count
-from deeppose.params import load_params
 
 MEASURED, PAGE = (Path("reports/bench") / name for name in ("gpu.json", "communication.md"))
 BYTES_A_NUMBER = 4  # gradients are in single precision, whatever the products are

@@ -18,13 +18,13 @@ from typing import Any
 import yaml
 from provenance import is_commit, provenance
 
-from deeppose.errors import DeepPoseError
-from deeppose.exhibits import exhibits_of
-from deeppose.files import read_json, write_json, write_text
-from deeppose.paper import LIMB_KINDS
-from deeppose.params import Params, load_params
-from deeppose.shares import share_text
-from deeppose.tables import PDJ_THRESHOLDS
+from deeppose.core.errors import DeepPoseError
+from deeppose.core.files import read_json, write_json, write_text
+from deeppose.core.params import Params, load_params
+from deeppose.evaluation.formatting import share_text
+from deeppose.report.catalogue import exhibits_of
+from deeppose.report.paper_results import LIMB_KINDS
+from deeppose.report.tables import PDJ_THRESHOLDS
 
 KEPT, PAGE = Path("docs/runs"), Path("docs/runs.md")
 REMOVED = "(removed)"

@@ -6,9 +6,9 @@ from typing import Any
 
 import yaml
 
-from deeppose.files import read_json
-from deeppose.page import library_versions, params_text
-from deeppose.params import Params
+from deeppose.core.files import read_json
+from deeppose.core.params import Params
+from deeppose.report.page import library_versions, params_text
 
 
 def is_commit(revision: str) -> bool:

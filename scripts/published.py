@@ -18,10 +18,10 @@ from typing import Any
 
 from provenance import is_commit, provenance
 
-from deeppose.cli_predict import PUBLISHED as PROFILE
-from deeppose.errors import DeepPoseError
-from deeppose.files import atomic_path, write_json, write_text
-from deeppose.params import CASCADE_STAGES_IN_DVC_YAML, Params, load_params
+from deeppose.cli.predict import PUBLISHED as PROFILE
+from deeppose.core.errors import DeepPoseError
+from deeppose.core.files import atomic_path, write_json, write_text
+from deeppose.core.params import CASCADE_STAGES_IN_DVC_YAML, Params, load_params
 
 REMOTE = "published"
 PARAMS = Path("params.yaml")

@@ -6,7 +6,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from deeppose.style import JOINT_LINES, PEER_LINES, PREDICTOR_LINES, new_figure, save_plot, styled
+from deeppose.report.style import JOINT_LINES, PEER_LINES, PREDICTOR_LINES, new_figure, save_plot, styled
 
 LINES = [*PREDICTOR_LINES.values(), *PEER_LINES, *JOINT_LINES.values()]
 CAPTION = (

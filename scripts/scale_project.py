@@ -15,17 +15,17 @@ import pandas as pd
 import torch
 import yaml
 
-from deeppose.circumstances import circumstances
-from deeppose.datasets.poseset import PERSON_CENTRIC, PoseSet
-from deeppose.examples import BOX_COLUMNS, TORSO_COLUMNS, Examples, write_examples
-from deeppose.faces import FACE_COLUMNS
-from deeppose.files import write_json
-from deeppose.geometry import Floats, diameter, image_box, mirror_poses
-from deeppose.images import Pixels, write_images
+from deeppose.boxes.faces import FACE_COLUMNS
+from deeppose.core.examples import BOX_COLUMNS, TORSO_COLUMNS, Examples, write_examples
+from deeppose.core.files import write_json
+from deeppose.core.geometry import Floats, diameter, image_box, mirror_poses
+from deeppose.core.images import Pixels, write_images
+from deeppose.core.params import load_params
+from deeppose.core.skeleton import SKELETONS
+from deeppose.core.viewpoint import circumstances
+from deeppose.data.pose_set import PERSON_CENTRIC, PoseSet
+from deeppose.data.prediction_files import write_predictions
 from deeppose.networks.weights import build_network, save_network
-from deeppose.params import load_params
-from deeppose.predictions import write_predictions
-from deeppose.skeleton import SKELETONS
 
 ROOT = Path(__file__).resolve().parents[1]
 PROFILE = "demo"

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from common import Half, Item, run
-from deeppose.annotate import annotate
-from deeppose.datasets.checksums import archive_sha256
-from deeppose.datasets.registry import read_set
-from deeppose.errors import ArchiveError, MissingArchiveError
-from deeppose.examples import write_examples
-from deeppose.files import atomic_path, write_json
+from deeppose.core.errors import ArchiveError, MissingArchiveError
+from deeppose.core.examples import write_examples
+from deeppose.core.files import atomic_path, write_json
+from deeppose.data.annotate import annotate
+from deeppose.data.archives.checksums import archive_sha256
+from deeppose.data.registry import read_set
 
 
 def main(item: Item, _: int) -> None:

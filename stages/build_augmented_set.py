@@ -5,9 +5,14 @@ from collections.abc import Iterator
 import pandas as pd
 
 from common import Item, run, unused
-from deeppose.augmented_set import augmented_set_report, predicted_boxes, simulated_boxes, write_augmented_set
-from deeppose.examples import Examples
-from deeppose.files import write_json
+from deeppose.core.examples import Examples
+from deeppose.core.files import write_json
+from deeppose.displacements.augmented_set import (
+    augmented_set_report,
+    predicted_boxes,
+    simulated_boxes,
+    write_augmented_set,
+)
 
 
 def main(item: Item, stage: int) -> None:

@@ -3,8 +3,8 @@
 import pandas as pd
 
 from common import Item
-from deeppose.exhibits import Exhibit, SetExhibits
-from deeppose.tables import of_set
+from deeppose.report.catalogue import Exhibit, SetExhibits
+from deeppose.report.tables import of_set
 
 
 def stages_of(item: Item) -> list[str]:

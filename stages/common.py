@@ -13,14 +13,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deeppose.errors import DeepPoseError, StageError
-from deeppose.files import atomic_path, read_json, write_json, write_text
-from deeppose.params import Model, Params, Profile, load_params, mirror_folders
-from deeppose.skeleton import SKELETONS, Skeleton
+from deeppose.core.errors import DeepPoseError, StageError
+from deeppose.core.files import atomic_path, read_json, write_json, write_text
+from deeppose.core.params import Model, Params, Profile, load_params, mirror_folders
+from deeppose.core.skeleton import SKELETONS, Skeleton
 
 if TYPE_CHECKING:
-    from deeppose.examples import Examples, Indices
-    from deeppose.geometry import Floats
+    from deeppose.core.examples import Examples, Indices
+    from deeppose.core.geometry import Floats
 
 VECTORS = {"avx512f": "AVX-512", "avx2": "AVX2"}
 """The vector instructions of x86, the wider ones first, by their names in /proc/cpuinfo."""
@@ -55,7 +55,7 @@ class Half:
     def read_annotations(self) -> "Examples":
         """The examples, whose initial boxes are not known yet."""
         # Imported here, so that the stage that always runs starts without pandas.
-        from deeppose.examples import read_examples
+        from deeppose.core.examples import read_examples
 
         return read_examples(*self.example_tables, self.skeleton)
 
@@ -206,7 +206,7 @@ class Item:
 
     def read_train_predictions(self, stage: int, examples: "Examples", *, mirrored: bool = False) -> "Floats":
         """Predictions of a stage on the training and held-out images, one for each of `examples`."""
-        from deeppose.predictions import read_predictions
+        from deeppose.data.prediction_files import read_predictions
 
         path = self.train_predictions(stage, mirrored=mirrored)
         return read_predictions(path, len(examples.table), self.skeleton)

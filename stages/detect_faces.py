@@ -3,7 +3,7 @@
 import os
 
 from common import Item, run
-from deeppose.files import atomic_path, write_text
+from deeppose.core.files import atomic_path, write_text
 
 # Each has a network and its memory.
 MOST_THREADS = 16
@@ -15,8 +15,8 @@ def main(item: Item, _: int) -> None:
         for half in (item.train, item.test):
             write_text(half.faces, "")
         return
-    from deeppose.faces import FaceDetector, faces_table
-    from deeppose.images import Images
+    from deeppose.boxes.faces import FaceDetector, faces_table
+    from deeppose.core.images import Images
 
     detector = FaceDetector(threads=min(os.cpu_count() or 1, MOST_THREADS))
     for half in (item.train, item.test):

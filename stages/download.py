@@ -6,25 +6,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from common import Item, manifests_folder, run_timed
-from deeppose.datasets.checksums import archive_sha256
-from deeppose.errors import MissingArchiveError
-from deeppose.files import atomic_path, read_json, sha256, write_json
-from deeppose.params import Params
+from deeppose.core.errors import MissingArchiveError
+from deeppose.core.files import atomic_path, read_json, sha256, write_json
+from deeppose.core.params import Params
+from deeppose.data.archives.checksums import archive_sha256
 
 if TYPE_CHECKING:
-    from deeppose.datasets.registry import Entry
+    from deeppose.data.registry import Entry
 
 # What the drawn people and their labels follow from.
 GENERATOR = [
     Path("src/deeppose") / name
     for name in (
-        "datasets/embedded.py",
-        "datasets/drawing.py",
-        "datasets/figure.py",
-        "datasets/flic.py",
-        "datasets/observer_centric.py",
-        "datasets/scenes.py",
-        "skeleton.py",
+        "data/synthetic/archives.py",
+        "data/synthetic/painting.py",
+        "data/synthetic/bodies.py",
+        "data/readers/flic.py",
+        "data/readers/observer_centric.py",
+        "data/synthetic/scenes.py",
+        "core/skeleton.py",
     )
 ]
 DRAWN_SETS = ("lsp", "lsp-extended", "parse", "flic", "buffy")  # in the order of what is drawn
@@ -51,7 +51,7 @@ def draw(item: Item) -> dict[str, Any]:
     }
     stamp = read_json(stamp_path) if stamp_path.is_file() else {}
     if stamp.get("drawn_from") != drawn_from or not whole(folder, stamp["sets"], item.checksums):
-        from deeppose.datasets.embedded import write_embedded
+        from deeppose.data.synthetic.archives import write_embedded
 
         paths = write_embedded(folder, settings, item.params.seed)
         stamp = {
@@ -68,7 +68,7 @@ def draw(item: Item) -> dict[str, Any]:
 
 def drawn(item: Item, sets: dict[str, Any]) -> dict[str, object]:
     """The drawn archives that a model stands on."""
-    from deeppose.datasets.registry import entry_named
+    from deeppose.data.registry import entry_named
 
     archives: dict[str, object] = {}
     left_out: dict[str, str] = {}
@@ -108,9 +108,9 @@ def obtained(item: Item) -> dict[str, object]:
 
     A set that only tests may be missing; so may one that trains, as long as another model can be trained.
     """
-    from deeppose.datasets.download import ATTEMPTS, obtain
-    from deeppose.datasets.peers import find_peers
-    from deeppose.datasets.registry import ENTRIES, entry_named, find_archive, how_to_get, where_looked
+    from deeppose.data.archives.download import ATTEMPTS, obtain
+    from deeppose.data.peers import find_peers
+    from deeppose.data.registry import ENTRIES, entry_named, find_archive, how_to_get, where_looked
 
     folders = item.archive_folders()
     names = dict.fromkeys(item.model.train + item.model.test)
@@ -160,7 +160,7 @@ def obtained(item: Item) -> dict[str, object]:
 
 def another_model_can_train(item: Item, folders: Sequence[Path]) -> bool:
     """Whether a model that is run beside this one has all the archives that it is trained on."""
-    from deeppose.datasets.registry import entry_named, find_archive
+    from deeppose.data.registry import entry_named, find_archive
 
     return any(
         all(find_archive(entry_named(name), folders) for name in item.params.model[other].train)

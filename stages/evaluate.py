@@ -7,16 +7,16 @@ import numpy as np
 import pandas as pd
 
 from common import Item, run
-from deeppose.datasets.peers import find_peers, peer_poses
-from deeppose.datasets.subsets import subsets_of
-from deeppose.errors import PredictionsError
-from deeppose.evaluate import error_tables, figures, shares_by_circumstance
-from deeppose.examples import Examples, Indices
-from deeppose.files import atomic_path, write_json
-from deeppose.geometry import Bools, Floats
-from deeppose.predictions import read_predictions
-from deeppose.shares import gain_text
-from deeppose.tables import PDJ_THRESHOLDS, matrix, of_set, predictors
+from deeppose.core.errors import PredictionsError
+from deeppose.core.examples import Examples, Indices
+from deeppose.core.files import atomic_path, write_json
+from deeppose.core.geometry import Bools, Floats
+from deeppose.data.peers import find_peers, peer_poses
+from deeppose.data.prediction_files import read_predictions
+from deeppose.data.subsets import subsets_of
+from deeppose.evaluation.error_tables import error_tables, figures, shares_by_circumstance
+from deeppose.evaluation.formatting import gain_text
+from deeppose.report.tables import PDJ_THRESHOLDS, matrix, of_set, predictors
 
 
 def main(item: Item, _: int) -> None:

@@ -3,9 +3,9 @@
 import pandas as pd
 
 from common import Item, run, unused
-from deeppose.files import atomic_path
-from deeppose.geometry import mirror_labels, mirror_poses
-from deeppose.normals import fit_normals, observed_displacements
+from deeppose.core.files import atomic_path
+from deeppose.core.geometry import mirror_labels, mirror_poses
+from deeppose.displacements.normals import fit_normals, observed_displacements
 
 
 def main(item: Item, stage: int) -> None:

@@ -5,9 +5,9 @@ from typing import Any
 import pandas as pd
 
 from common import Item, run
-from deeppose.examples import BOX_COLUMNS
-from deeppose.files import atomic_path, write_json, write_text
-from deeppose.initial_boxes import face_boxes, fix_scaler, image_boxes
+from deeppose.boxes.initial_boxes import face_boxes, fix_scaler, image_boxes
+from deeppose.core.examples import BOX_COLUMNS
+from deeppose.core.files import atomic_path, write_json, write_text
 
 
 def main(item: Item, _: int) -> None:

@@ -7,16 +7,8 @@ import pandas as pd
 
 from captions import left_out_for, stages_of, title_of
 from common import Item, run
-from deeppose.curves import (
-    containment_figure,
-    joints_figure,
-    limbs_figure,
-    pdj_curves,
-    select,
-    training_figure,
-    write_curves,
-)
-from deeppose.exhibits import (
+from deeppose.core.files import read_json, sha256, write_json
+from deeppose.report.catalogue import (
     SCALER,
     TRAINING,
     Exhibit,
@@ -26,10 +18,18 @@ from deeppose.exhibits import (
     left_out_lines,
     normals_of,
 )
-from deeppose.files import read_json, sha256, write_json
-from deeppose.normals_figure import normals_figure
-from deeppose.style import save_plot
-from deeppose.tables import (
+from deeppose.report.figures.curves import (
+    containment_figure,
+    joints_figure,
+    limbs_figure,
+    pdj_curves,
+    select,
+    training_figure,
+    write_curves,
+)
+from deeppose.report.figures.normals import normals_figure
+from deeppose.report.style import save_plot
+from deeppose.report.tables import (
     MEAN_POSE,
     by_images,
     circumstance_table,

@@ -13,15 +13,15 @@ import pandas as pd
 
 from captions import left_out_for, stages_of, title_of, whose_left
 from common import Item, run
-from deeppose.examples import Examples
-from deeppose.exhibits import INITIAL_BOXES, Exhibit, Kind, SetExhibits, exhibits_of, picture_size
-from deeppose.face_figure import boxes_figure, choose_box_examples
-from deeppose.files import read_json, sha256, write_json
-from deeppose.geometry import Floats
-from deeppose.images import Images
-from deeppose.pose_figures import Choice, choose_examples, choose_worst, stages_sheet, stick_sheet
-from deeppose.predictions import read_predictions
-from deeppose.style import save_photos
+from deeppose.core.examples import Examples
+from deeppose.core.files import read_json, sha256, write_json
+from deeppose.core.geometry import Floats
+from deeppose.core.images import Images
+from deeppose.data.prediction_files import read_predictions
+from deeppose.report.catalogue import INITIAL_BOXES, Exhibit, Kind, SetExhibits, exhibits_of, picture_size
+from deeppose.report.figures.faces import boxes_figure, choose_box_examples
+from deeppose.report.figures.poses import Choice, choose_examples, choose_worst, stages_sheet, stick_sheet
+from deeppose.report.style import save_photos
 
 ROWS_OF_STAGES_SHEET = 3
 IMAGES_OF_STICK_SHEET = 24

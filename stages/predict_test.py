@@ -3,13 +3,13 @@
 from lightning_fabric import Fabric
 
 from common import Item, run
-from deeppose.cascade import predict_initial, refine
-from deeppose.examples import mean_pose
-from deeppose.files import atomic_path, write_json
-from deeppose.geometry import Floats, denormalise
-from deeppose.merging import merged
+from deeppose.cascade.prediction import predict_initial, refine
+from deeppose.core.examples import mean_pose
+from deeppose.core.files import atomic_path, write_json
+from deeppose.core.geometry import Floats, denormalise
+from deeppose.data.prediction_files import write_predictions
+from deeppose.networks.fused import merged
 from deeppose.networks.weights import load_network
-from deeppose.predictions import write_predictions
 from running import images_of, predictor_of, processes
 
 

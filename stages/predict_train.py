@@ -6,11 +6,11 @@ import numpy as np
 from lightning_fabric import Fabric
 
 from common import Item, run, unused
-from deeppose.cascade import predict_initial, refine
-from deeppose.geometry import Floats, mirror_poses
-from deeppose.merging import merged
+from deeppose.cascade.prediction import predict_initial, refine
+from deeppose.core.geometry import Floats, mirror_poses
+from deeppose.data.prediction_files import write_predictions
+from deeppose.networks.fused import merged
 from deeppose.networks.weights import load_network
-from deeppose.predictions import write_predictions
 from running import images_of, predictor_of, processes
 
 

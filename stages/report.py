@@ -8,14 +8,14 @@ from typing import Any
 import pandas as pd
 
 from common import runs_log
-from deeppose.claims import judge, write_claims
-from deeppose.errors import DeepPoseError
-from deeppose.evidence import Evaluation, other_methods
-from deeppose.exhibits import left_out_lines
-from deeppose.files import read_json, write_json, write_text
-from deeppose.page import TIMES, Run, library_versions, render_page, times_script
-from deeppose.params import load_params
-from deeppose.skeleton import SKELETONS
+from deeppose.core.errors import DeepPoseError
+from deeppose.core.files import read_json, write_json, write_text
+from deeppose.core.params import load_params
+from deeppose.core.skeleton import SKELETONS
+from deeppose.report.catalogue import left_out_lines
+from deeppose.report.claims.judge import judge, write_claims
+from deeppose.report.claims.rates import Evaluation, other_methods
+from deeppose.report.page import TIMES, Run, library_versions, render_page, times_script
 
 
 def main(profile: str) -> None:

@@ -12,14 +12,14 @@ import torch
 from lightning_fabric import Fabric
 
 from common import Half, Item
-from deeppose.batches import CropSource
-from deeppose.cascade import Predictor
-from deeppose.device_images import DeviceImages
-from deeppose.devices import loader_workers
-from deeppose.errors import StageError
-from deeppose.examples import Examples
-from deeppose.images import Images
-from deeppose.processes import start_fabric, together
+from deeppose.cascade.batches import CropSource
+from deeppose.cascade.device_images import DeviceImages
+from deeppose.cascade.devices import loader_workers
+from deeppose.cascade.prediction import Predictor
+from deeppose.cascade.processes import start_fabric, together
+from deeppose.core.errors import StageError
+from deeppose.core.examples import Examples
+from deeppose.core.images import Images
 
 LAUNCH = "DEEPPOSE_LAUNCH"
 """Names the variable with a command, torchrun and its options, that starts a stage's processes."""

@@ -9,15 +9,15 @@ import torch
 from lightning_fabric import Fabric
 
 from common import Item, run, unused
-from deeppose.batches import CropSource, JointBoxes, Table, WholeBodies
-from deeppose.cascade import predict_initial, refine
-from deeppose.errors import AnnotationError
-from deeppose.examples import Examples
-from deeppose.files import read_json, write_text
-from deeppose.metrics import joint_errors, mean_pdj
+from deeppose.cascade.batches import CropSource, JointBoxes, Table, WholeBodies
+from deeppose.cascade.prediction import predict_initial, refine
+from deeppose.cascade.training import fingerprint, mixed_seed, train
+from deeppose.core.errors import AnnotationError
+from deeppose.core.examples import Examples
+from deeppose.core.files import read_json, write_text
+from deeppose.core.metrics import joint_errors, mean_pdj
 from deeppose.networks.regressor import Regressor, parameter_count
 from deeppose.networks.weights import build_network, load_network, save_network
-from deeppose.training import fingerprint, mixed_seed, train
 from running import images_of, predictor_of, processes, workers_of
 
 

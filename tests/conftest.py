@@ -3,7 +3,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from project import ROOT
 
 SCRIPTS = (ROOT / "stages", ROOT / "scripts")

@@ -4,7 +4,6 @@ import json
 import re
 
 import pytest
-
 from project import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")

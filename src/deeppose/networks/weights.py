@@ -8,8 +8,8 @@ import safetensors
 import safetensors.torch
 from torch import Tensor
 
-from deeppose.errors import WeightsError
-from deeppose.files import atomic_path
+from deeppose.core.errors import WeightsError
+from deeppose.core.files import atomic_path
 from deeppose.networks.alexnet import AlexNet
 from deeppose.networks.regressor import Regressor
 from deeppose.networks.spatial import SpatialNet

@@ -1,0 +1,1 @@
+"""Running networks: crops, training, prediction (Eq. 5–7)."""

@@ -1,0 +1,316 @@
+"""Training batches, each a function of its step alone, so that workers and restarts change nothing."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple, Protocol, TypeVar
+
+import cv2
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, get_worker_info
+
+from deeppose.cascade.crops import crop
+from deeppose.cascade.device_images import DeviceImages
+from deeppose.core.examples import Examples, Indices
+from deeppose.core.geometry import (
+    Bools,
+    Floats,
+    mirror_boxes,
+    mirror_labels,
+    mirror_poses,
+    normalise,
+    turn_about,
+)
+from deeppose.core.images import ImageSource
+from deeppose.core.skeleton import Skeleton
+
+MOVES_TRIED = 4
+
+Crops = TypeVar("Crops")
+CropSource = ImageSource | DeviceImages
+"""Where crops are cut: beside the network, or on its device."""
+
+
+class Batch(NamedTuple):
+    """Crops `(b, size, size, 3)` uint8, targets `(b, k, 2)` (Eq. 1) and how much each counts `(b, k)`."""
+
+    crops: Tensor
+    targets: Tensor
+    weights: Tensor
+
+
+class Table(Protocol):
+    """What batches are drawn from; rows are visited in an order new each epoch."""
+
+    @property
+    def seed(self) -> tuple[int, ...]:
+        """What the order and all random numbers follow from."""
+
+    def __len__(self) -> int:
+        """How many rows an epoch has."""
+
+    def batch(self, rows: Indices, step: int, share: slice) -> Batch:
+        """The batch of `rows`; random numbers are drawn for all of them, crops cut for `share` only."""
+
+
+@dataclass(frozen=True)
+class WholeBodies:
+    """Stage 1 (§3.1): crops by the initial box, moved at random, every second one mirrored.
+
+    Attributes
+    ----------
+    translation
+        The largest move, in shares of the box's sides.
+    scale
+        The largest change of its sides, as a share of them.
+    rotation, rotated
+        The largest turn, degrees, and the share of the boxes that are turned.
+    keep_joints
+        Of the labelled joints inside the box, the share that the moved box keeps; or else it isn't moved.
+    """
+
+    images: CropSource
+    examples: Examples
+    training_rows: Indices
+    skeleton: Skeleton
+    size: int
+    padding: tuple[int, int, int]
+    translation: float
+    keep_joints: float
+    seed: tuple[int, ...]
+    scale: float = 0.0
+    rotation: float = 0.0
+    rotated: float = 0.0
+
+    def __len__(self) -> int:
+        return len(self.training_rows)
+
+    def batch(self, rows: Indices, step: int, share: slice) -> Batch:
+        """See :class:`Table`."""
+        generator = np.random.default_rng([*self.seed, 1, step])
+        mirrored = generator.random(len(rows))[share] < 0.5
+        tries = (len(rows), MOVES_TRIED)
+        moves = Moves(
+            shifts=generator.uniform(-self.translation, self.translation, (*tries, 2))[share],
+            scales=1 + generator.uniform(-self.scale, self.scale, tries)[share],
+            angles=np.where(
+                generator.random(tries) < self.rotated,
+                np.deg2rad(generator.uniform(-self.rotation, self.rotation, tries)),
+                0.0,
+            )[share],
+        )
+        chosen = self.training_rows[rows[share]]
+        widths = self.examples.widths[chosen]
+        poses, labelled = _as_seen(self.examples, chosen, mirrored, self.skeleton)
+        boxes = _mirrored_where(mirrored, self.examples.boxes[chosen], widths)
+        boxes, angles, targets = moves.applied(boxes, poses, labelled, self.keep_joints)
+        cut = _mirrored_where(mirrored, boxes, widths)
+        turned = np.where(mirrored, -angles, angles)
+        crops = cut_crops(self.images, chosen, cut, mirrored, self.size, self.padding, turned)
+        return _batch(crops, np.nan_to_num(targets), labelled)
+
+
+class Moves(NamedTuple):
+    """Moves of boxes to be tried one after the other: shares of their sides, factors on them, radians."""
+
+    shifts: Floats
+    scales: Floats
+    angles: Floats
+
+    def applied(
+        self, boxes: Floats, poses: Floats, labelled: Bools, keep: float
+    ) -> tuple[Floats, Floats, Floats]:
+        """The first moved box that keeps enough joints, else the box as it is: boxes, angles, N(y; b)."""
+        candidates = np.repeat(boxes[:, None], self.shifts.shape[1] + 1, axis=1)
+        candidates[:, :-1, :2] += self.shifts * boxes[:, None, 2:]
+        candidates[:, :-1, 2:] *= self.scales[..., None]
+        angles = np.pad(self.angles, ((0, 0), (0, 1)))
+        seen = poses[:, None]
+        if angles.any():
+            seen = turn_about(seen, candidates[..., :2], -angles)
+        normalised = normalise(seen, candidates[:, :, None])
+        with np.errstate(invalid="ignore"):
+            inside = (np.abs(normalised) <= 0.5).all(axis=-1)
+        inside &= labelled[:, None]
+        kept = inside.sum(axis=-1)
+        enough = kept >= keep * kept[:, -1:]
+        first = np.arange(len(boxes)), enough.argmax(axis=1)
+        return candidates[first], angles[first], normalised[first]
+
+
+class JointBoxes:
+    """Stages s ≥ 2 (§3.2): crops by the boxes of the augmented set, each training one output (Eq. 8)."""
+
+    def __init__(
+        self,
+        images: CropSource,
+        table: pd.DataFrame,
+        examples: Examples,
+        skeleton: Skeleton,
+        size: int,
+        padding: tuple[int, int, int],
+        seed: tuple[int, ...],
+        others: float = 0.0,
+    ) -> None:
+        """Make the table.
+
+        Parameters
+        ----------
+        table
+            As of :func:`deeppose.displacements.augmented_set.simulated_boxes`.
+        others
+            Weight of the other labelled joints that a crop shows, beside 1 for its own.
+        """
+        self.images = images
+        self.examples = examples
+        self.skeleton = skeleton
+        self.size = size
+        self.padding = padding
+        self.seed = seed
+        self.others = others
+        self._example = table["example"].to_numpy()
+        self._mirrored = table["mirrored"].to_numpy()
+        self._joint = table["joint"].to_numpy()
+        # The table's own columns, since arrays of several would be copies, and it has millions of rows.
+        x, y, side = (table[name].to_numpy(np.float32) for name in ("box_x", "box_y", "side"))
+        self._box = x, y, side, side
+        self._target = tuple(table[name].to_numpy(np.float32) for name in ("target_x", "target_y"))
+
+    def __len__(self) -> int:
+        return len(self._example)
+
+    def batch(self, rows: Indices, step: int, share: slice) -> Batch:
+        """See :class:`Table`."""
+        rows = rows[share]
+        chosen, mirrored = self._example[rows], self._mirrored[rows]
+        boxes = np.stack([column[rows] for column in self._box], axis=-1)
+        targets, weights = self._others(chosen, boxes, mirrored)
+        own = np.arange(len(rows)), self._joint[rows]
+        weights[own] = 1.0
+        targets[own] = np.stack([column[rows] for column in self._target], axis=-1)
+        return _batch(
+            cut_crops(self.images, chosen, boxes, mirrored, self.size, self.padding), targets, weights
+        )
+
+    def _others(self, chosen: Indices, boxes: Floats, mirrored: Bools) -> tuple[Floats, Floats]:
+        """N(y; b) and the weights of all joints that the crops show."""
+        shape = (len(chosen), len(self.skeleton.joints))
+        if self.others == 0:
+            return np.zeros((*shape, 2), dtype=np.float32), np.zeros(shape, dtype=np.float32)
+        poses, labelled = _as_seen(self.examples, chosen, mirrored, self.skeleton)
+        seen = _mirrored_where(mirrored, boxes, self.examples.widths[chosen])
+        normalised = normalise(poses, seen[:, None])
+        with np.errstate(invalid="ignore"):
+            shown = labelled & (np.abs(normalised) <= 0.5).all(axis=-1)
+        return np.nan_to_num(normalised), np.where(shown, self.others, 0.0)
+
+
+def _as_seen(
+    examples: Examples, chosen: Indices, mirrored: Bools, skeleton: Skeleton
+) -> tuple[Floats, Bools]:
+    """Poses `(b, k, 2)` and labels `(b, k)` of the chosen examples, mirrored with their crops."""
+    poses, labelled = examples.poses[chosen], examples.labelled[chosen]
+    flipped = mirror_poses(poses, examples.widths[chosen], skeleton), mirror_labels(labelled, skeleton)
+    return (
+        np.where(mirrored[:, None, None], flipped[0], poses),
+        np.where(mirrored[:, None], flipped[1], labelled),
+    )
+
+
+def _mirrored_where(mirrored: Bools, boxes: Floats, widths: Indices) -> Floats:
+    """Boxes `(b, 4)`, those of mirrored crops as they stand in the mirrored images, or back."""
+    return np.where(mirrored[:, None], mirror_boxes(boxes, widths), boxes)
+
+
+def _batch(crops: Tensor, targets: Floats, weights: Floats | Bools) -> Batch:
+    return Batch(
+        crops,
+        torch.from_numpy(targets.astype(np.float32)),
+        torch.from_numpy(weights.astype(np.float32)),
+    )
+
+
+def cut_crops(
+    images: CropSource,
+    examples: Indices,
+    boxes: Floats,
+    mirrored: Bools,
+    size: int,
+    padding: tuple[int, int, int],
+    angles: Floats | None = None,
+) -> Tensor:
+    """Crops `(n, size, size, 3)` of the examples' images by `boxes` `(n, 4)`, in the images as they are.
+
+    `angles` `(n,)` turn the boxes, see :func:`deeppose.cascade.crops.crop`. Crops lie where the images do.
+    """
+    turns = np.zeros(len(examples)) if angles is None else angles
+    if isinstance(images, DeviceImages):
+        assert get_worker_info() is None, "a worker has no device"
+        assert not turns.any(), "params don't let boxes be turned here"
+        return images.crops(examples, boxes, mirrored, size, padding)
+    crops = np.empty((len(examples), size, size, 3), dtype=np.uint8)
+    for number, (example, box, flip, angle) in enumerate(zip(examples, boxes, mirrored, turns, strict=True)):
+        crops[number] = crop(
+            images[int(example)], box, size, padding, mirrored=bool(flip), angle=float(angle)
+        )
+    return torch.from_numpy(crops)
+
+
+@lru_cache(maxsize=2)
+def _epoch_order(rows: int, seed: tuple[int, ...], epoch: int) -> np.ndarray:
+    return np.random.default_rng([*seed, 0, epoch]).permutation(np.arange(rows, dtype=np.int32))
+
+
+def rows_of_step(rows: int, batch: int, seed: tuple[int, ...], step: int) -> np.ndarray:
+    """Which rows make the batch of a step: the next `batch` of an endless row of shuffled epochs."""
+    first = step * batch
+    positions = np.arange(first, first + batch)
+    epochs = positions // rows
+    return np.concatenate(
+        [_epoch_order(rows, seed, int(e))[positions[epochs == e] % rows] for e in np.unique(epochs)]
+    )
+
+
+class _Steps(Dataset[Batch]):
+    def __init__(self, table: Table, batch: int, first: int, last: int, rank: int, processes: int) -> None:
+        self.table, self.batch, self.first, self.last = table, batch, first, last
+        self.share = slice(rank, None, processes)
+
+    def __len__(self) -> int:
+        return self.last - self.first
+
+    def __getitem__(self, number: int) -> Batch:
+        step = self.first + number
+        rows = rows_of_step(len(self.table), self.batch, self.table.seed, step)
+        return self.table.batch(rows, step, self.share)
+
+
+def batches(
+    table: Table,
+    *,
+    batch: int,
+    first: int,
+    last: int,
+    rank: int,
+    processes: int,
+    workers: int,
+    device: torch.device,
+) -> Iterator[Batch]:
+    """The batches of steps `first` to `last`, cut by `workers` processes (0: by this one) for `device`.
+
+    With several training processes each gets its share of every batch, without overlap.
+    """
+    steps = _Steps(table, batch, first, last, rank, processes)
+    return iter(crop_loader(steps, workers, device))
+
+
+def crop_loader(dataset: Dataset[Crops], workers: int, device: torch.device) -> DataLoader[Crops]:
+    """Go through a data set of ready batches of crops, cut by `workers` processes (0: by this one)."""
+    # A worker that inherits OpenCV's threads hangs: they must have ended before it is forked.
+    cv2.setNumThreads(1)
+    # A GPU copies from pinned memory several times as fast. Without workers crops may have been cut on it.
+    pinned = device.type == "cuda" and workers > 0
+    return DataLoader(dataset, batch_size=None, num_workers=workers, pin_memory=pinned)

@@ -1,0 +1,185 @@
+"""Prediction: stage 1 on the initial box (Eq. 5), later stages on a box around each joint (Eq. 6, 7)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import Dataset, Subset
+from tqdm import tqdm
+
+from deeppose.cascade.batches import CropSource, crop_loader, cut_crops
+from deeppose.core.examples import Examples, Indices
+from deeppose.core.geometry import (
+    Bools,
+    Floats,
+    denormalise,
+    diameter,
+    joint_box_sides,
+    mirror_boxes,
+    square_boxes,
+)
+from deeppose.core.skeleton import Skeleton
+from deeppose.networks.regressor import Regressor
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """How a network is run over many crops.
+
+    Attributes
+    ----------
+    batch, workers
+        Crops a batch, and processes that cut them.
+    average
+        Where a crop's prediction is averaged with that of its mirrored copy: which joint each joint becomes
+        in a mirror, as in :class:`deeppose.core.skeleton.Skeleton`.
+    rank, processes
+        Of several processes that predict together, which this is, and how many they are. Each takes whole
+        batches, those of one process, so the outputs are the same bits; each gets all of them.
+    quiet
+        Whether no progress is shown.
+    """
+
+    batch: int
+    workers: int
+    device: torch.device
+    average: tuple[int, ...] | None = None
+    rank: int = 0
+    processes: int = 1
+    quiet: bool = False
+
+    def outputs(
+        self,
+        network: Regressor,
+        images: CropSource,
+        examples: Indices,
+        boxes: Floats,
+        mirrored: Bools,
+        what: str,
+    ) -> Floats:
+        """ψ of the crops by `boxes` `(n, 4)`: `(n, k, 2)`; `what` labels the progress bar."""
+        crops = _Crops(images, examples, boxes, mirrored, network.size, network.padding, self.batch)
+        share = Subset(crops, range(self.rank, len(crops), self.processes))
+        workers = self.workers if len(share) > 4 else 0
+        loader = crop_loader(share, workers, self.device)
+        network.eval()
+        with torch.inference_mode():
+            parts = [
+                self._predicted(network, batch.to(self.device, non_blocking=True)).float().cpu().numpy()
+                for batch in tqdm(loader, desc=what, unit="batch", disable=self.quiet or None, leave=False)
+            ]
+        return np.concatenate(self._of_all(parts, len(crops))).astype(np.float64)
+
+    def _of_all(self, parts: list[NDArray[np.float32]], count: int) -> list[NDArray[np.float32]]:
+        """The outputs of all `count` batches in their order, from those of this process and of the others."""
+        if self.processes == 1:
+            return parts
+        shares: list[list[NDArray[np.float32]]] = [[] for _ in range(self.processes)]
+        torch.distributed.all_gather_object(shares, parts)
+        return [shares[number % self.processes][number // self.processes] for number in range(count)]
+
+    def _predicted(self, network: Regressor, crops: torch.Tensor) -> torch.Tensor:
+        joints: torch.Tensor = network(crops)
+        if self.average is None:
+            return joints
+        back = torch.tensor([-1.0, 1.0], device=joints.device)
+        mirrored: torch.Tensor = network(crops.flip(2))[:, list(self.average)] * back
+        return (joints + mirrored) / 2
+
+
+class _Crops(Dataset[torch.Tensor]):
+    def __init__(
+        self,
+        images: CropSource,
+        examples: Indices,
+        boxes: Floats,
+        mirrored: Bools,
+        size: int,
+        padding: tuple[int, int, int],
+        batch: int,
+    ) -> None:
+        self.images, self.examples, self.boxes, self.mirrored = images, examples, boxes, mirrored
+        self.size, self.padding, self.batch = size, padding, batch
+
+    def __len__(self) -> int:
+        return -(-len(self.examples) // self.batch)
+
+    def __getitem__(self, number: int) -> torch.Tensor:
+        if number >= len(self):
+            raise IndexError(number)
+        part = slice(number * self.batch, (number + 1) * self.batch)
+        return cut_crops(
+            self.images,
+            self.examples[part],
+            self.boxes[part],
+            self.mirrored[part],
+            self.size,
+            self.padding,
+        )
+
+
+def predict_initial(
+    network: Regressor,
+    predictor: Predictor,
+    images: CropSource,
+    examples: Examples,
+    rows: Indices,
+    *,
+    mirrored: bool = False,
+) -> Floats:
+    """Stage 1, y¹ = N⁻¹(ψ(N(x; b⁰); θ₁); b⁰) (Eq. 2, 5).
+
+    Returns
+    -------
+    `(len(rows), k, 2)` pixels, in the frame of the mirrored image where `mirrored`.
+    """
+    boxes = examples.boxes[rows]
+    flips = np.full(len(rows), mirrored)
+    outputs = predictor.outputs(network, images, rows, boxes, flips, "stage 1")
+    frame = mirror_boxes(boxes, examples.widths[rows]) if mirrored else boxes
+    return denormalise(outputs, frame[:, None])
+
+
+def refine(
+    network: Regressor,
+    predictor: Predictor,
+    images: CropSource,
+    examples: Examples,
+    rows: Indices,
+    previous: Floats,
+    skeleton: Skeleton,
+    *,
+    sigma: float,
+    smallest_share: float,
+    mirrored: bool = False,
+    what: str = "refining",
+) -> tuple[Floats, int]:
+    """Stages s ≥ 2, y_i^s = y_i^(s−1) + side · ψ_i(N(x; b_i^(s−1)); θ_s) (Eq. 6).
+
+    The box b_i^(s−1) is centred on the previous estimate, its side σ times the previous pose's own
+    diameter (Eq. 7). Only the i-th output is read from joint i's crop.
+
+    Parameters
+    ----------
+    previous
+        `(len(rows), k, 2)` pixels, in the frame of the mirrored image where `mirrored`.
+
+    Returns
+    -------
+    poses
+        `(len(rows), k, 2)`, in the same frame.
+    clamped
+        How many poses were so small that their boxes had to take the smallest side.
+    """
+    count, joints = previous.shape[:2]
+    diameters = diameter(previous, np.ones((count, joints), dtype=bool), skeleton)
+    sides, clamped = joint_box_sides(diameters, examples.boxes[rows], sigma, smallest_share)
+    boxes = square_boxes(previous, np.repeat(sides[:, None], joints, axis=1)).reshape(-1, 4)
+    each_row = np.repeat(rows, joints)
+    cut = mirror_boxes(boxes, examples.widths[each_row]) if mirrored else boxes
+    flips = np.full(len(boxes), mirrored)
+    outputs = predictor.outputs(network, images, each_row, cut, flips, what)
+    joint = np.tile(np.arange(joints), count)
+    displacement = outputs[np.arange(len(outputs)), joint].reshape(count, joints, 2)
+    return previous + displacement * sides[:, None, None], int(clamped.sum())

@@ -1,0 +1,1 @@
+"""What all else shares: the paper's vocabulary, files, params."""

@@ -1,0 +1,131 @@
+"""The examples of one model as two tables, images apart: one row an example, one row a joint."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from deeppose.core.files import atomic_path
+from deeppose.core.geometry import Bools, Floats
+from deeppose.core.skeleton import Skeleton
+
+Indices = NDArray[np.int64]
+
+PARTS = ("train", "held-out", "test")
+BOX_COLUMNS = ["box_x", "box_y", "box_width", "box_height"]
+TORSO_COLUMNS = ["torso_x", "torso_y", "torso_width", "torso_height"]
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Labelled images of one model.
+
+    Attributes
+    ----------
+    table
+        One row an example: `set`, `part` (of PARTS), `index` (0-based, in the order of the set's part),
+        `file`, `offset`, `width`, `height` (pixels), `diameter` (of the true pose, pixels, NaN where it has
+        none), the box of the torso where the set has one, and the initial box b⁰ once it is known.
+    poses
+        `(n, k, 2)`, pixels; NaN where unlabelled.
+    labelled
+        `(n, k)`.
+    """
+
+    table: pd.DataFrame
+    poses: Floats
+    labelled: Bools
+
+    @cached_property
+    def boxes(self) -> Floats:
+        """Initial boxes b⁰, `(n, 4)`."""
+        return self.table[BOX_COLUMNS].to_numpy(np.float64)
+
+    @cached_property
+    def diameters(self) -> Floats:
+        """diam(y) of the true poses, `(n,)` pixels; NaN where a pose has none."""
+        return self.table["diameter"].to_numpy(np.float64)
+
+    @cached_property
+    def widths(self) -> Indices:
+        """Image widths, `(n,)`, pixels."""
+        return self.table["width"].to_numpy(np.int64)
+
+    def with_boxes(self, boxes: pd.DataFrame) -> "Examples":
+        """The examples with initial boxes: a table with BOX_COLUMNS, one row an example."""
+        return replace(self, table=self.table.assign(**{name: boxes[name] for name in BOX_COLUMNS}))
+
+    def rows(self, part: str, set_name: str | None = None) -> Indices:
+        """Row numbers of a part, of one set or of all, in the table's order."""
+        chosen = self.table["part"] == part
+        if set_name is not None:
+            chosen &= self.table["set"] == set_name
+        return np.flatnonzero(chosen)
+
+    def repeated(self, rows: Indices, times: Mapping[str, int]) -> Indices:
+        """`rows`, those of each set in `times` so often, those of other sets once."""
+        return np.repeat(rows, self.table["set"].iloc[rows].map(times).fillna(1).astype(int))
+
+    def sets(self, part: str) -> list[str]:
+        """Names of the sets that have examples in a part, in the table's order."""
+        return list(dict.fromkeys(self.table.loc[self.table["part"] == part, "set"]))
+
+
+def choose_held_out(images: Indices, candidates: Bools, count: int, seed: int) -> Bools:
+    """Which training examples judge the hyper-parameters (§4.1): all that show one of `count` images.
+
+    Parameters
+    ----------
+    images
+        `(n,)`, which image each training example is of, by any number that names it.
+    candidates
+        `(n,)`, the examples whose images may be drawn.
+    """
+    names, first = np.unique(images[candidates], return_index=True)
+    in_order = names[np.argsort(first)]
+    drawn = in_order[np.random.default_rng([seed, 50]).permutation(len(names))[:count]]
+    return np.isin(images, drawn)
+
+
+def write_examples(examples: Examples, table_path: Path, joints_path: Path) -> None:
+    """Write both tables as Parquet."""
+    count, joints = examples.labelled.shape
+    example, joint = np.divmod(np.arange(count * joints), joints)
+    flat = pd.DataFrame(
+        {
+            "example": example.astype(np.int32),
+            "joint": joint.astype(np.int16),
+            "x": examples.poses[..., 0].ravel(),
+            "y": examples.poses[..., 1].ravel(),
+            "labelled": examples.labelled.ravel(),
+        }
+    )
+    for frame, path in ((examples.table, table_path), (flat, joints_path)):
+        with atomic_path(path) as temporary:
+            frame.to_parquet(temporary, index=False)
+
+
+def read_examples(table_path: Path, joints_path: Path, skeleton: Skeleton) -> Examples:
+    """Read what :func:`write_examples` wrote."""
+    flat = pd.read_parquet(joints_path)
+    shape = (-1, len(skeleton.joints))
+    return Examples(
+        table=pd.read_parquet(table_path),
+        poses=flat[["x", "y"]].to_numpy(np.float64).reshape(*shape, 2),
+        labelled=flat["labelled"].to_numpy(bool).reshape(shape),
+    )
+
+
+def mean_pose(examples: Examples, rows: Indices) -> Floats:
+    """The mean normalised pose `(k, 2)` over labelled joints: the baseline that looks at no image.
+
+    Each joint must be labelled in one of the rows at least, as it is among those that are trained on.
+    """
+    boxes = examples.boxes[rows][:, None]
+    normalised = (examples.poses[rows] - boxes[..., :2]) / boxes[..., 2:]
+    mean: Floats = np.nanmean(np.where(examples.labelled[rows][..., None], normalised, np.nan), axis=0)
+    return mean

@@ -1,0 +1,74 @@
+"""Writing that a kill can't spoil: into a temporary name beside the target, then renamed."""
+
+import contextlib
+import errno
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from deeppose.core.errors import DiskFullError
+
+
+@contextlib.contextmanager
+def atomic_path(target: Path) -> Iterator[Path]:
+    """Give a temporary path beside `target`; rename it to `target` if the block ends well.
+
+    The block may make a file or a folder there. Whatever goes wrong, the temporary path is removed and
+    an older `target` is left as it was.
+
+    Raises
+    ------
+    DiskFullError
+        If the block fails because the disk (or the user's quota) is full.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # One name for all: what a killed run left is cleared away by the next.
+    temporary = target.with_name(f".{target.name}.part")
+    _remove(temporary)
+    try:
+        yield temporary
+        if target.is_dir() and temporary.is_dir():
+            _remove(target)
+        temporary.replace(target)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFullError(
+                f"no space left on the disk while writing {target}: free some and run the same command "
+                f"again; nothing was left half-written"
+            ) from error
+        raise
+    finally:
+        _remove(temporary)
+
+
+def write_json(target: Path, value: Any) -> None:  # noqa: ANN401 - whatever JSON can hold
+    """Write `value` as indented JSON with sorted keys; NaN is refused, since viewers choke on it."""
+    text = json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n"
+    write_text(target, text)
+
+
+def read_json(path: Path) -> Any:  # noqa: ANN401 - whatever JSON can hold
+    """What a file of JSON holds."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def write_text(target: Path, text: str) -> None:
+    """Write `text` as UTF-8."""
+    with atomic_path(target) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,128 @@
+"""Boxes, diameters and the normalisation of poses (§3, Eq. 1).
+
+Coordinates are image pixels, x then y; x = 0 is the centre of the first column. A box is an array of
+four numbers, centre x, centre y, width, height, in pixels.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deeppose.core.errors import GeometryError
+from deeppose.core.skeleton import Skeleton
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+
+def image_box(width: int | NDArray[np.int64], height: int | NDArray[np.int64]) -> Floats:
+    """The box of a whole image, `(4,)`, or of several, `(n, 4)`.
+
+    It reaches half a pixel beyond the outer pixels' centres.
+    """
+    sides = np.stack([width, height], axis=-1).astype(np.float64)
+    return np.concatenate([(sides - 1) / 2, sides], axis=-1)
+
+
+def normalise(points: Floats, boxes: Floats) -> Floats:
+    """N(y; b), Eq. 1: points in pixels, `(..., 2)`, relative to boxes `(..., 4)`.
+
+    Inside its box a point has both coordinates in [-1/2, 1/2]. Shapes broadcast over the leading axes.
+
+    Raises
+    ------
+    GeometryError
+        If a box has no area.
+    """
+    return (points - boxes[..., :2]) / _sides(boxes)
+
+
+def denormalise(points: Floats, boxes: Floats) -> Floats:
+    """N⁻¹(y; b), the inverse of :func:`normalise`: back to image pixels."""
+    return points * _sides(boxes) + boxes[..., :2]
+
+
+def _sides(boxes: Floats) -> Floats:
+    sides = boxes[..., 2:]
+    bad = ~(sides > 0).all(axis=-1)
+    if bad.any():
+        first = boxes[bad][0] if boxes.ndim > 1 else boxes
+        raise GeometryError(f"a box without area: centre x, centre y, width, height = {first.tolist()}")
+    return sides
+
+
+def diameter(poses: Floats, labelled: Bools, skeleton: Skeleton) -> Floats:
+    """diam(y), §4.1: the distance between a shoulder and the hip of the opposing side.
+
+    Parameters
+    ----------
+    poses
+        `(n, k, 2)`, pixels.
+    labelled
+        `(n, k)`; the first of the skeleton's pairs is used whose joints are both labelled and apart.
+
+    Returns
+    -------
+    `(n,)` pixels; NaN where there is no such pair.
+    """
+    result = np.full(len(poses), np.nan)
+    for start, end in reversed(skeleton.diameter):
+        usable = labelled[:, start] & labelled[:, end]
+        distance = np.linalg.norm(poses[:, start] - poses[:, end], axis=-1)
+        result = np.where(usable & (distance > 0), distance, result)
+    return result
+
+
+def joint_box_sides(
+    diameters: Floats, boxes: Floats, sigma: float, smallest_share: float
+) -> tuple[Floats, Bools]:
+    """Sides σ·diam(y) of the joint boxes, §3.2, never under `smallest_share` of the shorter side of b⁰.
+
+    Parameters
+    ----------
+    diameters
+        `(n,)` pixels; NaN counts as 0, so that the smallest side is taken.
+    boxes
+        Initial boxes b⁰, `(n, 4)`.
+
+    Returns
+    -------
+    sides
+        `(n,)` pixels.
+    clamped
+        `(n,)`, where the smallest side was taken.
+    """
+    wanted = sigma * np.nan_to_num(diameters, nan=0.0)
+    smallest = smallest_share * boxes[:, 2:].min(axis=-1)
+    return np.maximum(wanted, smallest), wanted < smallest
+
+
+def turn_about(points: Floats, centres: Floats, angles: Floats) -> Floats:
+    """Points `(..., k, 2)` turned about `centres` `(..., 2)` by `angles` `(...)`, radians, x towards y."""
+    away = points - centres[..., None, :]
+    cos, sin = np.cos(angles)[..., None], np.sin(angles)[..., None]
+    turned = np.stack([cos * away[..., 0] - sin * away[..., 1], sin * away[..., 0] + cos * away[..., 1]], -1)
+    return centres[..., None, :] + turned
+
+
+def square_boxes(centres: Floats, sides: Floats) -> Floats:
+    """Square boxes `(..., 4)` from centres `(..., 2)` and sides `(...)`."""
+    return np.concatenate([centres, np.stack([sides, sides], axis=-1)], axis=-1)
+
+
+def mirror_poses(poses: Floats, widths: NDArray[np.integer], skeleton: Skeleton) -> Floats:
+    """Poses `(n, k, 2)` as they stand in the mirrored images of `widths` `(n,)`; left and right swap."""
+    mirrored = poses[:, list(skeleton.mirrored)].copy()
+    mirrored[..., 0] = (widths[:, None] - 1) - mirrored[..., 0]
+    return mirrored
+
+
+def mirror_labels(labelled: Bools, skeleton: Skeleton) -> Bools:
+    """Which joints `(n, k)` are labelled in the mirrored images, where left and right joints swap."""
+    return labelled[:, list(skeleton.mirrored)]
+
+
+def mirror_boxes(boxes: Floats, widths: NDArray[np.integer]) -> Floats:
+    """Boxes `(n, 4)` as they stand in the mirrored images of `widths` `(n,)`."""
+    mirrored = boxes.copy()
+    mirrored[:, 0] = (widths - 1) - mirrored[:, 0]
+    return mirrored

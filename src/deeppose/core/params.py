@@ -1,0 +1,446 @@
+"""params.yaml as typed, frozen objects; an unknown key or a value that is not allowed stops at once."""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from deeppose.core.errors import ParamsError
+from deeppose.core.skeleton import SKELETONS
+
+PositiveInt = Annotated[int, Field(gt=0)]
+PositiveFloat = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Labels = Literal["oc", "pc"]
+
+CASCADE_STAGES_IN_DVC_YAML = 3
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class Device(_Section):
+    """Where a network runs, in Lightning Fabric's words and `tf32`, and where its crops are cut."""
+
+    accelerator: Literal["cpu", "cuda", "auto"]
+    devices: Annotated[
+        PositiveInt,
+        Field(description="processes, on all machines together, each with an accelerator of its own"),
+    ]
+    precision: Annotated[
+        Literal["32-true", "tf32", "bf16-mixed"],
+        Field(
+            description="of numbers in training; tf32: single, a GPU's products with 10 bits of the mantissa"
+        ),
+    ]
+    crops: Annotated[
+        Literal["host", "device"],
+        Field(
+            description="host: cut beside the network, by `workers` processes; device: where it runs, from "
+            "images that lie in its memory"
+        ),
+    ]
+
+
+class AlexNet(_Section):
+    """The paper's ψ (§3.1), and its size."""
+
+    name: Literal["alexnet"]
+    input: Annotated[int, Field(ge=59, description="side of the square crop, pixels")]
+    width: Annotated[PositiveFloat, Field(description="share of the paper's channels")]
+    dropout: Annotated[float, Field(ge=0, lt=1, description="share of units dropped")]
+    initial_weights: Literal["krizhevsky", "he"]
+    pixel_scale: Annotated[PositiveFloat, Field(description="factor on (0..255 less the mean colour)")]
+
+    @property
+    def words(self) -> str:
+        """What a reader of a figure must know of it."""
+        return f"input {self.input} px, {self.width:g} of the paper's width"
+
+
+class SpatialNet(_Section):
+    """A ψ with a spatial output on a pretrained backbone, and its size."""
+
+    name: Literal["spatial"]
+    input: Annotated[int, Field(ge=64, multiple_of=32, description="side of the square crop, pixels")]
+    channels: Annotated[PositiveInt, Field(description="of the pyramid of features")]
+    initial_weights: Annotated[Literal["imagenet", "random"], Field(description="of the backbone")]
+
+    @property
+    def words(self) -> str:
+        """What a reader of a figure must know of it."""
+        start = {"imagenet": "weights learned on ImageNet", "random": "random weights"}[self.initial_weights]
+        return f"EfficientNet-Lite0 from {start}, joints read off maps, input {self.input} px"
+
+
+class Adagrad(_Section):
+    """Adaptive gradient updates (§3.1)."""
+
+    name: Literal["adagrad"]
+    learning_rate: PositiveFloat
+    initial_accumulator: Annotated[float, Field(ge=0)]
+    epsilon: PositiveFloat
+
+
+class AdamW(_Section):
+    """Adam with decoupled weight decay; the learning rate falls along half a cosine to 0."""
+
+    name: Literal["adamw"]
+    learning_rate: PositiveFloat
+    weight_decay: Annotated[float, Field(ge=0)]
+
+
+class Training(_Section):
+    """How every stage is trained (§3.1; §3.2 changes the data alone)."""
+
+    batch: PositiveInt
+    optimizer: Annotated[Adagrad | AdamW, Field(discriminator="name")]
+    loss: Annotated[Literal["mean", "sum"], Field(description="over the examples of a batch")]
+    report_every: Annotated[PositiveInt, Field(description="steps between held-out figures and checkpoints")]
+
+
+Steps = Annotated[dict[str, PositiveInt], Field(description="steps of training, by model")]
+Repeated = Annotated[
+    dict[str, PositiveInt],
+    Field(description="how often an epoch shows each image of a set; of one that isn't named, once"),
+]
+
+
+class InitialStage(_Section):
+    """Stage 1 (§3.1)."""
+
+    steps: Steps
+    translation: Annotated[float, Field(ge=0, le=1, description="largest move of b0, shares of its sides")]
+    scale: Annotated[float, Field(ge=0, lt=1, description="largest change of its sides, share of them")]
+    rotation: Annotated[float, Field(ge=0, le=180, description="largest turn of it, degrees")]
+    rotated: Annotated[Share, Field(description="share of the boxes that are turned")]
+    keep_joints: Annotated[Share, Field(description="share of its joints a moved box keeps")]
+    repeated: Repeated
+
+
+class RefinementStage(_Section):
+    """A stage s ≥ 2 (§3.2)."""
+
+    steps: Steps
+    start: Annotated[
+        Literal["fresh", "previous"],
+        Field(description="from initial weights, or from those of the stage before"),
+    ]
+    input: Annotated[
+        int | None, Field(gt=0, description="side of the square crop, pixels; null: that of stage 1")
+    ]
+    others: Annotated[
+        Share, Field(description="weight of the other joints that a crop shows; 0: only its own (Eq. 8)")
+    ]
+    repeated: Repeated
+
+
+class Embedded(_Section):
+    """The drawn people of `demo`."""
+
+    lsp_images: Annotated[int, Field(ge=4, multiple_of=2, description="half train, half test")]
+    extended_images: PositiveInt
+    height: Annotated[int, Field(ge=100, description="of a standing person, pixels, about")]
+    unlabelled: Annotated[float, Field(ge=0, lt=1, description="share of joints in the extended set")]
+    parse_images: Annotated[int, Field(gt=100, description="the first 100 train as published, unused")]
+    flic_images: Annotated[int, Field(ge=2, description="frames; a frame may hold two examples")]
+    flic_test_images: Annotated[PositiveInt, Field(description="of the frames of flic_images, the last ones")]
+    buffy_frames: Annotated[int, Field(ge=5, description="five episodes' together")]
+    scene_height: Annotated[int, Field(ge=100, description="of a frame, pixels; its width is 1.5 times that")]
+    quality: Annotated[int, Field(ge=1, le=100, description="of the JPEG files")]
+
+    @model_validator(mode="after")
+    def _flic_has_a_training_part(self) -> "Embedded":
+        if self.flic_test_images >= self.flic_images:
+            raise ValueError("flic_test_images must leave some of flic_images to train on")
+        return self
+
+
+class Profile(_Section):
+    """One way to run the paper: which data, which sizes, which machine."""
+
+    archives: Literal["embedded", "mirror"]
+    trusted: Annotated[
+        Annotated[tuple[str, ...], Field(min_length=1)] | None,
+        Field(
+            strict=False,
+            description="training sets that held-out images and the Normals' displacements are taken from; "
+            "null: all",
+        ),
+    ]
+    embedded: Embedded | None = None
+    device: Device
+    network: Annotated[AlexNet | SpatialNet, Field(discriminator="name")]
+    average_mirrored: Annotated[
+        bool, Field(description="predict the mean of a crop's prediction and its mirrored copy's")
+    ]
+    displacement_units: Literal["pixels", "diameter"]
+    covariance: Literal["diagonal", "full"]
+    narrowest_normal: Annotated[
+        float, Field(ge=0, description="smallest standard deviation of a Normal, in displacement_units")
+    ]
+    boxes_per_joint: PositiveInt
+    real_predictions: bool
+    joints_in_box: Annotated[
+        Share, Field(description="of the training joints, those that boxes from faces must contain")
+    ]
+    smallest_box: Annotated[float, Field(gt=0, le=1, description="share of b0's shorter side")]
+    prediction_batch: PositiveInt
+    training: Training
+    stage1: InitialStage
+    stage2: RefinementStage
+    stage3: RefinementStage
+
+    def refinement(self, stage: int) -> RefinementStage:
+        """The section of stage `stage` ≥ 2."""
+        section: RefinementStage = getattr(self, f"stage{stage}")
+        return section
+
+    def stage(self, stage: int) -> InitialStage | RefinementStage:
+        """The section of stage `stage`, from 1."""
+        return self.stage1 if stage == 1 else self.refinement(stage)
+
+    def input_of(self, stage: int) -> int:
+        """Side of a stage's crops, pixels."""
+        own = None if stage == 1 else self.refinement(stage).input
+        return own or self.network.input
+
+    @model_validator(mode="after")
+    def _processes_have_equal_shares(self) -> "Profile":
+        if self.training.batch % self.device.devices:
+            raise ValueError(
+                f"training.batch {self.training.batch} can't be shared out evenly among device.devices "
+                f"{self.device.devices}: take a multiple"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _weights_of_the_stage_before_fit(self) -> "Profile":
+        for stage in range(2, CASCADE_STAGES_IN_DVC_YAML + 1):
+            before = self.input_of(stage - 1)
+            if (
+                self.network.name == "alexnet"
+                and self.refinement(stage).start == "previous"
+                and self.input_of(stage) != before
+            ):
+                raise ValueError(
+                    f"stage{stage} of an alexnet that starts from the stage before takes its input {before}, "
+                    f"not {self.input_of(stage)}: take that, or start: fresh"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _real_predictions_are_made(self) -> "Profile":
+        if self.real_predictions and self.trusted is not None:
+            raise ValueError(
+                "real_predictions: true needs predictions of all training images, so trusted: null"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _embedded_is_described(self) -> "Profile":
+        if self.archives == "embedded" and self.embedded is None:
+            raise ValueError("archives: embedded needs a section `embedded`")
+        return self
+
+
+class Model(_Section):
+    """One cascade: its joints, the sets that train and test it."""
+
+    skeleton: str
+    train: Annotated[tuple[str, ...], Field(min_length=1, strict=False)]
+    test: Annotated[tuple[str, ...], Field(strict=False)]
+    labels: Labels
+    initial_box: Literal["image", "face"]
+    face: Annotated[
+        Literal["torso", "confidence"] | None,
+        Field(description="of several faces: the one at the labelled torso, or the surest"),
+    ]
+    sigma: PositiveFloat
+    held_out: PositiveInt
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> "Model":
+        if self.skeleton not in SKELETONS:
+            raise ValueError(f"skeleton {self.skeleton!r} is none of {', '.join(SKELETONS)}")
+        if self.initial_box == "face" and self.face is None:
+            raise ValueError("initial_box: face needs `face`, torso or confidence")
+        return self
+
+
+class Params(_Section):
+    """The whole of params.yaml."""
+
+    profile: str
+    models: Annotated[tuple[str, ...], Field(min_length=1, strict=False)]
+    sigma: PositiveFloat | Literal["auto"]
+    cascade_stages: Annotated[int, Field(ge=1, le=CASCADE_STAGES_IN_DVC_YAML)]
+    seed: Annotated[int, Field(ge=0)]
+    threads: PositiveInt
+    workers: Annotated[int, Field(ge=0)] | Literal["auto"]
+    mirror: str
+    model: dict[str, Model]
+    profiles: dict[str, Profile]
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> "Params":
+        if self.profile not in self.profiles:
+            raise ValueError(f"profile {self.profile!r} is none of {', '.join(self.profiles)}")
+        if len(set(self.models)) < len(self.models):
+            raise ValueError(f"models names one twice: {', '.join(self.models)}")
+        for name in self.models:
+            if name not in self.model:
+                raise ValueError(f"models names {name!r}, which is none of {', '.join(self.model)}")
+        for stage in range(1, CASCADE_STAGES_IN_DVC_YAML + 1):
+            steps = self.profiles[self.profile].stage(stage).steps
+            for name in self.models:
+                if name not in steps:
+                    raise ValueError(
+                        f"profiles.{self.profile}.stage{stage}.steps has no number for model {name!r}, only "
+                        f"for {', '.join(steps)}"
+                    )
+        self._check_named_sets()
+        profile = self.profiles[self.profile]
+        if profile.device.crops == "device" and profile.stage1.rotated > 0:
+            raise ValueError(
+                f"profiles.{self.profile}.device.crops: device cuts no box that is turned: set it to "
+                f"host, or stage1.rotated to 0"
+            )
+        return self
+
+    def _check_named_sets(self) -> None:
+        profile = self.profiles[self.profile]
+        trained_on = {name for model in self.model.values() for name in model.train}
+        named = {"trusted": profile.trusted or ()}
+        for stage in range(1, CASCADE_STAGES_IN_DVC_YAML + 1):
+            named[f"stage{stage}.repeated"] = tuple(profile.stage(stage).repeated)
+        for key, names in named.items():
+            for name in names:
+                if name not in trained_on:
+                    raise ValueError(
+                        f"profiles.{self.profile}.{key} names {name!r}, which no model is trained on, only "
+                        f"{', '.join(sorted(trained_on))}"
+                    )
+        trusted = set(named["trusted"])
+        for model in self.models:
+            if trusted and not trusted & set(self.model[model].train):
+                raise ValueError(
+                    f"profiles.{self.profile}.trusted names no set that the model {model} is trained on"
+                )
+
+    def sigma_of(self, model: str) -> float:
+        """σ of a model: the top-level number, or with `auto` the model's own."""
+        return self.model[model].sigma if self.sigma == "auto" else self.sigma
+
+
+def mirror_folders(mirror: str) -> list[Path]:
+    """Where archives are looked for: $DEEPPOSE_MIRROR, then `mirror` of the params, where downloads land."""
+    return [Path(folder) for folder in (os.environ.get("DEEPPOSE_MIRROR"), mirror) if folder]
+
+
+def load_params(path: Path = Path("params.yaml")) -> Params:
+    """Read and check params.yaml.
+
+    Raises
+    ------
+    ParamsError
+        Naming every bad key, its value and what is allowed.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ParamsError(
+            f"{path} can't be read ({error.strerror}): run this in the project's folder"
+        ) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ParamsError(f"{path} is not valid YAML: {error}") from error
+    try:
+        return Params.model_validate(values)
+    except ValidationError as error:
+        problems = _explained(error.errors(include_url=False))
+        lines = (f"  {key}: {' or '.join(wrong)}" for key, wrong in problems.items())
+        raise ParamsError("\n".join([f"{path} holds what is not allowed:", *lines])) from error
+
+
+def _explained(problems: Sequence[ErrorDetails]) -> dict[str, list[str]]:
+    """What is wrong by key and value; a key of several types has a message for each."""
+    explained: dict[str, list[str]] = {}
+    for problem in problems:
+        if problem["type"] == "too_short" and problem["input"]:
+            continue  # its items are at fault, and named already
+        # Pydantic appends the type that it tried, as in sigma.literal['auto'].
+        loc = problem["loc"]
+        where = loc[:1] if loc[:1] in (("sigma",), ("workers",)) else _untagged(loc)
+        value = problem["input"]
+        if problem["type"].startswith("union_tag"):
+            where, value = [*where, "name"], problem["ctx"].get("tag")
+        key = ".".join(str(part) for part in where) or "(the whole file)"
+        if problem["type"] not in ("missing", "union_tag_not_found", "value_error"):
+            key += f" = {value!r}"
+        explained.setdefault(key, []).append(_what_is_allowed(problem))
+    return explained
+
+
+def _what_is_allowed(problem: ErrorDetails) -> str:
+    match problem["type"]:
+        case "extra_forbidden":
+            return f"unknown key, allowed here: {', '.join(_keys_beside(problem['loc']))}"
+        case "missing":
+            return "missing"
+        case "model_type" | "dict_type":
+            return "should be a section, keys and values"
+        case "tuple_type":
+            return "should be a list, as in [a, b]"
+        case "too_short":
+            return "should have an item at least"
+        case "union_tag_invalid":
+            return f"should be one of {problem['ctx']['expected_tags']}"
+        case "union_tag_not_found":
+            return "missing"
+        case "float_type" if str(problem["input"])[:1].isdigit():
+            return "should be a number, without quotes; YAML takes 1e-3 for text, write 1.0e-3"
+        case "value_error":
+            return str(problem["ctx"]["error"])
+        case _:
+            return problem["msg"].removeprefix("Input ")
+
+
+def _by_name(section: type[_Section], key: str) -> dict[int | str, type[_Section]]:
+    """The kinds that the section under `key` can have, by the `name` that says which it is."""
+    kinds = get_args(section.model_fields[key].annotation)
+    return {get_args(kind.model_fields["name"].annotation)[0]: kind for kind in kinds}
+
+
+# Pydantic counts such a name among the keys.
+TAGGED: dict[int | str, dict[int | str, type[_Section]]] = {
+    "network": _by_name(Profile, "network"),
+    "optimizer": _by_name(Training, "optimizer"),
+}
+
+
+def _untagged(location: Sequence[int | str]) -> list[int | str]:
+    return [
+        part
+        for before, part in zip(("", *location), location, strict=False)
+        if part not in TAGGED.get(before, ())
+    ]
+
+
+def _keys_beside(location: Sequence[int | str]) -> Iterator[str]:
+    section: Any = Params
+    for before, part in zip(("", *location), location[:-1], strict=False):
+        if part in TAGGED:
+            continue
+        if before in TAGGED:
+            section = TAGGED[before][part]
+        elif get_args(section):  # the name of a model or of a profile
+            section = get_args(section)[1]
+        else:
+            kind = section.model_fields[part].annotation
+            section = Embedded if kind == Embedded | None else kind
+    yield from section.model_fields

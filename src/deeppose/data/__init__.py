@@ -1,0 +1,1 @@
+"""The published sets: where they come from, how they are read, what is found in them."""

@@ -1,0 +1,1 @@
+"""Archives of the published sets: what is in them, checksums, downloads."""

@@ -1,0 +1,101 @@
+"""What `deeppose datasets check` says of one set: is it the published one, and what is odd in it."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from deeppose.data.archives.checksums import archive_sha256
+from deeppose.data.archives.contents import check_contents, classify, unexpected_counts
+from deeppose.data.archives.zips import open_archive, read_image
+from deeppose.data.findings import (
+    arms_against_the_naming,
+    equal_images_in_train_and_test,
+    examples_without_labels,
+    image_digest,
+    joints_outside_image,
+    poses_without_diameter,
+    torso_boxes_outside_image,
+    unlabelled_joints,
+)
+from deeppose.data.pose_set import PoseSet
+from deeppose.data.registry import entry_named, read_set, require_archive
+
+
+def check_set(name: str, folders: Sequence[Path], checksums: Path | None = None) -> dict[str, Any]:
+    """Check a real set's archive, decode all its images, and report; all values are fit for JSON.
+
+    The labels reported on are the observer-centric ones, as training takes them by default.
+
+    Parameters
+    ----------
+    checksums
+        A JSON file that remembers checksums, see :func:`deeppose.data.archives.checksums.archive_sha256`.
+
+    Raises
+    ------
+    MissingArchiveError
+        If no folder has the archive.
+    ArchiveError, AnnotationError, ImageError
+        If its contents are wrong.
+    """
+    entry = entry_named(name)
+    archive = require_archive(entry, folders)
+    check_contents(entry, archive)
+    digest = archive_sha256(archive, checksums)
+    pose_set = read_set(name, folders, "oc")
+    sizes, digests = read_all_images(pose_set)
+    equal = equal_images_in_train_and_test([pose_set], [digests])
+    return {
+        "dataset": name,
+        "archive": str(archive),
+        "archive_sha256": digest,
+        "packing": classify(entry, digest),
+        "labels": pose_set.labels,
+        "examples": len(pose_set.poses),
+        "train": int(pose_set.train.sum()),
+        "test": int((~pose_set.train).sum()),
+        "images": len(set(pose_set.members)),
+        "images_without_example": images_without_example(pose_set),
+        "unexpected_counts": unexpected_counts(entry, pose_set),
+        "smallest_width": int(sizes[:, 0].min()),
+        "largest_width": int(sizes[:, 0].max()),
+        "examples_without_labels": examples_without_labels(pose_set),
+        "unlabelled_joints": unlabelled_joints(pose_set),
+        "joints_outside_image": joints_outside_image(pose_set, sizes),
+        "torso_boxes_outside_image": torso_boxes_outside_image(pose_set, sizes),
+        "poses_without_diameter": poses_without_diameter(pose_set),
+        "arms_against_the_naming": arms_against_the_naming(pose_set),
+        "exchanged": pose_set.exchanged,
+        "equal_images_in_train_and_test": [asdict(images) for images in equal],
+    }
+
+
+def images_without_example(pose_set: PoseSet) -> int:
+    """How many JPEG files lie in the archive beside those of the set's examples, in the same folders."""
+    folders = {PurePosixPath(member).parent for member in pose_set.members}
+    with open_archive(pose_set.archive) as archive:
+        names = set(archive.namelist()).difference(pose_set.members)
+    images = [path for path in map(PurePosixPath, names) if path.suffix.lower() == ".jpg"]
+    return sum(path.parent in folders for path in images)
+
+
+def read_all_images(pose_set: PoseSet) -> tuple[NDArray[np.int64], list[str]]:
+    """Decode every image once: width and height of each example's image, `(n, 2)`, and its digest.
+
+    Raises
+    ------
+    ArchiveError, ImageError
+        If an image is missing, damaged or can't be decoded.
+    """
+    facts: dict[str, tuple[int, int, str]] = {}
+    with open_archive(pose_set.archive) as archive:
+        for member in tqdm(dict.fromkeys(pose_set.members), desc=pose_set.name, unit="image", disable=None):
+            image = read_image(archive, member)
+            facts[member] = (image.shape[1], image.shape[0], image_digest(image))
+    sizes = np.array([facts[member][:2] for member in pose_set.members], dtype=np.int64)
+    return sizes, [facts[member][2] for member in pose_set.members]

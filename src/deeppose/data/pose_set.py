@@ -1,0 +1,87 @@
+"""A data set as read: names of images in an archive, and the poses that belong to them."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deeppose.core.geometry import Bools, Floats
+from deeppose.core.skeleton import Skeleton
+
+PERSON_CENTRIC = "person-centric as published"
+OBSERVER_CENTRIC = "observer-centric as published"
+OBSERVER_CENTRIC_BY_RULE = "observer-centric by the rule"
+
+
+@dataclass(frozen=True)
+class PoseSet:
+    """The labels of `n` examples with `k` joints; images stay in their archive.
+
+    Attributes
+    ----------
+    name
+        The set's name in the registry.
+    archive
+        The zip archive, or the folder, that holds the images.
+    members
+        Member name of each example's image, `(n,)`; two examples may share an image.
+    poses
+        `(n, k, 2)`, pixels, x = 0 the centre of the first column; NaN where unlabelled.
+    labelled
+        `(n, k)`.
+    train
+        `(n,)`, True in the training part, False in the test part.
+    labels
+        Which labels these are, in words for tables.
+    exchanged
+        What the observer-centric rule did, counts by group and fallback; empty where it was not used.
+    torso_boxes
+        `(n, 4)`, centre x, centre y, width, height in pixels: which person of the image is meant. None
+        where a set doesn't say.
+    occluded
+        `(n, k)`, joints that are labelled though they can't be seen. None where a set doesn't say.
+    from_behind
+        `(n,)`, whether the person is seen from the back, told by the arms: where observer-centric labels
+        exchange the sides of person-centric ones. None where only one of the two kinds was looked at.
+    """
+
+    name: str
+    archive: Path
+    members: tuple[str, ...]
+    poses: Floats
+    labelled: Bools
+    train: Bools
+    skeleton: Skeleton
+    labels: str
+    exchanged: dict[str, int]
+    torso_boxes: Floats | None = None
+    occluded: Bools | None = None
+    from_behind: Bools | None = None
+
+    def taking(self, rows: NDArray[np.integer]) -> "PoseSet":
+        """The set of these examples alone, `(m,)` row numbers, in this order."""
+        return replace(
+            self,
+            members=tuple(self.members[row] for row in rows),
+            poses=self.poses[rows],
+            labelled=self.labelled[rows],
+            train=self.train[rows],
+            torso_boxes=None if self.torso_boxes is None else self.torso_boxes[rows],
+            occluded=None if self.occluded is None else self.occluded[rows],
+            from_behind=None if self.from_behind is None else self.from_behind[rows],
+        )
+
+    def on(self, skeleton: Skeleton) -> "PoseSet":
+        """The set with the joints of `skeleton`, found by name; those that this set lacks are unlabelled."""
+        poses = np.full((len(self.poses), len(skeleton.joints), 2), np.nan)
+        labelled = np.zeros(poses.shape[:2], dtype=bool)
+        occluded = None if self.occluded is None else np.zeros_like(labelled)
+        for joint, name in enumerate(skeleton.joints):
+            if name in self.skeleton.joints:
+                column = self.skeleton.joints.index(name)
+                poses[:, joint] = self.poses[:, column]
+                labelled[:, joint] = self.labelled[:, column]
+                if occluded is not None and self.occluded is not None:
+                    occluded[:, joint] = self.occluded[:, column]
+        return replace(self, poses=poses, labelled=labelled, occluded=occluded, skeleton=skeleton)

@@ -1,1 +1,0 @@
-"""The published data sets: where they come from, how they are read, what is found in them."""

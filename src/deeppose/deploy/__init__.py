@@ -1,0 +1,1 @@
+"""A trained cascade outside the pipeline: on a photo, as ONNX."""

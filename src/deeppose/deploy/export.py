@@ -1,0 +1,204 @@
+"""A cascade's networks as ONNX files, for people who run them without this package or torch.
+
+What has to be done around them, crops and boxes, is in docs/export.md.
+"""
+
+import contextlib
+import copy
+import importlib
+import importlib.util
+import io
+import logging
+import warnings
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from deeppose.core.errors import ExportError
+from deeppose.core.files import atomic_path, write_json
+from deeppose.core.images import Pixels
+from deeppose.core.skeleton import SKELETONS
+from deeppose.networks.alexnet import LRN_ALPHA, LRN_CHANNELS, LRN_K, LocalResponseNorm
+from deeppose.networks.regressor import Regressor
+from deeppose.networks.weights import load_network
+
+PACKAGES = ("onnx", "onnxscript", "onnxruntime")
+TOLERANCE = 1e-4
+"""How far an exported network's outputs may be from ours: of a box of 100 pixels a hundredth of a pixel."""
+CHECKED_BATCHES = (1, 3)
+INPUT, OUTPUT = "crops", "joints"
+
+
+class Exported(NamedTuple):
+    """What :func:`export_stage` wrote, and by how much the network's outputs differ from ours at most."""
+
+    network: Path
+    description: Path
+    difference: float
+
+
+def export_stage(weights: Path, folder: Path) -> Exported:
+    """Write one stage as stage<s>.onnx and stage<s>.json into `folder`, once its outputs were compared.
+
+    Raises
+    ------
+    ExportError
+        If a package is missing, the folder can't be written, or the outputs differ by more than TOLERANCE.
+    WeightsError
+        If the weights are missing or can't be read.
+    """
+    network, description = load_network(weights)
+    path = folder / f"stage{description['stage']}.onnx"
+    try:
+        difference = export_network(network, path)
+        write_json(path.with_suffix(".json"), describe(network, description))
+    except OSError as error:
+        raise ExportError(f"{path} can't be written: {error.strerror}; name another folder by -o") from error
+    return Exported(path, path.with_suffix(".json"), difference)
+
+
+def export_network(network: Regressor, path: Path) -> float:
+    """Write a network as ONNX and compare it with itself; the file is kept if they agree.
+
+    Its input `crops` and its output `joints` are those of :meth:`Regressor.forward`, for any batch.
+
+    Returns
+    -------
+    The largest difference between its outputs and ours, normalised coordinates.
+
+    Raises
+    ------
+    ExportError
+        If a package is missing, or the outputs differ by more than TOLERANCE.
+    """
+    missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ExportError(f"{', '.join(missing)} not installed: `pip install {' '.join(PACKAGES)}`")
+    network = network.eval()
+    with atomic_path(path) as temporary:
+        _write_onnx(network, temporary)
+        difference = largest_difference(network, temporary)
+        if not difference <= TOLERANCE:
+            raise ExportError(
+                f"{path} is not kept: its outputs differ from ours by {difference:.1e}, more than "
+                f"{TOLERANCE:.0e} of a box's side; other versions of {', '.join(PACKAGES)} may do better"
+            )
+    return difference
+
+
+def largest_difference(network: Regressor, path: Path) -> float:
+    """Between the outputs of an exported network and of ours, over crops in batches of several sizes."""
+    session = open_session(path, threads=torch.get_num_threads())
+    differences = []
+    for batch in CHECKED_BATCHES:
+        crops = drawn_crops(batch, network.size)
+        (found,) = session.run([OUTPUT], {INPUT: crops})
+        with torch.inference_mode():
+            expected = network(torch.from_numpy(crops)).numpy()
+        if found.shape != expected.shape:
+            raise ExportError(f"{path} gives {found.shape} for a batch of {batch}, not {expected.shape}")
+        differences.append(np.abs(found - expected).max())
+    # A maximum that a NaN gets through.
+    return float(np.max(differences))
+
+
+def open_session(path: Path, threads: int) -> Any:  # noqa: ANN401 - onnxruntime has no types
+    """An exported network, ready to run on the CPU with so many threads."""
+    runtime = importlib.import_module("onnxruntime")
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = threads
+    return runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def drawn_crops(count: int, size: int) -> Pixels:
+    """Crops `(count, size, size, 3)` of blotches of all sizes and colours, the same in each call."""
+    generator = torch.Generator().manual_seed(0)
+    total = torch.zeros(count, 3, size, size)
+    for cells in (2, 4, 8, 16, 32):
+        blotches = torch.rand((count, 3, cells, cells), generator=generator)
+        total += functional.interpolate(blotches, size=(size, size), mode="bilinear")
+    levels = (total / 5 * 255).round().to(torch.uint8)
+    crops: Pixels = levels.permute(0, 2, 3, 1).contiguous().numpy()
+    return crops
+
+
+def describe(network: Regressor, description: dict[str, Any]) -> dict[str, Any]:
+    """All that it takes to run an exported network, ready for JSON; docs/export.md says what it means.
+
+    Parameters
+    ----------
+    description
+        As :func:`deeppose.networks.weights.load_network` gives it.
+    """
+    skeleton = SKELETONS[description["skeleton"]]
+    joints = len(skeleton.joints)
+    if description["stage"] == 1:
+        # Weights without a word on it are of the full image.
+        box = {"initial_box": description.get("initial_box", {"kind": "image"})}
+    else:
+        box = {"sigma": description["sigma"], "smallest_box": description["smallest_box"]}
+    return {
+        "stage": description["stage"],
+        "input": {"name": INPUT, "type": "uint8", "shape": ["batch", network.size, network.size, 3]},
+        "output": {"name": OUTPUT, "type": "float32", "shape": ["batch", joints, 2]},
+        "joints": list(skeleton.joints),
+        "diameter": [list(pair) for pair in skeleton.diameter],
+        "mirrored": list(skeleton.mirrored),
+        # Weights without a word on it are of the paper's network.
+        "average_mirrored": description.get("average_mirrored", False),
+        "padding": list(network.padding),
+        "tolerance": TOLERANCE,
+        **box,
+    }
+
+
+def _write_onnx(network: Regressor, path: Path) -> None:
+    exporter = importlib.import_module("torch.onnx")
+    example = torch.from_numpy(drawn_crops(2, network.size))
+    # Its progress, and its advice to those who write exporters, is not for who calls us.
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        program = exporter.export(
+            _in_plain_operations(network),
+            (example,),
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+    # Where in whose folders each operation was called is no part of the result.
+    for node in program.model.graph.all_nodes():
+        node.metadata_props.clear()
+    program.save(path)
+
+
+def _in_plain_operations(network: Regressor) -> Regressor:
+    """A copy whose normalisation is written without what only training needs, and exports as slow copies."""
+    plain = copy.deepcopy(network)
+    for parent in list(plain.modules()):
+        for name, layer in parent.named_children():
+            if isinstance(layer, LocalResponseNorm):
+                setattr(parent, name, _PlainNormalisation())
+    return plain
+
+
+class _PlainNormalisation(nn.Module):
+    """As :class:`deeppose.networks.alexnet.LocalResponseNorm`."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        reach = LRN_CHANNELS // 2
+        squares = functional.pad(features * features, (0, 0, 0, 0, reach, reach))
+        channels = features.shape[1]
+        total = squares[:, :channels]
+        for first in range(1, LRN_CHANNELS):
+            total = total + squares[:, first : first + channels]
+        root = torch.rsqrt(total * LRN_ALPHA + LRN_K)
+        # s^(−3/4) from s^(−1/2), much cheaper than a power.
+        return features * (root * root.sqrt())

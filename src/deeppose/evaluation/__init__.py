@@ -1,0 +1,1 @@
+"""Errors of predictions, and the rates read from them (§4.1)."""

@@ -1,0 +1,85 @@
+"""The page's tables as texts: the paper's, ours with the differences to it, and the run at a glance."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from deeppose.evaluation.formatting import difference_text, gain_text, published_text, share_text
+from deeppose.report.catalogue import exhibits_of
+from deeppose.report.paper_results import LIMB_KINDS, NOTE_SEPARATOR, paper_rows
+
+MEASURES = {"strict": "Strict PCP", "loose": "Looser PCP"}
+
+_PCP_COLUMNS = (*LIMB_KINDS, "ave")
+
+
+def published_groups(set_name: str) -> dict[str, list[dict[str, Any]]]:
+    """The paper's rows on a set by the kind of PCP, each with its cells as published."""
+    groups: dict[str, list[dict[str, Any]]] = {}
+    notes = published_notes(set_name)
+    for row in paper_rows(set_name).to_dict("records"):
+        marks = [notes.index(note) + 1 for note in row["note"].split(NOTE_SEPARATOR) if note]
+        cells = [published_text(row[column]) for column in _PCP_COLUMNS]
+        labels = "" if row["labels"] == "not stated" else row["labels"]
+        shown = {"method": row["method"], "labels": labels, "marks": marks, "cells": cells}
+        groups.setdefault(MEASURES[row["pcp"]], []).append(shown)
+    return groups
+
+
+def published_notes(set_name: str) -> list[str]:
+    """What is to be said below the paper's rows on a set."""
+    notes = paper_rows(set_name)["note"]
+    return list(dict.fromkeys(part for note in notes if note for part in note.split(NOTE_SEPARATOR)))
+
+
+def pcp_groups(path: Path) -> dict[str, Any]:
+    """Our rows of a table of PCP by its kind, each cell with the difference to the paper's, if it has one."""
+    table = pd.read_csv(path, keep_default_na=False, na_values={column: [""] for column in _PCP_COLUMNS})
+    groups: dict[str, list[dict[str, Any]]] = {}
+    ours = table[table["source"] == "this run"]
+    gaps = table[table["source"] == "difference"]
+    for row in ours.to_dict("records"):
+        beside = gaps[(gaps["pcp"] == row["pcp"]) & gaps["method"].str.startswith(f"{row['method']} − ")]
+        gap = beside.to_dict("records")[0] if len(beside) else {}
+        cells = [
+            {"value": share_text(row[column]), "gap": difference_text(gap[column]) if gap else ""}
+            for column in _PCP_COLUMNS
+        ]
+        groups.setdefault(MEASURES[row["pcp"]], []).append({"method": row["method"], "cells": cells})
+    return {"groups": groups, "labels": ", ".join(dict.fromkeys(ours["labels"]))}
+
+
+def pdj_rows(path: Path) -> dict[str, Any]:
+    """A table of PDJ: its heads, and its rows of words and numbers."""
+    table = pd.read_csv(path).drop(columns=["labels"])
+    words = [column for column in ("method", "images") if column in table.columns]
+    numbers = [column for column in table.columns if column not in [*words, "t"]]
+    rows = [
+        {
+            "words": [str(row[column]) for column in words],
+            "cells": [f"{row['t']:g}", *(share_text(row[column]) for column in numbers)],
+        }
+        for row in table.to_dict("records")
+    ]
+    return {"heads": [column.replace("_", " ") for column in (*words, "t", *numbers)], "rows": rows}
+
+
+def glance(metrics: Mapping[str, Mapping[str, Any]], cascade_stages: int) -> dict[str, Any]:
+    """Mean PDJ at 0.2 of the mean pose and the stages, by model and set; whether each refinement pays."""
+    columns = ["mean_pose"] + [f"stage_{stage}" for stage in range(1, cascade_stages + 1)]
+    rows = []
+    for model, sets in metrics.items():
+        for name, by_predictor in sets.items():
+            shares = [by_predictor[column]["pdj@0.2"]["mean"] for column in columns]
+            held_out = f"held-out images of {model}"
+            shown = held_out if name == "held-out" else exhibits_of(name).title
+            rows.append({"set": shown, "cells": [share_text(share) for share in shares]})
+    gains = [
+        f"{model}, held-out images: {gain_text(stage, sets['held-out'][f'gain_of_stage_{stage}'])}."
+        for model, sets in metrics.items()
+        if "held-out" in sets
+        for stage in range(2, cascade_stages + 1)
+    ]
+    return {"heads": [column.replace("_", " ") for column in columns], "rows": rows, "gains": gains}

@@ -1,0 +1,148 @@
+"""How every figure looks, and saving that gives the same bytes in each run."""
+
+import functools
+import itertools
+import textwrap
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import matplotlib.style
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+from deeppose.core.files import atomic_path
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+PNG_DPI = 150
+
+# Colours are told apart in grey by their lightness, and lines by dashes and markers as well.
+JOINT_LINES: dict[str, dict[str, Any]] = {
+    "elbow": {"color": "#123a70", "marker": "o"},
+    "wrist": {"color": "#e8892b", "marker": "s"},
+    "knee": {"color": "#5b1a62", "marker": "^"},
+    "ankle": {"color": "#2fa88a", "marker": "D"},
+}
+PREDICTOR_LINES: dict[str, dict[str, Any]] = {
+    "stage 1": {"color": "#7fb2dd", "linestyle": (0, (5, 1.5)), "linewidth": 1.6},
+    "stage 2": {"color": "#d1603d", "linestyle": "-", "linewidth": 1.6, "marker": "o"},
+    "stage 3": {"color": "#0b2545", "linestyle": "-", "linewidth": 1.8},
+    "mean pose": {"color": "0.45", "linestyle": ":", "linewidth": 1.1},
+}
+# Other methods, in the order of their names.
+PEER_LINES: tuple[dict[str, Any], ...] = (
+    {"color": "#1d5c3a", "linestyle": (0, (3.5, 1.2)), "linewidth": 1.4, "marker": "s"},
+    {"color": "#8a63b8", "linestyle": (0, (7, 1.5, 1.5, 1.5)), "linewidth": 1.4, "marker": "^"},
+    {"color": "#b8912b", "linestyle": (0, (1.5, 1.2)), "linewidth": 1.4, "marker": "D"},
+    {"color": "#222222", "linestyle": (0, (9, 2)), "linewidth": 1.1, "marker": "v"},
+)
+
+# Right is warm and left is cool; a lower limb is lighter than the upper one it hangs on. No left limb is so
+# dark that the black line along its middle is lost in grey.
+LIMB_COLOURS = {
+    "right upper arm": "#d7191c",
+    "right lower arm": "#ff8a65",
+    "right upper leg": "#c06a00",
+    "right lower leg": "#ffd21f",
+    "left upper arm": "#4c8df0",
+    "left lower arm": "#4fc3f7",
+    "left upper leg": "#2aa876",
+    "left lower leg": "#7be07f",
+    "right side": "#f3cdbf",
+    "left side": "#c3d5ee",
+    "shoulders": "#ffffff",
+    "hips": "#bdbdbd",
+    "head": "#c77dff",
+    "torso": "#9c9c9c",
+}
+# For limbs of skeletons that aren't here.
+SPARE_LIMB_COLOURS = ("#e377c2", "#17becf", "#bcbd22", "#a55194", "#6b6ecf", "#8c6d31")
+PREDICTED_COLOUR = "#d01c1f"
+TRUE_COLOUR = "#5cf25c"
+
+_LOOK: dict[str, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.labelsize": 9,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "legend.fontsize": 8,
+    "legend.title_fontsize": 8,
+    "legend.frameon": False,
+    "legend.handlelength": 3.2,
+    "figure.titlesize": 11,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "0.88",
+    "grid.linewidth": 0.6,
+    "lines.linewidth": 1.6,
+    "lines.markersize": 4,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "deeppose",
+}
+
+
+def limb_colours(names: Iterable[str]) -> dict[str, str]:
+    """A colour for each limb, the same in every figure of a skeleton."""
+    spare = itertools.cycle(SPARE_LIMB_COLOURS)
+    return {name: LIMB_COLOURS[name] if name in LIMB_COLOURS else next(spare) for name in names}
+
+
+def styled(function: Callable[P, R]) -> Callable[P, R]:
+    """Run `function` under the project's look, whatever matplotlibrc the user has."""
+
+    @functools.wraps(function)
+    def under_our_look(*args: P.args, **kwargs: P.kwargs) -> R:
+        with matplotlib.style.context(_LOOK, after_reset=True):
+            return function(*args, **kwargs)
+
+    return under_our_look
+
+
+def new_figure(width: float, height: float, title: str, caption: str = "") -> Figure:
+    """A figure of `width` × `height` inches with a title above and a wrapped caption below."""
+    figure = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(wspace=0.05, hspace=0.03))
+    figure.suptitle(_wrapped(title, width * 12.5), fontsize=11)
+    if caption:
+        figure.supxlabel(_wrapped(caption, width * 16.5), fontsize=8, color="0.25")
+    return figure
+
+
+def _wrapped(text: str, characters: float) -> str:
+    return "\n".join(textwrap.wrap(text, int(characters), break_on_hyphens=False))
+
+
+def save_plot(figure: Figure, folder: Path, name: str) -> None:
+    """Write `name`.png and `name`.svg into `folder`; the same figure gives the same bytes."""
+    _save(figure, folder / f"{name}.png", "png")
+    _save(figure, folder / f"{name}.svg", "svg")
+
+
+def save_picture(figure: Figure, folder: Path, name: str) -> None:
+    """Write `name`.png into `folder`."""
+    _save(figure, folder / f"{name}.png", "png")
+
+
+def save_photos(figure: Figure, folder: Path, name: str) -> None:
+    """Write `name`.png and `name`.pdf into `folder`; the same figure gives the same bytes."""
+    save_picture(figure, folder, name)
+    _save(figure, folder / f"{name}.pdf", "pdf")
+
+
+# The writers would put the date and matplotlib's version into the file.
+_NO_METADATA: dict[str, dict[str, None]] = {
+    "png": {"Software": None},
+    "svg": {"Date": None, "Creator": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
+
+
+@styled
+def _save(figure: Figure, target: Path, kind: str) -> None:
+    with atomic_path(target) as temporary:
+        figure.savefig(temporary, format=kind, dpi=PNG_DPI, metadata=_NO_METADATA[kind])

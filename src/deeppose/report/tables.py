@@ -1,0 +1,317 @@
+"""PCP and PDJ as tables: Table 1 (and 2) of the paper with ours beside it, as CSV, Markdown and LaTeX."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from deeppose.core.errors import PredictionsError
+from deeppose.core.files import atomic_path, write_text
+from deeppose.core.geometry import Floats
+from deeppose.core.metrics import mean_pdj, pcp, pdj
+from deeppose.core.skeleton import Skeleton
+from deeppose.evaluation.formatting import DECIMALS_KEPT, difference_text, published_text, share_text
+from deeppose.report.paper_results import LIMB_KINDS, NOTE_SEPARATOR, paper_rows
+
+PCP_THRESHOLD = 0.5
+PDJ_THRESHOLDS = (0.1, 0.2, 0.5)
+MEASURES = ("strict", "loose")
+MEAN_POSE = "mean pose"
+
+_OURS, _PAPER, _DIFFERENCE = "this run", "paper", "difference"
+_HEADS = {"pcp": "PCP", "t": "t (pose diameters)", "ave": "Ave."} | {
+    f"pdj@{t}": f"PDJ at {t}" for t in PDJ_THRESHOLDS
+}
+_LATEX = str.maketrans(
+    {
+        "\\": r"\textbackslash{}",
+        "{": r"\{",
+        "}": r"\}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        **{character: "\\" + character for character in "&%$#_"},
+        # pdflatex stops at these where it reads plain UTF-8.
+        "–": "--",
+        "−": "$-$",
+        "×": r"$\times$",
+        "≤": r"$\leq$",
+        "±": r"$\pm$",
+        "σ": r"$\sigma$",
+        "…": r"\ldots{}",
+    }
+)
+
+
+def of_set(errors: pd.DataFrame, set_name: str) -> pd.DataFrame:
+    """The rows of one test set.
+
+    Raises
+    ------
+    PredictionsError
+        If there are none.
+    """
+    rows = errors[errors["set"] == set_name]
+    if rows.empty:
+        raise PredictionsError(
+            f"no errors of the set {set_name!r}: only of {sorted(errors['set'].unique())}; "
+            f"add it to the model's `test` in params.yaml and run the pipeline again"
+        )
+    return rows
+
+
+def predictors(errors: pd.DataFrame) -> list[str]:
+    """The predictors of a table of errors: stages in their order, other methods, then the mean pose."""
+    return sorted(errors["predictor"].unique(), key=lambda name: (name == MEAN_POSE, is_peer(name), name))
+
+
+def is_peer(predictor: str) -> bool:
+    """Whether a predictor is another method, neither a stage nor the mean pose."""
+    return not predictor.startswith("stage ") and predictor != MEAN_POSE
+
+
+def matrix(errors: pd.DataFrame, predictor: str, part: str, names: Sequence[str], value: str) -> Floats:
+    """One predictor's errors as an array, `(n, len(names))`, examples in ascending order.
+
+    Parameters
+    ----------
+    errors
+        Of one set; columns predictor, example, `part` ("joint" or "limb") and `value`.
+    names
+        The joints or limbs that make the columns; NaN where the table lacks one.
+    """
+    rows = errors[errors["predictor"] == predictor]
+    wide = rows.pivot(index="example", columns=part, values=value)
+    return wide.reindex(columns=list(names)).to_numpy(dtype=np.float64)
+
+
+def pcp_table(limb_errors: pd.DataFrame, skeleton: Skeleton, set_name: str, labels: str) -> pd.DataFrame:
+    """PCP at 0.5 (§4.1), ours beside the paper's: first strict PCP, below it loose PCP.
+
+    The paper's own method stands under our stage of the same number, followed by the difference (ours less
+    the paper's); then come the mean pose and the paper's other rows.
+
+    Parameters
+    ----------
+    limb_errors
+        Columns set, predictor, example, limb, strict, loose: shares of the true limb's length.
+    labels
+        Which labels the errors were measured by ("observer-centric by the rule").
+
+    Returns
+    -------
+    Columns method, source ("this run", "paper", "difference"), labels, pcp, the limb kinds, ave, note;
+    NaN where nothing counts.
+
+    Raises
+    ------
+    PredictionsError
+        If `limb_errors` has nothing of that set.
+    """
+    errors = of_set(limb_errors, set_name)
+    in_papers_order = dict.fromkeys((*LIMB_KINDS, *skeleton.limb_kinds))
+    kinds = [kind for kind in in_papers_order if kind in skeleton.limb_kinds]
+    columns = [*kinds, "ave"]
+    # A mean over other limbs has no counterpart in the paper.
+    compared = columns if kinds == list(LIMB_KINDS) else [kind for kind in kinds if kind in LIMB_KINDS]
+    limbs = [limb.name for limb in skeleton.limbs if limb.kind is not None]
+    names = predictors(errors)
+    last = [name for name in names if name.startswith("stage ")][-1:]
+    published = paper_rows(set_name)
+    rows: list[dict[str, Any]] = []
+    for measure in MEASURES:
+        peers = published[published["pcp"] == measure]
+        for name in names:
+            scores = pcp(matrix(errors, name, "limb", limbs, measure), skeleton, PCP_THRESHOLD)
+            ours = {column: _number(scores[column]) for column in columns}
+            shared = {"pcp": measure, "note": ""}
+            rows.append({"method": name, "source": _OURS, "labels": labels, **shared, **ours})
+            for index, paper in _beside(peers, name, is_last=[name] == last).iterrows():
+                rows.append({"source": _PAPER, **paper})
+                gaps = {column: ours[column] - paper[column] for column in compared}
+                method = f"{name} − {paper['method']}"
+                rows.append({"method": method, "source": _DIFFERENCE, "labels": "", **shared, **gaps})
+                peers = peers.drop(index=index)
+        rows.extend({"source": _PAPER, **paper} for _, paper in peers.iterrows())
+    return pd.DataFrame(rows)[["method", "source", "labels", "pcp", *columns, "note"]]
+
+
+def pdj_table(joint_errors: pd.DataFrame, skeleton: Skeleton, set_name: str, labels: str) -> pd.DataFrame:
+    """PDJ (§4.1) at 0.1, 0.2 and 0.5 of each joint, left and right pooled, for each predictor.
+
+    Parameters
+    ----------
+    joint_errors
+        Columns set, predictor, example, joint, error: multiples of the true pose's diameter.
+
+    Returns
+    -------
+    Columns method, labels, t, the joint kinds, all_joints; NaN where nothing counts. A method that doesn't
+    predict all the joints that others do has no all_joints: its mean would be over easier or harder ones.
+
+    Raises
+    ------
+    PredictionsError
+        If `joint_errors` has nothing of that set.
+    """
+    errors = of_set(joint_errors, set_name)
+    by_name = {name: matrix(errors, name, "joint", skeleton.joints, "error") for name in predictors(errors)}
+    counting = {name: ~np.isnan(distances).all(axis=0) for name, distances in by_name.items()}
+    counted = np.logical_or.reduce(list(counting.values()))
+    rows = []
+    for name, distances in by_name.items():
+        complete = bool((counting[name] == counted).all())
+        for threshold in PDJ_THRESHOLDS:
+            rates = {kind: _number(rate) for kind, rate in pdj(distances, skeleton, threshold).items()}
+            everything = _number(mean_pdj(distances, threshold)) if complete else np.nan
+            rows.append({"method": name, "labels": labels, "t": threshold, **rates, "all_joints": everything})
+    return pd.DataFrame(rows)
+
+
+def circumstance_table(shares: pd.DataFrame, set_name: str, labels: str) -> pd.DataFrame:
+    """PDJ of a set's joints, and poses with sides exchanged, apart by how they are seen.
+
+    Parameters
+    ----------
+    shares
+        From :func:`deeppose.evaluation.error_tables.shares_by_circumstance`; its order is kept.
+
+    Returns
+    -------
+    Columns method, labels, circumstance ("trunk: upright"), joints (how many count), pdj@0.1, pdj@0.2,
+    pdj@0.5, poses (how many count) and sides_exchanged.
+
+    Raises
+    ------
+    PredictionsError
+        If `shares` has nothing of that set.
+    """
+    rows = of_set(shares, set_name)
+    names = predictors(rows)
+    rows = rows.assign(circumstance=rows["kind"] + ": " + rows["value"])
+    first, of_predictor = list(rows["circumstance"].unique()), rows["predictor"].map(names.index)
+    rows = rows.assign(first=rows["circumstance"].map(first.index), then=of_predictor)
+    rows = rows.sort_values(["first", "then"])
+    return pd.DataFrame(
+        {
+            "method": rows["predictor"],
+            "labels": labels,
+            "circumstance": rows["circumstance"],
+            "joints": rows["joints"],
+            **{f"pdj@{t}": rows[f"pdj@{t}"] for t in PDJ_THRESHOLDS},
+            "poses": rows["poses"],
+            "sides_exchanged": rows["exchanged"],
+        }
+    ).reset_index(drop=True)
+
+
+def by_images(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """The same table of several parts of a set, one below the other, with a column `images` that says which.
+
+    Parameters
+    ----------
+    tables
+        By the words for the images.
+    """
+    pieces = []
+    for images, table in tables.items():
+        pieces.append(table.copy())
+        pieces[-1].insert(1, "images", images)
+    return pd.concat(pieces, ignore_index=True)
+
+
+def write_table(table: pd.DataFrame, folder: Path, name: str, title: str, notes: Sequence[str]) -> None:
+    """Write a table as `name`.csv, `name`.md and `name`.tex into `folder`.
+
+    The CSV holds the table as it is, with so many digits that its numbers, rounded, are those of the others.
+    In Markdown and LaTeX a text column with one value throughout is said once above the table, and the notes
+    of single rows become numbered ones below it.
+
+    Parameters
+    ----------
+    table
+        From :func:`pcp_table`, :func:`pdj_table` or :func:`circumstance_table`.
+    notes
+        What holds for the whole table: the profile, the set, what the numbers can't be compared with.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    table = table.round(DECIMALS_KEPT)
+    with atomic_path(folder / f"{name}.csv") as temporary:
+        table.to_csv(temporary, index=False, lineterminator="\n", float_format=f"%.{DECIMALS_KEPT}g")
+    cells, said_once, footnotes = _as_text(table)
+    below = [*footnotes, *notes]
+    write_text(folder / f"{name}.md", _markdown(cells, title, said_once, below))
+    write_text(folder / f"{name}.tex", _latex(cells, name, title, said_once, below))
+
+
+def _beside(peers: pd.DataFrame, predictor: str, *, is_last: bool) -> pd.DataFrame:
+    own = peers["method"].str.startswith("DeepPose")
+    same_stage = (own & (peers["stage"].astype(str) == predictor.removeprefix("stage "))).astype(bool)
+    stage_not_told = own & peers["stage"].isna() & is_last
+    return peers[same_stage | stage_not_told]
+
+
+def _number(value: float | None) -> float:
+    return np.nan if value is None else value
+
+
+def _as_text(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str], list[str]]:
+    numbers = table.select_dtypes("number").columns
+    text = table.drop(columns=["note"], errors="ignore").astype(object)
+    sources = table.get("source", [_OURS] * len(table))
+    for column in numbers:
+        texts = [_cell(value, column, source) for value, source in zip(table[column], sources, strict=True)]
+        text[column] = texts
+    notes = [note.split(NOTE_SEPARATOR) if note else [] for note in table.get("note", [""] * len(table))]
+    footnotes = list(dict.fromkeys(part for parts in notes for part in parts))
+    marks = ["".join(f" [{footnotes.index(part) + 1}]" for part in parts) for parts in notes]
+    text["method"] += marks
+    constant = [c for c in text.columns[1:] if c not in numbers and text[c].nunique() == 1]
+    said_once = [f"{_head(column)}: {text[column].iloc[0]}." for column in constant]
+    text = text.drop(columns=constant).rename(columns=_head)
+    return text, said_once, [f"[{number}] {note}" for number, note in enumerate(footnotes, start=1)]
+
+
+def _cell(value: float, column: str, source: str) -> str:
+    if column in ("t", "joints", "poses"):
+        return f"{value:g}"
+    if source == _PAPER:
+        return published_text(value)
+    return difference_text(value) if source == _DIFFERENCE else share_text(value)
+
+
+def _head(column: str) -> str:
+    return _HEADS.get(column, column.replace("_", " ").capitalize())
+
+
+def _alignment(cells: pd.DataFrame) -> str:
+    words = {"Method", "Images", "Source", "Labels", "PCP", "Circumstance"}
+    return "".join("l" if column in words else "r" for column in cells.columns)
+
+
+def _markdown(cells: pd.DataFrame, title: str, above: Sequence[str], below: Sequence[str]) -> str:
+    rules = ["---" if letter == "l" else "---:" for letter in _alignment(cells)]
+    rows = [list(cells.columns), rules, *cells.to_numpy().tolist()]
+    lines = ["| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in rows]
+    return "\n\n".join([f"**{title}**", *above, "\n".join(lines), *below]) + "\n"
+
+
+def _latex(cells: pd.DataFrame, name: str, title: str, above: Sequence[str], below: Sequence[str]) -> str:
+    escaped = cells.map(_escape).rename(columns=_escape)
+    text = escaped.style.hide(axis="index").to_latex(
+        hrules=True,
+        column_format=_alignment(cells),
+        caption=_escape(" ".join([f"{title}.", *above])),
+        label=f"tab:{name}",
+        position="htbp",
+        position_float="centering",
+    )
+    small = "".join(f"\n\n{_escape(note)}" for note in below)
+    ending = f"\n\\par\\smallskip\\raggedright\\footnotesize{small}\n\\end{{table}}"
+    text = text.replace(r"\begin{tabular}", "\\small\n\\begin{tabular}").replace("\n\\end{table}", ending)
+    return f"% needs \\usepackage{{booktabs}}\n{text}"
+
+
+def _escape(text: str) -> str:
+    return text.translate(_LATEX)

@@ -1,0 +1,150 @@
+import errno
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from deeppose.core.errors import DiskFullError
+from deeppose.core.files import atomic_path, sha256, write_json, write_text
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.fixture
+def old(tmp_path):
+    target = tmp_path / "target"
+    target.write_text("old")
+    return target
+
+
+def test_a_file_stands_once_the_block_ends_and_not_before(old):
+    with atomic_path(old) as temporary:
+        assert temporary.parent == old.parent  # a rename between file systems is not atomic
+        temporary.write_text("new")
+        assert old.read_text() == "old"
+    assert old.read_text() == "new"
+    assert names(old.parent) == ["target"]
+
+
+def test_missing_folders_are_made(tmp_path):
+    write_text(tmp_path / "a" / "b" / "c.txt", "é")
+    assert (tmp_path / "a" / "b" / "c.txt").read_bytes() == "é".encode()
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("wrong"), KeyboardInterrupt(), PermissionError(errno.EACCES, "no")]
+)
+def test_a_block_that_fails_leaves_the_old_file_and_nothing_else(old, error):
+    def fail():
+        with atomic_path(old) as temporary:
+            temporary.write_text("half of the n")
+            raise error
+
+    with pytest.raises(type(error)) as raised:
+        fail()
+    assert raised.value is error
+    assert old.read_text() == "old"
+    assert names(old.parent) == ["target"]
+
+
+def test_a_folder_is_replaced_whole(tmp_path):
+    target = tmp_path / "target"
+    for inside in ("first", "second"):
+        with atomic_path(target) as temporary:
+            temporary.mkdir()
+            (temporary / inside).write_text(inside)
+    assert names(target) == ["second"]
+    assert names(tmp_path) == ["target"]
+
+
+def test_a_folder_whose_block_fails_leaves_the_old_one(tmp_path):
+    target = tmp_path / "target"
+    target.mkdir()
+    (target / "old").touch()
+
+    def fail():
+        with atomic_path(target) as temporary:
+            (temporary / "deep").mkdir(parents=True)
+            raise ValueError("wrong")
+
+    with pytest.raises(ValueError, match="wrong"):
+        fail()
+    assert names(target) == ["old"]
+    assert names(tmp_path) == ["target"]
+
+
+def test_a_leftover_folder_is_no_part_of_the_next_output(tmp_path):
+    target = tmp_path / "target"
+    with atomic_path(target) as temporary:
+        leftover = temporary
+        temporary.mkdir()
+    (leftover / "of a killed run").mkdir(parents=True)
+    with atomic_path(target) as temporary:
+        assert temporary == leftover
+        assert not temporary.exists()
+        temporary.mkdir()
+    assert names(target) == []
+    assert names(tmp_path) == ["target"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_named_and_the_old_file_stands(old, monkeypatch, number):
+    def write(self, text, encoding):
+        with self.open("w", encoding=encoding) as file:
+            file.write(text[:3])
+        raise OSError(number, "full")
+
+    monkeypatch.setattr(Path, "write_text", write)
+    with pytest.raises(DiskFullError, match=r"no space left .* while writing .*target: free some"):
+        write_text(old, "new text")
+    assert old.read_text() == "old"
+    assert names(old.parent) == ["target"]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from deeppose.core.files import atomic_path
+with atomic_path(Path(sys.argv[1])) as temporary, temporary.open("w") as file:
+    file.write("half of the n")
+    file.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_kill_in_mid_write_leaves_the_old_file_and_the_next_run_clears_up(old):
+    done = subprocess.run([sys.executable, "-c", KILLED, str(old)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert old.read_text() == "old"
+    assert len(names(old.parent)) == 2  # the half of it was written, beside
+    with atomic_path(old) as temporary:
+        assert not temporary.exists()
+        temporary.write_text("new")
+    assert old.read_text() == "new"
+    assert names(old.parent) == ["target"]
+
+
+def test_json_is_sorted_indented_and_ends_with_a_newline(tmp_path):
+    path = tmp_path / "a.json"
+    write_json(path, {"b": [1, None], "a": 0.5})
+    assert path.read_text() == '{\n  "a": 0.5,\n  "b": [\n    1,\n    null\n  ]\n}\n'
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_json_refuses_what_json_does_not_have(tmp_path, value):
+    path = tmp_path / "a.json"
+    write_json(path, {"a": 1})
+    with pytest.raises(ValueError, match="JSON compliant"):
+        write_json(path, {"a": [value]})
+    assert json.loads(path.read_text()) == {"a": 1}
+
+
+def test_sha256_of_a_known_text(tmp_path):
+    path = tmp_path / "abc"
+    path.write_bytes(b"abc")
+    assert sha256(path) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"

@@ -1,0 +1,288 @@
+from pathlib import Path
+
+import pytest
+import yaml
+from pydantic import ValidationError
+
+from deeppose.core.errors import ParamsError
+from deeppose.core.params import CASCADE_STAGES_IN_DVC_YAML, load_params
+from deeppose.networks.alexnet import AlexNet
+
+OURS = Path(__file__).parents[2] / "params.yaml"
+
+
+@pytest.fixture
+def changed(tmp_path):
+    """Load params.yaml with changes, by key path; None drops the key."""
+
+    def load(changes):
+        values = yaml.safe_load(OURS.read_text(encoding="utf-8"))
+        for path, value in changes.items():
+            *sections, key = path.split(".")
+            section = values
+            for name in sections:
+                section = section[name]
+            if value is None:
+                del section[key]
+            else:
+                section[key] = value
+        (tmp_path / "params.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
+        return load_params(tmp_path / "params.yaml")
+
+    return load
+
+
+@pytest.fixture
+def complaint(changed):
+    """What load_params says about changes."""
+
+    def say(changes):
+        with pytest.raises(ParamsError) as caught:
+            changed(changes)
+        first, *lines = str(caught.value).splitlines()
+        assert first.endswith("params.yaml holds what is not allowed:")
+        return "\n".join(line.removeprefix("  ") for line in lines)
+
+    return say
+
+
+class TestOurs:
+    def test_loads(self):
+        params = load_params(OURS)
+        assert {"demo", "cpu", "paper"} <= set(params.profiles)
+        assert params.profile in params.profiles
+
+    def test_paper_profile_is_to_the_letter(self):
+        paper = load_params(OURS).profiles["paper"]
+        assert (paper.network.name, paper.network.input, paper.network.width) == ("alexnet", 220, 1)
+        assert (paper.stage1.scale, paper.stage1.rotated, paper.average_mirrored) == (0, 0, False)
+        assert paper.trusted is None
+        assert not any(paper.stage(stage).repeated for stage in (1, 2, 3))
+        assert (paper.stage2.others, paper.stage3.others, paper.narrowest_normal) == (0, 0, 0)
+        assert (paper.training.batch, paper.network.dropout) == (128, 0.6)
+        assert (paper.training.optimizer.name, paper.training.optimizer.learning_rate) == ("adagrad", 0.0005)
+        assert (paper.boxes_per_joint, paper.displacement_units) == (40, "pixels")
+
+    def test_lsp_is_the_papers(self):
+        params = load_params(OURS)
+        assert (params.model["lsp"].sigma, params.model["lsp"].held_out, params.cascade_stages) == (
+            2.0,
+            50,
+            3,
+        )
+
+    def test_cannot_be_changed(self):
+        params = load_params(OURS)
+        with pytest.raises(ValidationError, match="frozen"):
+            params.seed = 3
+
+    def test_dvc_yaml_has_the_stages(self):
+        stages = yaml.safe_load((OURS.parent / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+        trained = [name for name in stages if name.startswith("train-stage")]
+        assert len(trained) == CASCADE_STAGES_IN_DVC_YAML
+
+
+class TestUnknownKeys:
+    @pytest.mark.parametrize(
+        ("path", "beside"),
+        [
+            ("sead", "profile, models, sigma, cascade_stages, seed, "),
+            ("model.lsp.sigmas", "skeleton, train, test, labels, "),
+            ("profiles.cpu.trainings", "archives, trusted, embedded, device, network, "),
+            ("profiles.cpu.training.bach", "batch, optimizer, loss, "),
+            ("profiles.paper.training.optimizer.lr", "name, learning_rate, "),
+            ("profiles.demo.embedded.tall", "lsp_images, extended_images, "),
+        ],
+    )
+    def test_key_value_and_what_is_allowed(self, complaint, path, beside):
+        said = complaint({path: 7})
+        assert said.startswith(f"{path} = 7: unknown key, allowed here: {beside}")
+        assert "\n" not in said
+
+    def test_all_are_named_at_once(self, complaint):
+        said = complaint({"sead": 1, "profiles.cpu.training.bach": 2, "seed": -1})
+        assert [line.split(" = ")[0] for line in said.splitlines()] == [
+            "seed",
+            "profiles.cpu.training.bach",
+            "sead",
+        ]
+
+
+class TestValues:
+    @pytest.mark.parametrize(
+        ("path", "value", "said"),
+        [
+            ("seed", "3", "should be a valid integer"),
+            ("seed", 3.0, "should be a valid integer"),
+            ("seed", True, "should be a valid integer"),
+            ("seed", -1, "should be greater than or equal to 0"),
+            ("threads", 0, "should be greater than 0"),
+            ("mirror", 3, "should be a valid string"),
+            ("cascade_stages", 4, "should be less than or equal to 3"),
+            ("cascade_stages", 0, "should be greater than or equal to 1"),
+            ("sigma", -0.5, "should be greater than 0 or should be 'auto'"),
+            ("sigma", 0, "should be greater than 0 or should be 'auto'"),
+            ("sigma", "atuo", "should be a valid number or should be 'auto'"),
+            ("sigma", True, "should be a valid number or should be 'auto'"),
+            ("sigma", float("inf"), "should be a finite number or should be 'auto'"),
+            ("sigma", float("nan"), "should be a finite number or should be 'auto'"),
+            ("models", [], "should have an item at least"),
+            ("model.lsp.train", [], "should have an item at least"),
+            ("model.lsp.test", "lsp", "should be a list, as in [a, b]"),
+            ("models", "lsp", "should be a list, as in [a, b]"),
+            ("model.lsp.labels", "po", "should be 'oc' or 'pc'"),
+            ("model.lsp.sigma", -2.0, "should be greater than 0"),
+            ("profiles.cpu.archives", "web", "should be 'embedded' or 'mirror'"),
+            ("profiles.cpu.device.accelerator", "tpu", "should be 'cpu', 'cuda' or 'auto'"),
+            ("profiles.paper.network.input", 58, "should be greater than or equal to 59"),
+            ("profiles.cpu.real_predictions", "yes", "should be a valid boolean"),
+            ("profiles.cpu.real_predictions", 1, "should be a valid boolean"),
+            ("profiles.paper.network.dropout", 1.0, "should be less than 1"),
+            ("profiles.cpu.training.optimizer.learning_rate", float("inf"), "should be a finite number"),
+            (
+                "profiles.paper.training.optimizer.epsilon",
+                "1e-10",
+                "should be a number, without quotes; YAML takes 1e-3 for text, write 1.0e-3",
+            ),
+            ("profiles.cpu.network.name", "resnet", "should be one of 'alexnet', 'spatial'"),
+            ("profiles.cpu.training.optimizer.name", "sgd", "should be one of 'adagrad', 'adamw'"),
+            ("profiles.cpu.stage1", 500, "should be a section, keys and values"),
+            ("profiles", [1], "should be a section, keys and values"),
+            ("profiles.demo.embedded.lsp_images", 1401, "should be a multiple of 2"),
+        ],
+    )
+    def test_key_value_and_what_is_allowed(self, complaint, path, value, said):
+        assert complaint({path: value}) == f"{path} = {value!r}: {said}"
+
+    def test_every_process_gets_an_equal_share_of_a_batch(self, complaint):
+        said = "profiles.cpu: training.batch 32 can't be shared out evenly among device.devices 3"
+        assert complaint({"profiles.cpu.device.devices": 3}).startswith(said)
+
+    def test_alexnets_weights_fit_one_input(self, changed, complaint):
+        said = (
+            "profiles.demo: stage3 of an alexnet that starts from the stage before takes its input 92, not 64"
+        )
+        assert complaint({"profiles.demo.stage3.input": 64}).startswith(said)
+        start = {"profiles.demo.stage3.start": "fresh"}
+        assert changed({"profiles.demo.stage3.input": 64} | start).profiles["demo"].input_of(3) == 64
+        both = {"profiles.cpu.stage2.input": 64, "profiles.cpu.stage3.input": 64}
+        assert changed(both).profiles["cpu"].input_of(1) == 128
+
+    def test_workers(self, changed, complaint):
+        assert changed({"workers": 3}).workers == 3
+        assert complaint({"workers": "some"}).startswith("workers = 'some': should be a valid integer")
+
+    def test_list_items(self, complaint):
+        assert complaint({"models": ["lsp", 3]}) == "models.1 = 3: should be a valid string"
+        assert complaint({"models": [3]}) == "models.0 = 3: should be a valid string"
+
+    def test_whole_numbers_are_numbers(self, changed):
+        assert changed({"sigma": 2}).sigma == 2
+
+    @pytest.mark.parametrize(
+        "path",
+        [
+            "seed",
+            "model",
+            "profiles.cpu.training",
+            "profiles.cpu.network.name",
+            "profiles.paper.stage3.steps",
+        ],
+    )
+    def test_missing(self, complaint, path):
+        assert complaint({path: None}) == f"{path}: missing"
+
+    def test_smallest_input_that_the_network_takes(self, changed):
+        params = changed({"profiles.paper.network.input": 59})
+        AlexNet(
+            2,
+            size=params.profiles["paper"].network.input,
+            width=0.02,
+            dropout=0,
+            initial_weights="he",
+            pixel_scale=1,
+            mean=(0, 0, 0),
+        )
+
+
+class TestSets:
+    def test_a_set_that_trains_nothing(self, complaint):
+        said = "profiles.demo.stage2.repeated names 'parse', which no model is trained on, only flic, lsp"
+        assert said in complaint({"profiles.demo.stage2.repeated": {"parse": 2}})
+        assert "trusted names 'lspet'" in complaint({"profiles.demo.trusted": ["lspet"]})
+
+    def test_a_model_none_of_whose_sets_is_trusted(self, complaint):
+        said = "trusted names no set that the model flic is trained on"
+        assert said in complaint({"profiles.demo.trusted": ["lsp"]})
+
+    def test_real_predictions_are_of_all_images(self, complaint):
+        changes = {"profiles.demo.trusted": ["lsp", "flic"], "profiles.demo.real_predictions": True}
+        assert "real_predictions: true needs predictions of all training images" in complaint(changes)
+
+    def test_an_image_is_shown_once_at_least(self, complaint):
+        assert "greater than 0" in complaint({"profiles.demo.stage1.repeated": {"lsp": 0}})
+
+
+class TestNames:
+    def test_profile(self, complaint):
+        assert complaint({"profile": "gpu"}).endswith("profile 'gpu' is none of cpu, demo, paper")
+
+    def test_models(self, complaint):
+        assert complaint({"models": ["lsp", "leeds"]}).endswith(
+            "models names 'leeds', which is none of flic, lsp"
+        )
+
+    def test_a_model_named_twice(self, complaint):
+        assert complaint({"models": ["lsp", "lsp"]}).endswith("models names one twice: lsp, lsp")
+
+    def test_skeleton(self, complaint):
+        expected = "model.lsp: skeleton 'half' is none of full-body, flic-labelled, upper-body, buffy-sticks"
+        assert complaint({"model.lsp.skeleton": "half"}) == expected
+
+    def test_steps_are_given_for_each_model(self, complaint):
+        said = complaint({"profiles.demo.stage2.steps": {"lsp": 5}})
+        assert said.endswith("profiles.demo.stage2.steps has no number for model 'flic', only for lsp")
+
+    def test_boxes_that_are_turned_are_cut_on_the_host(self, complaint):
+        said = complaint({"profile": "cpu", "profiles.cpu.device.crops": "device"})
+        assert "profiles.cpu.device.crops: device cuts no box that is turned" in said
+
+    def test_faces_need_a_way_to_choose(self, complaint):
+        said = complaint({"model.lsp.initial_box": "face"})
+        assert said == "model.lsp: initial_box: face needs `face`, torso or confidence"
+
+    def test_embedded_archives_need_their_section(self, complaint):
+        said = complaint({"profiles.demo.embedded": None})
+        assert said == "profiles.demo: archives: embedded needs a section `embedded`"
+
+
+class TestSigma:
+    def test_auto_is_the_models_own(self, changed):
+        assert changed({"sigma": "auto", "model.lsp.sigma": 1.7}).sigma_of("lsp") == 1.7
+
+    def test_a_number_is_for_every_model(self, changed):
+        assert changed({"sigma": 2.3, "model.lsp.sigma": 1.7}).sigma_of("lsp") == 2.3
+
+
+class TestFile:
+    def test_missing(self, tmp_path):
+        with pytest.raises(ParamsError, match=r"params\.yaml can't be read \(No such file.*project's folder"):
+            load_params(tmp_path / "params.yaml")
+
+    @pytest.mark.parametrize("content", [b"a: [", b"a: b: c", b"\xff\xfe: 1", b"\ta: 1"])
+    def test_no_yaml(self, tmp_path, content):
+        (tmp_path / "params.yaml").write_bytes(content)
+        with pytest.raises(ParamsError, match=r"params\.yaml is not valid YAML"):
+            load_params(tmp_path / "params.yaml")
+
+    @pytest.mark.parametrize(("content", "value"), [("", "None"), ("- seed", "['seed']"), ("3", "3")])
+    def test_no_section(self, tmp_path, content, value):
+        (tmp_path / "params.yaml").write_text(content)
+        with pytest.raises(ParamsError) as caught:
+            load_params(tmp_path / "params.yaml")
+        assert f"(the whole file) = {value}: should be a section, keys and values" in str(caught.value)
+
+    def test_no_objects_are_made(self, tmp_path):
+        (tmp_path / "params.yaml").write_text("seed: !!python/object/apply:os.getcwd []")
+        with pytest.raises(ParamsError, match="not valid YAML"):
+            load_params(tmp_path / "params.yaml")

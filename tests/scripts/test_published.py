@@ -1,0 +1,182 @@
+"""scripts/published.py in a project whose stages write a line each: what is handed on, and drawn again."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from project import ROOT, call, dvc, git
+
+pytestmark = pytest.mark.xdist_group("published")
+
+DATA = "data/${item.profile}"
+PER_MODEL = [
+    *(f"{DATA}/${{item.model}}/stage{stage}.safetensors" for stage in (1, 2, 3)),
+    f"{DATA}/${{item.model}}/test-predictions",
+    f"{DATA}/evaluation/${{item.model}}",
+    f"{DATA}/photographed/${{item.model}}.json",
+    f"{DATA}/${{item.model}}/containment.csv",
+    *(f"{DATA}/${{item.model}}/displacements-stage{stage}.parquet" for stage in (2, 3)),
+    *(f"{DATA}/${{item.model}}/displacement-normals-stage{stage}.parquet" for stage in (2, 3)),
+]
+DRAWN = "reports/${item.profile}/${item.model}/figures"
+PAGE = "reports/${item.profile}/index.html"
+RUNS = {"train@cpu-lsp": {"seconds": 1.0, "revision": "a" * 40}}
+PIPELINE = {
+    "stages": {
+        "download": {
+            "matrix": {"profile": ["${profile}"]},
+            "cmd": f"mkdir -p {DATA}/manifests && for model in lsp flic; do "
+            f"echo '{{\"archives\": {{}}}}' > {DATA}/manifests/$model.json; done",
+            "outs": [f"{DATA}/manifests"],
+        },
+        "train": {
+            "matrix": {"profile": ["${profile}"], "model": "${models}"},
+            "cmd": f"for path in {' '.join(PER_MODEL)}; "
+            "do mkdir -p $(dirname $path); echo $path > $path; done",
+            "deps": [f"{DATA}/manifests"],
+            "outs": PER_MODEL,
+        },
+        "plot": {
+            "matrix": {"profile": ["${profile}"], "model": "${models}"},
+            "cmd": f"mkdir -p {DRAWN} && cat {DATA}/evaluation/${{item.model}} > {DRAWN}/figure.txt",
+            "deps": [f"{DATA}/evaluation/${{item.model}}"],
+            "outs": [{DRAWN: {"cache": False}}],
+        },
+        "report": {
+            "matrix": {"profile": ["${profile}"]},
+            "cmd": f"cat {DATA}/evaluation/* > {PAGE} && date +%N > reports/${{item.profile}}/times.js",
+            "deps": [f"{DATA}/evaluation"],
+            "outs": [{PAGE: {"cache": False}}],
+        },
+    }
+}
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
+    """A project that has run as `cpu`, published, and is committed."""
+    project = tmp_path_factory.mktemp("published") / "project"
+    for name in (
+        "scripts/published.py",
+        "scripts/provenance.py",
+        ".dvc/config",
+        ".dvc/.gitignore",
+        ".gitignore",
+        "params.yaml",
+    ):
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, project / name)
+    (project / "dvc.yaml").write_text(yaml.safe_dump(PIPELINE, sort_keys=False))
+    # The project's own package, which the script imports.
+    (project / "src").symlink_to(ROOT / "src")
+    git(project, "init", "--quiet")
+    with_profile(project, "demo", "cpu")
+    dvc(project, "repro")
+    runs = project / "logs/cpu/runs.json"
+    runs.parent.mkdir(parents=True)
+    runs.write_text(json.dumps(RUNS))
+    run(project, "push")
+    with_profile(project, "cpu", "demo")
+    git(project, "add", "--all")
+    git(project, "commit", "--quiet", "--message", "a published run")
+    return project
+
+
+@pytest.fixture
+def clone(published, tmp_path):
+    git(tmp_path, "clone", "--quiet", str(published), "clone")
+    return tmp_path / "clone"
+
+
+def with_profile(project: Path, before: str, now: str) -> None:
+    path = project / "params.yaml"
+    path.write_text(path.read_text().replace(f"profile: {before}", f"profile: {now}", 1))
+
+
+def run(project: Path, what: str) -> str:
+    done = call(project, sys.executable, "scripts/published.py", what)
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def files(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_clone_gets_the_weights_alone(clone):
+    assert not (clone / "data").exists()
+    params = (clone / "params.yaml").read_bytes()
+    run(clone, "weights")
+    assert files(clone / "data") == {
+        f"cpu/{model}/stage{stage}.safetensors" for model in ("lsp", "flic") for stage in (1, 2, 3)
+    }
+    assert (clone / "params.yaml").read_bytes() == params
+
+
+def test_the_weights_stay_when_what_another_profile_made_is_checked_out(clone):
+    """As `dvc exp run` does at its start: what DVC itself put there for `cpu` is removed then."""
+    run(clone, "weights")
+    dvc(clone, "checkout", "--allow-missing")
+    assert len(files(clone / "data")) == 6
+
+
+def test_a_clone_draws_again_what_is_in_git(clone):
+    shutil.rmtree(clone / "reports/cpu/lsp/figures")
+    times = (clone / "reports/cpu/times.js").read_bytes()
+    assert "the same bytes as in git" in run(clone, "figures")
+    assert (clone / "reports/cpu/lsp/figures/figure.txt").read_text() == "data/cpu/evaluation/lsp\n"
+    assert (clone / "reports/cpu/times.js").read_bytes() == times
+    assert git(clone, "status", "--short") == ""
+    assert not (clone / "data/cpu/lsp/stage1.safetensors").exists()
+
+
+def test_what_is_drawn_otherwise_is_named(clone):
+    pipeline = (clone / "dvc.yaml").read_text()
+    (clone / "dvc.yaml").write_text(pipeline.replace("&& cat data", "&& wc -c data"))
+    done = call(clone, sys.executable, "scripts/published.py", "figures")
+    assert done.returncode != 0
+    assert "not as they are in git" in done.stdout
+    assert "reports/cpu/lsp/figures" in done.stdout
+    assert "profile: demo" in (clone / "params.yaml").read_text()
+
+
+def test_nothing_is_published_that_is_not_asked_for(published):
+    provenance = json.loads((published / "reports/cpu/provenance.json").read_text())
+    assert provenance["params"]["profile"] == "cpu"
+    assert provenance["stages"] == RUNS
+    texts = {path.read_text() for path in (published / "published/files").rglob("*") if path.is_file()}
+    expected = {path.replace("${item.profile}", "cpu").replace("${item.model}", "lsp") for path in PER_MODEL}
+    assert {f"{path}\n" for path in expected} <= texts
+
+
+@pytest.mark.parametrize("revision", ["a" * 40 + "-dirty", ""])
+def test_what_no_commit_can_make_again_is_not_published(clone, revision):
+    (clone / "logs/cpu").mkdir(parents=True)
+    (clone / "logs/cpu/runs.json").write_text(
+        json.dumps({"train@cpu-lsp": {"seconds": 1.0, "revision": revision}})
+    )
+    shutil.copytree(clone / "published", clone / "before")
+    manifests = clone / "data/cpu/manifests"
+    manifests.mkdir(parents=True)
+    for model in ("lsp", "flic"):
+        (manifests / f"{model}.json").write_text('{"archives": {}}')
+    done = call(clone, sys.executable, "scripts/published.py", "push")
+    assert done.returncode != 0
+    assert "dvc repro --force --single-item train@cpu-lsp" in done.stdout
+    assert files(clone / "published") == files(clone / "before")
+
+
+def test_without_the_folder_it_says_so(clone):
+    shutil.rmtree(clone / "published")
+    assert "there is no folder published/" in run(clone, "weights")
+    assert not (clone / "data").exists()
+
+
+@pytest.mark.parametrize("arguments", [[], ["all"], ["push", "figures"]])
+def test_what_it_can_do_is_said(clone, arguments):
+    done = call(clone, sys.executable, "scripts/published.py", *arguments)
+    assert done.returncode != 0
+    assert "python scripts/published.py figures" in done.stdout
