@@ -23,11 +23,11 @@ from typing import Any
 import pandas as pd
 import torch
 import yaml
-from machine import machine
 from project_copy import check_mirror, project_copy, repro
 
 from deeppose.core.files import atomic_path, read_json, write_text
 from deeppose.evaluation.formatting import difference_text, share_text
+from deeppose.provenance import machine
 
 DEFINITION, RESULTS, PAGE = (Path("docs") / f"ablations.{suffix}" for suffix in ("yaml", "csv", "md"))
 COLUMNS = ("variant", "params", "seed", "stage", "pdj@0.1", "pdj@0.2", "pcp", "machine")

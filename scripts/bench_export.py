@@ -19,13 +19,13 @@ import onnxruntime
 import torch
 from bench_setup import network_of
 from benching import table, write_report
-from machine import git_revision, machine
 
 from deeppose.cascade.devices import set_up_device
 from deeppose.core.params import Device, load_params
 from deeppose.deploy.export import INPUT, OUTPUT, TOLERANCE, drawn_crops, export_network, open_session
 from deeppose.networks.fused import merged
 from deeppose.networks.regressor import Regressor
+from deeppose.provenance import git_revision, machine
 
 REPORT = Path("reports/bench/export.json")
 PROFILES = ("cpu", "paper")

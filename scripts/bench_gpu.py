@@ -25,12 +25,12 @@ from bench_setup import (
 )
 from benching import table as markdown_table
 from benching import write_report
-from machine import git_revision, machine
 
 from deeppose.cascade.batches import Batch, WholeBodies, batches
 from deeppose.cascade.device_images import DeviceImages
 from deeppose.cascade.devices import loader_workers
 from deeppose.core.params import CASCADE_STAGES_IN_DVC_YAML, Device, Params, load_params
+from deeppose.provenance import git_revision, machine
 
 OUTPUT = Path("reports/bench/gpu.json")
 PRECISIONS = ("32-true", "tf32", "bf16-mixed")

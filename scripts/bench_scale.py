@@ -26,7 +26,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import benching
-from machine import git_revision, machine
+
+from deeppose.provenance import git_revision, machine
 
 REPORT = Path("reports/bench/scale.json")
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
@@ -164,10 +165,11 @@ def child(*arguments: object) -> str:
 def run_here(name: str, project: Path) -> dict[str, Any]:
     """One stage in the folder `project`; the peak memory is that of this process and its children."""
     run = RUNS[name]
-    common, module = importlib.import_module("common"), importlib.import_module(run.script)
+    module = importlib.import_module(run.script)
     from deeppose.core.params import load_params
+from deeppose.core.paths import Item
 
-    item = common.Item(load_params(), "demo", run.model)
+    item = Item(load_params(), "demo", run.model)
     read = sum(path.stat().st_size for pattern in run.reads for path in item.folder.glob(pattern))
     if run.examples_an_image:
         module.read_set = lambda *_: pickle.load((project / "set.pickle").open("rb"))

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from machine import git_revision, machine
 
 from deeppose.core.files import read_json, write_json, write_text
+from deeppose.provenance import git_revision, machine
 
 LIBRARIES = ("torch", "torchvision", "numpy", "opencv-python-headless")
 INTERVAL = 0.05  # seconds between two looks at the memory

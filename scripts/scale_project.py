@@ -21,10 +21,10 @@ from deeppose.core.files import write_json
 from deeppose.core.geometry import Floats, diameter, image_box, mirror_poses
 from deeppose.core.images import Pixels, write_images
 from deeppose.core.params import load_params
+from deeppose.core.pose_files import write_poses
 from deeppose.core.skeleton import SKELETONS
 from deeppose.core.viewpoint import circumstances
 from deeppose.data.pose_set import PERSON_CENTRIC, PoseSet
-from deeppose.data.prediction_files import write_predictions
 from deeppose.networks.weights import build_network, save_network
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -92,11 +92,11 @@ def make_project(folder: Path, size: int) -> None:
         mirrored = mirror_poses(train.poses, train.widths, skeleton)
         for frame, truth in (("images", train.poses), ("mirrored", mirrored)):
             predicted = truth + generator.normal(0, ERROR, truth.shape)
-            write_predictions(of_model / f"train-predictions-stage1-{frame}.parquet", predicted)
+            write_poses(of_model / f"train-predictions-stage1-{frame}.parquet", predicted)
         for name, of in (("lsp", test.poses), ("held-out", train.poses[train.rows("held-out")])):
             for predictor in ("mean", "stage1", "stage2"):
                 path = of_model / "test-predictions" / f"{name}-{predictor}.parquet"
-                write_predictions(path, of + generator.normal(0, ERROR, of.shape))
+                write_poses(path, of + generator.normal(0, ERROR, of.shape))
         seen = circumstances("lsp", test.poses, skeleton, None, np.arange(size) % 2 == 0)
         seen.to_parquet(of_model / "test-circumstances.parquet", index=False)
         for stage in (1, 2):

@@ -1,62 +1,38 @@
-"""Build the augmented training set of a refinement stage: a table of boxes and targets."""
+"""Build the augmented training set of a refinement stage: boxes and targets in a table (§3.2)."""
 
-from collections.abc import Iterator
+from pathlib import Path
 
 import pandas as pd
 
-from common import Item, run, unused
-from deeppose.core.examples import Examples
 from deeppose.core.files import write_json
-from deeppose.displacements.augmented_set import (
-    augmented_set_report,
-    predicted_boxes,
-    simulated_boxes,
-    write_augmented_set,
-)
+from deeppose.core.paths import Item
+from deeppose.displacements.augmented_set import augmented_boxes, augmented_set_report, write_augmented_set
+from run import run
+
+
+def outputs(item: Item, stage: int) -> list[Path]:
+    return [item.augmented_set(stage), item.augmented_set_report(stage)]
 
 
 def main(item: Item, stage: int) -> None:
-    output, report = item.augmented_set(stage), item.reports / f"augmented-set-stage{stage}.json"
-    if unused(item, stage, output):
-        write_json(report, {})
-        return
-    examples = item.train.read_examples()
-    rows = write_augmented_set(output, tables(item, stage, examples))
-    findings = augmented_set_report(
+    examples, profile = item.train.read_examples(), item.profile
+    real = item.train_predictions_of_frames(stage - 1, examples) if profile.real_predictions else {}
+    tables = augmented_boxes(
         examples,
-        examples.rows("train"),
-        sigma=item.sigma,
-        smallest_share=item.profile.smallest_box,
-    )
-    write_json(report, {"boxes": rows, **findings})
-
-
-def tables(item: Item, stage: int, examples: Examples) -> Iterator[pd.DataFrame]:
-    """The boxes, a joint at a time."""
-    rows = examples.rows("train")
-    yield from simulated_boxes(
-        examples,
-        examples.repeated(rows, item.profile.refinement(stage).repeated),
         pd.read_parquet(item.normals(stage)),
         item.skeleton,
+        real,
+        repeated=profile.refinement(stage).repeated,
         sigma=item.sigma,
-        smallest_share=item.profile.smallest_box,
-        boxes_per_joint=item.profile.boxes_per_joint,
-        units=item.profile.displacement_units,
+        smallest_share=profile.smallest_box,
+        boxes_per_joint=profile.boxes_per_joint,
+        units=profile.displacement_units,
         seed=(item.params.seed, stage),
     )
-    if item.profile.real_predictions:
-        for mirrored in (False, True):
-            yield from predicted_boxes(
-                examples,
-                rows,
-                item.read_train_predictions(stage - 1, examples, mirrored=mirrored)[rows],
-                item.skeleton,
-                mirrored=mirrored,
-                sigma=item.sigma,
-                smallest_share=item.profile.smallest_box,
-            )
+    rows = write_augmented_set(item.augmented_set(stage), tables)
+    found = augmented_set_report(examples, sigma=item.sigma, smallest_share=profile.smallest_box)
+    write_json(item.augmented_set_report(stage), {"boxes": rows, **found})
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, outputs)

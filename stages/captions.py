@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from common import Item
+from deeppose.core.paths import Item
 from deeppose.report.catalogue import Exhibit, SetExhibits
 from deeppose.report.tables import of_set
 

@@ -1,31 +1,26 @@
-"""Find the faces in the images of a model whose initial boxes are made of them."""
+"""Find the faces that initial boxes are made of (§4.1); where b⁰ is the full image there are none to find."""
 
-import os
+from pathlib import Path
 
-from common import Item, run
-from deeppose.core.files import atomic_path, write_text
+from deeppose.boxes.faces import detect_faces
+from deeppose.core.files import leave_empty, write_parquet
+from deeppose.core.paths import Item
+from run import run
 
-# Each has a network and its memory.
-MOST_THREADS = 16
+
+def outputs(item: Item, _: int) -> list[Path]:
+    return [item.train.faces, item.test.faces]
 
 
-def main(item: Item, _: int) -> None:
+def main(item: Item, stage: int) -> None:
     if item.model.initial_box == "image":
-        print(f"initial_box of {item.model_name} is the image: no faces are looked for")
-        for half in (item.train, item.test):
-            write_text(half.faces, "")
+        why = f"initial_box of {item.model_name} is the image: no faces are looked for"
+        print(why)
+        leave_empty(outputs(item, stage), why)
         return
-    from deeppose.boxes.faces import FaceDetector, faces_table
-    from deeppose.core.images import Images
-
-    detector = FaceDetector(threads=min(os.cpu_count() or 1, MOST_THREADS))
     for half in (item.train, item.test):
-        table = half.read_annotations().table
-        pixels = Images(half.images, table.drop_duplicates("offset").sort_values("offset"))
-        found = detector.detect((pixels[row] for row in range(len(pixels))), len(pixels))
-        with atomic_path(half.faces) as temporary:
-            faces_table(pixels.offsets, found).to_parquet(temporary, index=False)
+        write_parquet(half.faces, detect_faces(half.images, half.read_annotations()))
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, outputs)

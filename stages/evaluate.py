@@ -1,22 +1,28 @@
 """Measure the predictions of every stage, of the mean training pose and of peers, on every test set."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from common import Item, run
 from deeppose.core.errors import PredictionsError
 from deeppose.core.examples import Examples, Indices
 from deeppose.core.files import atomic_path, write_json
 from deeppose.core.geometry import Bools, Floats
+from deeppose.core.paths import Item
+from deeppose.core.pose_files import read_poses
 from deeppose.data.peers import find_peers, peer_poses
-from deeppose.data.prediction_files import read_predictions
 from deeppose.data.subsets import subsets_of
 from deeppose.evaluation.error_tables import error_tables, figures, shares_by_circumstance
 from deeppose.evaluation.formatting import gain_text
 from deeppose.report.tables import PDJ_THRESHOLDS, matrix, of_set, predictors
+from run import run
+
+
+def outputs(item: Item, _: int) -> list[Path]:
+    return [item.evaluation]
 
 
 def main(item: Item, _: int) -> None:
@@ -63,7 +69,7 @@ def predicted(
     }
     for predictor, file in files.items():
         path = item.test_predictions / f"{set_name}-{file}.parquet"
-        yield predictor, read_predictions(path, len(rows), item.skeleton), np.ones(len(joints), dtype=bool)
+        yield predictor, read_poses(path, len(rows), item.skeleton), np.ones(len(joints), dtype=bool)
     noted = item.read_manifest()["peers"]
     for found in find_peers(item.archive_folders()):
         if found.path.name not in noted or found.peer.set != set_name:
@@ -116,4 +122,4 @@ def _gain(now: float | None, before: float | None) -> float | None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, outputs)

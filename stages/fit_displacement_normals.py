@@ -1,52 +1,34 @@
-"""Fit the Normals that stage s simulates the errors of stage s-1 with."""
+"""Fit a normal distribution per joint to how far stage s-1 was off on the training images (§3.2).
 
-import pandas as pd
+Both frames count, the images as they are and mirrored. Stage s simulates such errors; a figure shows them.
+"""
 
-from common import Item, run, unused
-from deeppose.core.files import atomic_path
-from deeppose.core.geometry import mirror_labels, mirror_poses
-from deeppose.displacements.normals import fit_normals, observed_displacements
+from pathlib import Path
+
+from deeppose.core.files import write_parquet
+from deeppose.core.paths import Item
+from deeppose.displacements.normals import displacements_of_frames, fit_normals
+from run import run
+
+
+def outputs(item: Item, stage: int) -> list[Path]:
+    return [item.displacements(stage), item.normals(stage)]
 
 
 def main(item: Item, stage: int) -> None:
-    if unused(item, stage, item.displacements(stage), item.normals(stage)):
-        return
     examples = item.train.read_annotations()
-    rows = item.rows_of_normals(examples)
-    poses, labelled = examples.poses[rows], examples.labelled[rows]
-    diameters = examples.diameters[rows]
-    units = item.profile.displacement_units
-    frames = (
-        (False, poses, labelled),
-        (
-            True,
-            mirror_poses(poses, examples.widths[rows], item.skeleton),
-            mirror_labels(labelled, item.skeleton),
-        ),
-    )
-    displacements = pd.concat(
-        [
-            observed_displacements(
-                item.read_train_predictions(stage - 1, examples, mirrored=mirrored)[rows],
-                truth,
-                truth_labelled,
-                diameters,
-                units,
-            )
-            for mirrored, truth, truth_labelled in frames
-        ],
-        ignore_index=True,
+    displacements = displacements_of_frames(
+        item.train_predictions_of_frames(stage - 1, examples),
+        examples,
+        item.rows_of_normals(examples),
+        item.skeleton,
+        item.profile.displacement_units,
     )
     normals = fit_normals(displacements, item.profile.covariance, item.profile.narrowest_normal)
     # They are kept for a figure, for which this is fine enough.
-    kept = displacements.astype({"dx": "float32", "dy": "float32"})
-    for frame, output in (
-        (kept, item.displacements(stage)),
-        (normals, item.normals(stage)),
-    ):
-        with atomic_path(output) as temporary:
-            frame.to_parquet(temporary, index=False)
+    write_parquet(item.displacements(stage), displacements.astype({"dx": "float32", "dy": "float32"}))
+    write_parquet(item.normals(stage), normals)
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, outputs)

@@ -1,43 +1,35 @@
-"""Give each example its initial box: the full image, or the enlarged face."""
+"""Give each example its initial box b⁰: the full image, or a face enlarged by one fixed scaler (§4.1)."""
 
-from typing import Any
+from pathlib import Path
 
 import pandas as pd
 
-from common import Item, run
-from deeppose.boxes.initial_boxes import face_boxes, fix_scaler, image_boxes
-from deeppose.core.examples import BOX_COLUMNS
-from deeppose.core.files import atomic_path, write_json, write_text
+from deeppose.boxes.initial_boxes import assign_boxes
+from deeppose.core.files import write_json, write_parquet, write_text
+from deeppose.core.paths import Item
+from run import run
+
+
+def outputs(item: Item, _: int) -> list[Path]:
+    boxes = [item.train.initial_boxes, item.test.initial_boxes]
+    return [*boxes, item.initial_box_rule, item.containment, item.initial_boxes_report]
 
 
 def main(item: Item, _: int) -> None:
     halves = (item.train, item.test)
-    examples = [half.read_annotations() for half in halves]
-    rule: dict[str, object] = {"kind": "image"}
-    curve = ""
-    report: dict[str, Any] = {}
-    if item.model.initial_box == "face" and item.model.face is not None:
+    faces = []
+    if item.model.initial_box == "face":
         faces = [pd.read_parquet(half.faces) for half in halves]
-        scaler = fix_scaler(examples[0], faces[0], item.model.face, item.profile.joints_in_box)
-        made = [
-            face_boxes(of_half, found, item.model.face, scaler.scale)
-            for of_half, found in zip(examples, faces, strict=True)
-        ]
-        rule = {"kind": "face", "scale": scaler.scale}
-        curve = scaler.containment.to_csv(index=False, float_format="%.6g")
-        report = {"scale": scaler.scale, "share_contained": scaler.share_contained}
-    else:
-        made = [image_boxes(of_half) for of_half in examples]
-    for half, boxes in zip(halves, made, strict=True):
-        with atomic_path(half.initial_boxes) as temporary:
-            table = pd.DataFrame(boxes.boxes, columns=BOX_COLUMNS).assign(chosen=boxes.chosen)
-            table.to_parquet(temporary, index=False)
-    of_train, of_test = (boxes.counts for boxes in made)
-    report |= {what: of_train[what] | of_test[what] for what in of_train}
-    write_json(item.initial_box_rule, rule)
+    made = assign_boxes(
+        [half.read_annotations() for half in halves], faces, item.model.face, item.profile.joints_in_box
+    )
+    for half, boxes in zip(halves, made.halves, strict=True):
+        write_parquet(half.initial_boxes, boxes.table)
+    curve = "" if made.containment is None else made.containment.to_csv(index=False, float_format="%.6g")
     write_text(item.containment, curve)
-    write_json(item.initial_boxes_report, report)
+    write_json(item.initial_box_rule, made.rule)
+    write_json(item.initial_boxes_report, made.report)
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, outputs)

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 
 from captions import left_out_for, stages_of, title_of
-from common import Item, run
 from deeppose.core.files import read_json, sha256, write_json
+from deeppose.core.paths import Item
 from deeppose.report.catalogue import (
     SCALER,
     TRAINING,
@@ -40,6 +41,7 @@ from deeppose.report.tables import (
     predictors,
     write_table,
 )
+from run import run
 
 # The paper's FLIC model is shown after two stages where it stands beside other methods (Fig. 3 and 7).
 STAGES_BESIDE_PEERS = 2
@@ -54,6 +56,10 @@ class Evaluated:
     by_circumstance: pd.DataFrame
     labels: dict[str, str]
     trained_on: tuple[str, ...]
+
+
+def outputs(item: Item, _: int) -> list[Path]:
+    return [item.drawn, item.reports / "tables", item.reports / "figures"]
 
 
 def main(item: Item, _: int) -> None:
@@ -275,4 +281,4 @@ def about(item: Item, evaluated: Evaluated) -> str:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, outputs)

@@ -12,16 +12,17 @@ from typing import Any
 import pandas as pd
 
 from captions import left_out_for, stages_of, title_of, whose_left
-from common import Item, run
 from deeppose.core.examples import Examples
 from deeppose.core.files import read_json, sha256, write_json
 from deeppose.core.geometry import Floats
 from deeppose.core.images import Images
-from deeppose.data.prediction_files import read_predictions
+from deeppose.core.paths import Item
+from deeppose.core.pose_files import read_poses
 from deeppose.report.catalogue import INITIAL_BOXES, Exhibit, Kind, SetExhibits, exhibits_of, picture_size
 from deeppose.report.figures.faces import boxes_figure, choose_box_examples
 from deeppose.report.figures.poses import Choice, choose_examples, choose_worst, stages_sheet, stick_sheet
 from deeppose.report.style import save_photos
+from run import run
 
 ROWS_OF_STAGES_SHEET = 3
 IMAGES_OF_STICK_SHEET = 24
@@ -35,6 +36,10 @@ class Photographed:
     examples: Examples
     joints: pd.DataFrame
     labels: dict[str, str]
+
+
+def outputs(item: Item, _: int) -> list[Path]:
+    return [item.photographed, item.reports / "photos"]
 
 
 def main(item: Item, _: int) -> None:
@@ -135,7 +140,7 @@ DRAW: dict[Kind, Callable[[Item, Photographed, SetExhibits, Exhibit], None]] = {
 def predicted(item: Item, set_name: str, stage: str, count: int) -> Floats:
     """What a stage ("stage 2") predicted on a test set, `(count, k, 2)` pixels."""
     path = item.test_predictions / f"{set_name}-{stage.replace(' ', '')}.parquet"
-    return read_predictions(path, count, item.skeleton)
+    return read_poses(path, count, item.skeleton)
 
 
 def draw_initial_boxes(item: Item, photographed: Photographed) -> None:
@@ -151,4 +156,4 @@ def draw_initial_boxes(item: Item, photographed: Photographed) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, outputs)

@@ -7,10 +7,10 @@ from typing import Any
 
 import pandas as pd
 
-from common import runs_log
 from deeppose.core.errors import DeepPoseError
 from deeppose.core.files import read_json, write_json, write_text
 from deeppose.core.params import load_params
+from deeppose.core.paths import runs_log
 from deeppose.core.skeleton import SKELETONS
 from deeppose.report.catalogue import left_out_lines
 from deeppose.report.claims.judge import judge, write_claims

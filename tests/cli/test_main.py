@@ -10,7 +10,7 @@ import pytest
 from lsp_archive import PERSON, write_lsp_archive
 
 from deeppose.cli.main import main as cli
-from deeppose.data.prediction_files import write_predictions
+from deeppose.core.pose_files import write_poses
 
 HEAVY = ("cv2", "matplotlib", "numpy", "pandas", "requests", "scipy", "torch")
 
@@ -43,7 +43,7 @@ def predictions(tmp_path, truth):
     predicted = truth[4:].copy()
     predicted[:, 6] = 0.25
     path = tmp_path / "p.parquet"
-    write_predictions(path, predicted)
+    write_poses(path, predicted)
     return path
 
 

@@ -8,8 +8,9 @@ import pytest
 from scipy.io import savemat
 
 from deeppose.core.errors import PredictionsError
+from deeppose.core.pose_files import write_poses
 from deeppose.core.skeleton import FLIC_LABELLED, FULL_BODY
-from deeppose.data.prediction_files import predicted_joints, read_predictions, write_predictions
+from deeppose.data.prediction_files import predicted_joints, read_predictions
 
 COUNT = 3
 
@@ -42,7 +43,7 @@ def read(path):
 
 def test_own_parquet_round_trip(tmp_path, poses):
     path = tmp_path / "folder" / "predictions.parquet"
-    write_predictions(path, poses)
+    write_poses(path, poses)
     np.testing.assert_array_equal(read(path), poses)
     table = pd.read_parquet(path)
     assert table.dtypes.astype(str).to_dict() == {
@@ -56,7 +57,7 @@ def test_own_parquet_round_trip(tmp_path, poses):
 
 def test_writing_is_deterministic(tmp_path, poses):
     for name in ("a.parquet", "b.parquet"):
-        write_predictions(tmp_path / name, poses)
+        write_poses(tmp_path / name, poses)
     assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
 
 
@@ -242,7 +243,7 @@ def test_files_cut_short(tmp_path, poses, suffix):
     elif suffix == ".mat":
         savemat(path, {"pred": poses.T})
     else:
-        write_predictions(path, poses)
+        write_poses(path, poses)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(PredictionsError, match="not a readable"):
         read(path)

@@ -9,9 +9,9 @@ from lsp_archive import PERSON, write_lsp_archive
 from scipy.io import savemat
 
 from deeppose.core.errors import AnnotationError, MissingArchiveError, PredictionsError
+from deeppose.core.pose_files import write_poses
 from deeppose.core.skeleton import BUFFY_STICKS, FLIC_LABELLED, FULL_BODY
 from deeppose.data.pose_set import PoseSet
-from deeppose.data.prediction_files import write_predictions
 from deeppose.data.registry import read_set
 from deeppose.evaluation.score import measure, score, score_file
 
@@ -38,7 +38,7 @@ def folder(tmp_path, truth):
 
 def scored(tmp_path, folder, poses, labels="pc"):
     path = tmp_path / "predictions.parquet"
-    write_predictions(path, poses)
+    write_poses(path, poses)
     return score_file("lsp", path, labels, [folder])
 
 
@@ -175,7 +175,7 @@ def test_buffy_is_measured_in_lengths_of_its_torso(tmp_path):
     torso = np.linalg.norm(predicted[0, 6] - predicted[0, 7])
     predicted[0, BUFFY_STICKS.joints.index("left wrist"), 0] += 0.19 * torso
     predicted[1, BUFFY_STICKS.joints.index("right wrist"), 1] += 0.21 * torso
-    write_predictions(tmp_path / "p.parquet", predicted)
+    write_poses(tmp_path / "p.parquet", predicted)
     figures = score("buffy", tmp_path / "p.parquet", "oc", [tmp_path])
     assert figures["n"] == 4
     assert figures["pdj"]["0.2"] == {

@@ -48,7 +48,7 @@ def test_sets_without_person_centric_labels_are_left_out_where_those_are_asked_f
 
 def test_a_set_that_is_not_drawn_is_left_out(download):
     download()
-    from common import Item
+    from deeppose.core.paths import Item
     from download import drawn
 
     sets = {"lsp": {"lsp_dataset.zip": {}}, "lsp-extended": {"lspet_dataset.zip": {}}}

@@ -12,9 +12,9 @@ from deeppose.core.errors import PredictionsError
 from deeppose.core.examples import Examples
 from deeppose.core.files import sha256
 from deeppose.core.params import load_params
+from deeppose.core.pose_files import write_poses
 from deeppose.core.skeleton import FLIC_LABELLED, UPPER_BODY
 from deeppose.data.peers import PEERS
-from deeppose.data.prediction_files import write_predictions
 
 MODEC = PEERS[0]
 COUNT = 3
@@ -38,14 +38,14 @@ def peers(tmp_path, monkeypatch, examples):
     monkeypatch.setenv("DEEPPOSE_MIRROR", str(tmp_path / "mirror"))
     monkeypatch.syspath_prepend(str(ROOT / "stages"))
     import evaluate
-    from common import Item
+    from deeppose.core.paths import Item
 
     item = Item(load_params(ROOT / "params.yaml"), "cpu", "flic")
     rows = examples.rows("test", "flic")
 
     def predicted(factor=1.0):
         for file in ("mean", "stage1", "stage2", "stage3"):
-            write_predictions(item.test_predictions / f"flic-{file}.parquet", examples.poses[rows])
+            write_poses(item.test_predictions / f"flic-{file}.parquet", examples.poses[rows])
         poses = np.full((COUNT, len(FLIC_LABELLED.joints), 2), -1.0)
         poses[:, ARMS] = np.nan_to_num(examples.poses[rows, ARMS], nan=20) * factor
         path = tmp_path / "mirror" / MODEC.file

@@ -14,9 +14,9 @@ from deeppose.core.examples import BOX_COLUMNS, TORSO_COLUMNS, Examples, write_e
 from deeppose.core.geometry import diameter
 from deeppose.core.images import write_images
 from deeppose.core.params import load_params
+from deeppose.core.pose_files import write_poses
 from deeppose.core.skeleton import SKELETONS
 from deeppose.core.viewpoint import circumstances
-from deeppose.data.prediction_files import write_predictions
 from deeppose.evaluation.error_tables import error_tables, shares_by_circumstance
 from deeppose.report import catalogue as exhibits
 from deeppose.report.tables import PDJ_THRESHOLDS
@@ -37,7 +37,7 @@ def project(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "stages"))
     import plot
     import plot_photos
-    from common import Item
+    from deeppose.core.paths import Item
 
     # Saving takes most of the time; one test below is about the files.
     written = {}
@@ -107,7 +107,7 @@ def make(root, profile, model, stages, left_out, peer):
             spread = 30 if predictor == "mean pose" else 12 - 3 * int(predictor[-1])
             predicted = poses[rows] + random.normal(0, spread, (EXAMPLES, joints, 2))
             file = "mean" if predictor == "mean pose" else predictor.replace(" ", "")
-            write_predictions(data / "test-predictions" / f"{name}-{file}.parquet", predicted)
+            write_poses(data / "test-predictions" / f"{name}-{file}.parquet", predicted)
             parts = {name: rows} | ({"buffy-276": rows[:FIRST_PART]} if name == "buffy" else {})
             errors += [
                 error_tables(
@@ -323,7 +323,7 @@ def test_without_any_test_set_of_photographs_the_folder_is_there_all_the_same(pr
 
 def test_only_what_shows_photographs_stands_on_them(project, tmp_path):
     import plot
-    from common import Item
+    from deeppose.core.paths import Item
 
     reports, _ = project("flic")
     noted = json.loads((tmp_path / "data/cpu/photographed/flic.json").read_text())

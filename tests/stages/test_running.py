@@ -19,7 +19,7 @@ def item(tmp_path, monkeypatch):
     """A function that gives the demo's item with crops cut here or there, and examples of two images."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(ROOT / "stages"))
-    from common import Item
+    from deeppose.core.paths import Item
 
     params = load_params(ROOT / "params.yaml")
 
@@ -38,7 +38,7 @@ def item(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("workers", "used"), [("auto", 0), (3, 3)])
 def test_beside_the_network_by_so_many_processes(item, workers, used):
-    from running import images_of, workers_of
+    from deeppose.cascade.setup import images_of, workers_of
 
     made, examples = item("host", workers)
     images = images_of(made, made.train, examples, CPU)
@@ -48,7 +48,7 @@ def test_beside_the_network_by_so_many_processes(item, workers, used):
 
 @pytest.mark.parametrize("workers", ["auto", 3])
 def test_where_the_network_runs_by_no_process(item, workers):
-    from running import images_of, workers_of
+    from deeppose.cascade.setup import images_of, workers_of
 
     made, examples = item("device", workers)
     images = images_of(made, made.train, examples, CPU)

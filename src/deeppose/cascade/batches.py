@@ -19,8 +19,6 @@ from deeppose.core.geometry import (
     Bools,
     Floats,
     mirror_boxes,
-    mirror_labels,
-    mirror_poses,
     normalise,
     turn_about,
 )
@@ -104,7 +102,7 @@ class WholeBodies:
         )
         chosen = self.training_rows[rows[share]]
         widths = self.examples.widths[chosen]
-        poses, labelled = _as_seen(self.examples, chosen, mirrored, self.skeleton)
+        poses, labelled = self.examples.frame(chosen, mirrored, self.skeleton)
         boxes = _mirrored_where(mirrored, self.examples.boxes[chosen], widths)
         boxes, angles, targets = moves.applied(boxes, poses, labelled, self.keep_joints)
         cut = _mirrored_where(mirrored, boxes, widths)
@@ -200,24 +198,12 @@ class JointBoxes:
         shape = (len(chosen), len(self.skeleton.joints))
         if self.others == 0:
             return np.zeros((*shape, 2), dtype=np.float32), np.zeros(shape, dtype=np.float32)
-        poses, labelled = _as_seen(self.examples, chosen, mirrored, self.skeleton)
+        poses, labelled = self.examples.frame(chosen, mirrored, self.skeleton)
         seen = _mirrored_where(mirrored, boxes, self.examples.widths[chosen])
         normalised = normalise(poses, seen[:, None])
         with np.errstate(invalid="ignore"):
             shown = labelled & (np.abs(normalised) <= 0.5).all(axis=-1)
         return np.nan_to_num(normalised), np.where(shown, self.others, 0.0)
-
-
-def _as_seen(
-    examples: Examples, chosen: Indices, mirrored: Bools, skeleton: Skeleton
-) -> tuple[Floats, Bools]:
-    """Poses `(b, k, 2)` and labels `(b, k)` of the chosen examples, mirrored with their crops."""
-    poses, labelled = examples.poses[chosen], examples.labelled[chosen]
-    flipped = mirror_poses(poses, examples.widths[chosen], skeleton), mirror_labels(labelled, skeleton)
-    return (
-        np.where(mirrored[:, None, None], flipped[0], poses),
-        np.where(mirrored[:, None], flipped[1], labelled),
-    )
 
 
 def _mirrored_where(mirrored: Bools, boxes: Floats, widths: Indices) -> Floats:

@@ -1,6 +1,8 @@
 """Prediction: stage 1 on the initial box (Eq. 5), later stages on a box around each joint (Eq. 6, 7)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +21,7 @@ from deeppose.core.geometry import (
     mirror_boxes,
     square_boxes,
 )
-from deeppose.core.skeleton import Skeleton
+from deeppose.core.skeleton import SKELETONS, Skeleton
 from deeppose.networks.regressor import Regressor
 
 
@@ -119,6 +121,49 @@ class _Crops(Dataset[torch.Tensor]):
         )
 
 
+def predict_stage(
+    network: Regressor,
+    description: Mapping[str, Any],
+    predictor: Predictor,
+    images: CropSource,
+    examples: Examples,
+    rows: Indices,
+    previous: Floats | None,
+    *,
+    mirrored: bool = False,
+    what: str = "",
+) -> tuple[Floats, int]:
+    """Poses after one stage: the first from b⁰ (Eq. 5), a later one by refining `previous` (Eq. 6, 7).
+
+    Parameters
+    ----------
+    description
+        What came with the stage's weights, see :func:`deeppose.networks.weights.load_network`.
+    previous
+        Of :func:`refine`; None for stage 1.
+
+    Returns
+    -------
+    As :func:`refine`; stage 1 clamps nothing.
+    """
+    what = f"stage {description['stage']} {what}".rstrip()
+    if previous is None:
+        return predict_initial(network, predictor, images, examples, rows, mirrored=mirrored, what=what), 0
+    return refine(
+        network,
+        predictor,
+        images,
+        examples,
+        rows,
+        previous,
+        SKELETONS[description["skeleton"]],
+        sigma=description["sigma"],
+        smallest_share=description["smallest_box"],
+        mirrored=mirrored,
+        what=what,
+    )
+
+
 def predict_initial(
     network: Regressor,
     predictor: Predictor,
@@ -127,6 +172,7 @@ def predict_initial(
     rows: Indices,
     *,
     mirrored: bool = False,
+    what: str = "stage 1",
 ) -> Floats:
     """Stage 1, y¹ = N⁻¹(ψ(N(x; b⁰); θ₁); b⁰) (Eq. 2, 5).
 
@@ -136,7 +182,7 @@ def predict_initial(
     """
     boxes = examples.boxes[rows]
     flips = np.full(len(rows), mirrored)
-    outputs = predictor.outputs(network, images, rows, boxes, flips, "stage 1")
+    outputs = predictor.outputs(network, images, rows, boxes, flips, what)
     frame = mirror_boxes(boxes, examples.widths[rows]) if mirrored else boxes
     return denormalise(outputs, frame[:, None])
 

@@ -1,10 +1,13 @@
 """Several processes that run one stage together: how they are started, and how they end when one dies."""
 
 import os
+import shlex
+import shutil
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Literal
 
 import torch
@@ -13,9 +16,11 @@ from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 
 from deeppose.cascade.devices import set_up_device
-from deeppose.core.errors import DeviceError, ProcessesError
+from deeppose.core.errors import DeviceError, ProcessesError, StageError
 from deeppose.core.params import Device
 
+LAUNCH = "DEEPPOSE_LAUNCH"
+"""Names the variable with a command, torchrun and its options, that starts a stage's processes."""
 LOOKS_EVERY = 0.1
 """Seconds between two looks at whether the other processes live; Fabric's, each 5 s, kills wordlessly."""
 LOST = (
@@ -23,6 +28,30 @@ LOST = (
     "if it said nothing it was killed, most often for memory. Run the same command again, a training goes on "
     "from its last checkpoint"
 )
+
+
+@contextmanager
+def processes(device: Device, threads: int) -> Iterator[Fabric]:
+    """The processes that params name, which begin and end together.
+
+    Where the variable `LAUNCH` is set and there are several, its torchrun runs this script anew.
+
+    Raises
+    ------
+    StageError
+        If `LAUNCH` holds no call of torchrun, or one of a command that isn't there.
+    """
+    launch = shlex.split(os.environ.get(LAUNCH, ""))
+    if launch and device.devices > 1 and not torch.distributed.is_torchelastic_launched():
+        if not any(Path(word).name == "torchrun" for word in launch):
+            raise StageError(f"{LAUNCH} is {shlex.join(launch)!r}, but must call torchrun: see docs/scale.md")
+        if shutil.which(launch[0]) is None:
+            raise StageError(f"{LAUNCH} begins with {launch[0]!r}, and there is no such command here")
+        sys.stdout.flush()
+        os.execvp(launch[0], [*launch, *sys.argv])
+    fabric = start_fabric(device, threads)
+    with together(fabric):
+        yield fabric
 
 
 def start_fabric(device: Device, threads: int) -> Fabric:

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from deeppose.core.files import atomic_path
-from deeppose.core.geometry import Bools, Floats
+from deeppose.core.files import write_parquet
+from deeppose.core.geometry import Bools, Floats, mirror_labels, mirror_poses
 from deeppose.core.skeleton import Skeleton
 
 Indices = NDArray[np.int64]
@@ -66,6 +66,22 @@ class Examples:
             chosen &= self.table["set"] == set_name
         return np.flatnonzero(chosen)
 
+    def frame(self, rows: Indices, mirrored: bool | Bools, skeleton: Skeleton) -> tuple[Floats, Bools]:
+        """Poses `(n, k, 2)` and labels `(n, k)` of the rows as their images show them.
+
+        Parameters
+        ----------
+        mirrored
+            Whether the images are mirrored: all or none of them, or which, `(n,)`.
+        """
+        poses, labelled = self.poses[rows], self.labelled[rows]
+        flipped = mirror_poses(poses, self.widths[rows], skeleton), mirror_labels(labelled, skeleton)
+        where = np.broadcast_to(mirrored, len(rows))
+        return (
+            np.where(where[:, None, None], flipped[0], poses),
+            np.where(where[:, None], flipped[1], labelled),
+        )
+
     def repeated(self, rows: Indices, times: Mapping[str, int]) -> Indices:
         """`rows`, those of each set in `times` so often, those of other sets once."""
         return np.repeat(rows, self.table["set"].iloc[rows].map(times).fillna(1).astype(int))
@@ -104,9 +120,8 @@ def write_examples(examples: Examples, table_path: Path, joints_path: Path) -> N
             "labelled": examples.labelled.ravel(),
         }
     )
-    for frame, path in ((examples.table, table_path), (flat, joints_path)):
-        with atomic_path(path) as temporary:
-            frame.to_parquet(temporary, index=False)
+    write_parquet(table_path, examples.table)
+    write_parquet(joints_path, flat)
 
 
 def read_examples(table_path: Path, joints_path: Path, skeleton: Skeleton) -> Examples:

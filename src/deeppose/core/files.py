@@ -5,11 +5,14 @@ import errno
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from deeppose.core.errors import DiskFullError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @contextlib.contextmanager
@@ -59,6 +62,24 @@ def write_text(target: Path, text: str) -> None:
     """Write `text` as UTF-8."""
     with atomic_path(target) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def write_parquet(target: Path, table: "pd.DataFrame") -> None:
+    """Write a table as Parquet, without its index."""
+    with atomic_path(target) as temporary:
+        table.to_parquet(temporary, index=False)
+
+
+def leave_empty(targets: Iterable[Path], why: str) -> None:
+    """Give files no content, and folders (targets without a suffix) a note why."""
+    for target in targets:
+        if target.suffix == ".json":
+            write_json(target, {"left_out": why})
+        elif target.suffix:
+            write_text(target, "")
+        else:
+            with atomic_path(target) as folder:
+                write_text(folder / "left-out.txt", f"{why}\n")
 
 
 def sha256(path: Path) -> str:

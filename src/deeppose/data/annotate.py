@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from deeppose.core.errors import AnnotationError
-from deeppose.core.examples import TORSO_COLUMNS, Examples, Indices, choose_held_out
+from deeppose.core.examples import TORSO_COLUMNS, Examples, Indices, choose_held_out, write_examples
+from deeppose.core.files import atomic_path, write_json, write_parquet
 from deeppose.core.geometry import Bools, Floats, diameter
 from deeppose.core.images import Pixels, write_images
+from deeppose.core.paths import Half, Item
 from deeppose.core.skeleton import Skeleton
 from deeppose.core.viewpoint import circumstances
 from deeppose.data.archives.zips import open_archive, read_image
@@ -30,7 +32,9 @@ from deeppose.data.findings import (
     torso_boxes_outside_image,
     unlabelled_joints,
 )
+from deeppose.data.manifest import check_archives
 from deeppose.data.pose_set import PoseSet
+from deeppose.data.registry import read_set
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,39 @@ class Annotated:
     mean_colour: tuple[float, float, float]
     circumstances: pd.DataFrame
     report: dict[str, Any]
+
+
+def annotate_model(item: Item) -> None:
+    """Read the sets of a model whose archives were noted, and write its images, examples and findings.
+
+    Raises
+    ------
+    AnnotationError, ImageError
+        See :func:`annotate`.
+    ArchiveError, MissingArchiveError
+        If an archive is no longer the one that was noted.
+    """
+    model, tests = item.model, [name for name in item.model.test if name not in item.left_out]
+    check_archives(item)
+    folders = item.archive_folders()
+    sets = {name: read_set(name, folders, model.labels) for name in dict.fromkeys((*model.train, *tests))}
+    with atomic_path(item.train.folder) as train_folder, atomic_path(item.test.folder) as test_folder:
+        train, test = Half(train_folder, item.skeleton), Half(test_folder, item.skeleton)
+        annotated = annotate(
+            [sets[name] for name in model.train],
+            [sets[name] for name in tests],
+            item.skeleton,
+            train.images,
+            test.images,
+            held_out=model.held_out,
+            trusted=item.trusted,
+            seed=item.params.seed,
+        )
+        write_examples(annotated.train, *train.example_tables)
+        write_examples(annotated.test, *test.example_tables)
+    write_parquet(item.circumstances, annotated.circumstances)
+    write_json(item.mean_colour, annotated.mean_colour)
+    write_json(item.annotations_report, annotated.report)
 
 
 def annotate(

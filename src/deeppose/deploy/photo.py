@@ -12,7 +12,7 @@ import torch
 
 from deeppose.boxes.faces import FaceDetector
 from deeppose.boxes.initial_boxes import enlarged
-from deeppose.cascade.prediction import Predictor, predict_initial, refine
+from deeppose.cascade.prediction import Predictor, predict_stage
 from deeppose.core.errors import ImageError
 from deeppose.core.examples import BOX_COLUMNS, Examples
 from deeppose.core.geometry import Floats, image_box
@@ -88,25 +88,12 @@ class Cascade:
         example = Examples(table, np.zeros((1, joints, 2)), np.ones((1, joints), dtype=bool))
         row = np.zeros(1, dtype=np.int64)
         poses: dict[str, Floats] = {}
-        pose = np.zeros((1, joints, 2))
+        pose: Floats | None = None
         for network, description in self.stages:
             # Weights without a word on it are of the paper's network.
             average = self.skeleton.mirrored if description.get("average_mirrored", False) else None
             predictor = Predictor(BATCH, 0, torch.device("cpu"), average)
-            if description["stage"] == 1:
-                pose = predict_initial(network, predictor, [photo], example, row)
-            else:
-                pose, _clamped = refine(
-                    network,
-                    predictor,
-                    [photo],
-                    example,
-                    row,
-                    pose,
-                    self.skeleton,
-                    sigma=description["sigma"],
-                    smallest_share=description["smallest_box"],
-                )
+            pose, _ = predict_stage(network, description, predictor, [photo], example, row, pose)
             poses[f"stage {description['stage']}"] = pose[0]
         return poses
 

@@ -1,7 +1,7 @@
 """D_A^s, the augmented training set of a refinement stage (§3.2): a table of boxes and targets."""
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +17,59 @@ from deeppose.core.geometry import (
     diameter,
     joint_box_sides,
     mirror_boxes,
-    mirror_labels,
-    mirror_poses,
     square_boxes,
 )
 from deeppose.core.skeleton import Skeleton
 from deeppose.displacements.normals import Units, sample_displacements
+
+
+def augmented_boxes(
+    examples: Examples,
+    normals: pd.DataFrame,
+    skeleton: Skeleton,
+    predicted: Mapping[bool, Floats],
+    *,
+    repeated: Mapping[str, int],
+    sigma: float,
+    smallest_share: float,
+    boxes_per_joint: int,
+    units: Units,
+    seed: tuple[int, ...],
+) -> Iterator[pd.DataFrame]:
+    """D_A^s of the training examples, a joint at a time: simulated boxes, then those of real predictions.
+
+    Parameters
+    ----------
+    normals
+        Of :func:`deeppose.displacements.normals.fit_normals`, in `units`.
+    predicted
+        By whether images are mirrored the real predictions of the stage before, `(n, k, 2)`; of frames that
+        aren't named none are taken.
+    repeated
+        How often an image of a set is taken, once where it isn't named.
+    """
+    rows = examples.rows("train")
+    yield from simulated_boxes(
+        examples,
+        examples.repeated(rows, repeated),
+        normals,
+        skeleton,
+        sigma=sigma,
+        smallest_share=smallest_share,
+        boxes_per_joint=boxes_per_joint,
+        units=units,
+        seed=seed,
+    )
+    for mirrored, poses in predicted.items():
+        yield from predicted_boxes(
+            examples,
+            rows,
+            poses[rows],
+            skeleton,
+            mirrored=mirrored,
+            sigma=sigma,
+            smallest_share=smallest_share,
+        )
 
 
 def simulated_boxes(
@@ -61,14 +108,7 @@ def simulated_boxes(
     diameters = diameters[np.isfinite(diameters)]
     sides, _ = joint_box_sides(diameters, examples.boxes[usable], sigma, smallest_share)
     widths = examples.widths[usable]
-    frames = (
-        (False, examples.poses[usable], examples.labelled[usable]),
-        (
-            True,
-            mirror_poses(examples.poses[usable], widths, skeleton),
-            mirror_labels(examples.labelled[usable], skeleton),
-        ),
-    )
+    frames = [(mirrored, *examples.frame(usable, mirrored, skeleton)) for mirrored in (False, True)]
     by_joint = normals.set_index("joint")
     for joint in range(len(skeleton.joints)):
         generator = np.random.default_rng([*seed, 40, joint])
@@ -105,9 +145,8 @@ def predicted_boxes(
     """
     usable = np.isfinite(examples.diameters[rows])
     rows, predicted = rows[usable], predicted[usable]
-    poses, labelled, widths = examples.poses[rows], examples.labelled[rows], examples.widths[rows]
-    if mirrored:
-        poses, labelled = mirror_poses(poses, widths, skeleton), mirror_labels(labelled, skeleton)
+    widths = examples.widths[rows]
+    poses, labelled = examples.frame(rows, mirrored, skeleton)
     diameters = diameter(predicted, np.ones_like(labelled), skeleton)
     sides, _ = joint_box_sides(diameters, examples.boxes[rows], sigma, smallest_share)
     for joint in range(len(skeleton.joints)):
@@ -141,10 +180,9 @@ def write_augmented_set(path: Path, tables: Iterable[pd.DataFrame]) -> int:
     return rows
 
 
-def augmented_set_report(
-    examples: Examples, rows: Indices, *, sigma: float, smallest_share: float
-) -> dict[str, int]:
+def augmented_set_report(examples: Examples, *, sigma: float, smallest_share: float) -> dict[str, int]:
     """How many training poses have no diameter, so give no boxes, and how many give the smallest boxes."""
+    rows = examples.rows("train")
     diameters = examples.diameters[rows]
     _, clamped = joint_box_sides(diameters, examples.boxes[rows], sigma, smallest_share)
     missing = np.isnan(diameters)

@@ -1,11 +1,14 @@
 """Observed displacements of a stage and the Normals fitted to them, one a joint (§3.2)."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
+from deeppose.core.examples import Examples, Indices
 from deeppose.core.geometry import Bools, Floats
+from deeppose.core.skeleton import Skeleton
 
 Units = Literal["pixels", "diameter"]
 Covariance = Literal["diagonal", "full"]
@@ -41,6 +44,29 @@ def observed_displacements(
             "dx": displacements[example, joint, 0],
             "dy": displacements[example, joint, 1],
         }
+    )
+
+
+def displacements_of_frames(
+    predicted: Mapping[bool, Floats], examples: Examples, rows: Indices, skeleton: Skeleton, units: Units
+) -> pd.DataFrame:
+    """:func:`observed_displacements` of the images as they are and of their mirrored copies, together.
+
+    Parameters
+    ----------
+    predicted
+        By whether images are mirrored what was predicted of all examples, `(n, k, 2)` pixels.
+    rows
+        The examples that count.
+    """
+    return pd.concat(
+        [
+            observed_displacements(
+                poses[rows], *examples.frame(rows, mirrored, skeleton), examples.diameters[rows], units
+            )
+            for mirrored, poses in predicted.items()
+        ],
+        ignore_index=True,
     )
 
 

@@ -1,45 +1,15 @@
-"""How the stages that run networks run them: in which processes, who cuts crops, how predictions are made."""
-
-import os
-import shlex
-import shutil
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+"""What the stages that run networks share: where crops are cut, by whom, how a network predicts."""
 
 import torch
 from lightning_fabric import Fabric
 
-from common import Half, Item
 from deeppose.cascade.batches import CropSource
 from deeppose.cascade.device_images import DeviceImages
 from deeppose.cascade.devices import loader_workers
 from deeppose.cascade.prediction import Predictor
-from deeppose.cascade.processes import start_fabric, together
-from deeppose.core.errors import StageError
 from deeppose.core.examples import Examples
 from deeppose.core.images import Images
-
-LAUNCH = "DEEPPOSE_LAUNCH"
-"""Names the variable with a command, torchrun and its options, that starts a stage's processes."""
-
-
-@contextmanager
-def processes(item: Item) -> Iterator[Fabric]:
-    """The processes that params name; they begin and end together."""
-    device = item.profile.device
-    launch = shlex.split(os.environ.get(LAUNCH, ""))
-    if launch and device.devices > 1 and not torch.distributed.is_torchelastic_launched():
-        if not any(Path(word).name == "torchrun" for word in launch):
-            raise StageError(f"{LAUNCH} is {shlex.join(launch)!r}, but must call torchrun: see docs/scale.md")
-        if shutil.which(launch[0]) is None:
-            raise StageError(f"{LAUNCH} begins with {launch[0]!r}, and there is no such command here")
-        sys.stdout.flush()
-        os.execvp(launch[0], [*launch, *sys.argv])
-    fabric = start_fabric(device, item.params.threads)
-    with together(fabric):
-        yield fabric
+from deeppose.core.paths import Half, Item
 
 
 def images_of(item: Item, half: Half, examples: Examples, device: torch.device) -> CropSource:

@@ -1,0 +1,94 @@
+"""Predict whole sets with a trained cascade: training images for the next stage, test sets for the tables."""
+
+from typing import NamedTuple
+
+import numpy as np
+from lightning_fabric import Fabric
+
+from deeppose.cascade.batches import CropSource
+from deeppose.cascade.prediction import predict_stage
+from deeppose.cascade.setup import images_of, predictor_of
+from deeppose.core.examples import Examples, Indices, mean_pose
+from deeppose.core.geometry import Floats, denormalise, mirror_poses
+from deeppose.core.paths import Item
+from deeppose.networks.fused import merged
+from deeppose.networks.weights import load_network
+
+
+class TestPredictions(NamedTuple):
+    """Of the test sets and the held-out images.
+
+    Attributes
+    ----------
+    poses
+        By set and predictor ("lsp-stage2", "held-out-mean") poses `(n, k, 2)`, pixels.
+    smallest_boxes
+        By set and stage how many predicted poses were so small that they got the smallest boxes.
+    """
+
+    poses: dict[str, Floats]
+    smallest_boxes: dict[str, int]
+
+
+class _Part(NamedTuple):
+    images: CropSource
+    examples: Examples
+    rows: Indices
+
+
+def predict_training_images(item: Item, stage: int, fabric: Fabric) -> tuple[Floats, Floats]:
+    """What a stage predicts of the training images, as they are and mirrored, each `(n, k, 2)` pixels.
+
+    Images whose labels give no normal distribution and judge nothing stay NaN.
+    """
+    examples = item.train.read_examples()
+    images = images_of(item, item.train, examples, fabric.device)
+    rows = np.sort(np.concatenate([item.rows_of_normals(examples), examples.rows("held-out")]))
+    network, description = load_network(item.weights(stage))
+    network = merged(network, fabric.device)
+    predictor = predictor_of(item, fabric, shared=True)
+
+    def predicted(*, mirrored: bool) -> Floats:
+        poses = np.full(examples.poses.shape, np.nan)
+        previous = None
+        if stage > 1:
+            previous = item.read_train_predictions(stage - 1, examples, mirrored=mirrored)[rows]
+        poses[rows], clamped = predict_stage(
+            network, description, predictor, images, examples, rows, previous, mirrored=mirrored
+        )
+        if stage > 1:
+            fabric.print(f"{clamped} of {len(rows)} predicted poses are so small that they get smallest_box")
+        return poses
+
+    poses = predicted(mirrored=False)
+    if item.profile.average_mirrored:
+        # Averaged over both copies already, each is the other in the mirror.
+        return poses, mirror_poses(poses, examples.widths, item.skeleton)
+    return poses, predicted(mirrored=True)
+
+
+def predict_test_sets(item: Item, fabric: Fabric) -> TestPredictions:
+    """Poses of the test sets and the held-out images by every stage, and by the mean training pose."""
+    train, test = item.train.read_examples(), item.test.read_examples()
+    predictor = predictor_of(item, fabric, shared=True)
+    mean = mean_pose(train, train.rows("train"))
+    of_train = images_of(item, item.train, train, fabric.device)
+    of_test = images_of(item, item.test, test, fabric.device)
+    parts = {"held-out": _Part(of_train, train, train.rows("held-out"))}
+    parts |= {name: _Part(of_test, test, test.rows("test", name)) for name in test.sets("test")}
+    poses = {
+        f"{name}-mean": denormalise(mean, part.examples.boxes[part.rows][:, None])
+        for name, part in parts.items()
+    }
+    smallest_boxes: dict[str, int] = {}
+    for stage in range(1, item.params.cascade_stages + 1):
+        network, description = load_network(item.weights(stage))
+        network = merged(network, fabric.device)
+        for name, part in parts.items():
+            previous = poses.get(f"{name}-stage{stage - 1}")
+            poses[f"{name}-stage{stage}"], clamped = predict_stage(
+                network, description, predictor, *part, previous, what=f"on {name}"
+            )
+            if stage > 1:
+                smallest_boxes[f"{name}-stage{stage}"] = clamped
+    return TestPredictions(poses, smallest_boxes)

@@ -1,0 +1,227 @@
+"""Where every file of a run lies, by its profile and model."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from deeppose.core.errors import StageError
+from deeppose.core.examples import Examples, Indices, read_examples
+from deeppose.core.files import read_json
+from deeppose.core.geometry import Floats
+from deeppose.core.params import Model, Params, Profile, mirror_folders
+from deeppose.core.pose_files import read_poses
+from deeppose.core.skeleton import SKELETONS, Skeleton
+
+
+@dataclass(frozen=True)
+class Half:
+    """The files of a model's training images, held-out ones among them, or those of its test images.
+
+    They lie apart so that a test set that is added later trains nothing again.
+    """
+
+    folder: Path
+    skeleton: Skeleton
+
+    @property
+    def images(self) -> Path:
+        return self.folder / "images.rgb"
+
+    @property
+    def example_tables(self) -> tuple[Path, Path]:
+        return self.folder / "examples.parquet", self.folder / "joints.parquet"
+
+    @property
+    def faces(self) -> Path:
+        return self.folder.with_name(f"{self.folder.name}-faces.parquet")
+
+    @property
+    def initial_boxes(self) -> Path:
+        return self.folder.with_name(f"{self.folder.name}-initial-boxes.parquet")
+
+    def read_annotations(self) -> Examples:
+        """The examples, whose initial boxes are not known yet."""
+        return read_examples(*self.example_tables, self.skeleton)
+
+    def read_examples(self) -> Examples:
+        """The examples with their initial boxes."""
+        return self.read_annotations().with_boxes(pd.read_parquet(self.initial_boxes))
+
+
+@dataclass(frozen=True)
+class Item:
+    """A profile and a model, its params, and where all files of it lie."""
+
+    params: Params
+    profile_name: str
+    model_name: str
+
+    @property
+    def profile(self) -> Profile:
+        return self.params.profiles[self.profile_name]
+
+    @property
+    def model(self) -> Model:
+        return self.params.model[self.model_name]
+
+    @property
+    def skeleton(self) -> Skeleton:
+        return SKELETONS[self.model.skeleton]
+
+    @property
+    def sigma(self) -> float:
+        return self.params.sigma_of(self.model_name)
+
+    @cached_property
+    def folder(self) -> Path:
+        return Path("data") / self.profile_name / self.model_name
+
+    @cached_property
+    def reports(self) -> Path:
+        return Path("reports") / self.profile_name / self.model_name
+
+    def weights(self, stage: int) -> Path:
+        return self.folder / f"stage{stage}.safetensors"
+
+    @property
+    def manifest(self) -> Path:
+        return manifests_folder(self.profile_name) / f"{self.model_name}.json"
+
+    @property
+    def checksums(self) -> Path:
+        return Path("data/.archive-checksums.json")
+
+    def archive_folders(self) -> list[Path]:
+        """Where archives are looked for, first to last; downloads land in the last."""
+        if self.profile.archives == "embedded":
+            return [Path("data") / self.profile_name / "archives"]
+        return mirror_folders(self.params.mirror)
+
+    def read_manifest(self) -> dict[str, Any]:
+        """What `download` noted: `archives`, `left_out` (sets, with what would bring them), `peers`."""
+        if not self.manifest.is_file():
+            raise StageError(f"{self.manifest} is not there: the stage download makes it")
+        manifest: dict[str, Any] = read_json(self.manifest)
+        return manifest
+
+    @cached_property
+    def left_out(self) -> dict[str, str]:
+        """The sets whose archive is missing, each with what would bring it."""
+        sets: dict[str, str] = self.read_manifest()["left_out"]
+        return sets
+
+    def why_left_out(self, stage: int) -> str:
+        """Why nothing is made for a stage of the cascade (0: for all of it); "" where something is.
+
+        Stage 2 is made whatever S is, so that its training doesn't depend on S and isn't repeated when S
+        changes.
+        """
+        missing = [self.left_out[name] for name in self.model.train if name in self.left_out]
+        if missing:
+            return f"model {self.model_name} is left out: {'; '.join(missing)}"
+        if stage > max(2, self.params.cascade_stages):
+            return f"cascade_stages is {self.params.cascade_stages}: stage {stage} is not used"
+        return ""
+
+    @property
+    def train(self) -> Half:
+        return Half(self.folder / "train", self.skeleton)
+
+    @property
+    def test(self) -> Half:
+        return Half(self.folder / "test", self.skeleton)
+
+    @property
+    def annotations_report(self) -> Path:
+        return self.reports / "annotations.json"
+
+    @property
+    def initial_box_rule(self) -> Path:
+        return self.folder / "initial-box-rule.json"
+
+    @property
+    def initial_boxes_report(self) -> Path:
+        return self.reports / "initial-boxes.json"
+
+    @property
+    def containment(self) -> Path:
+        return self.folder / "containment.csv"
+
+    def train_predictions(self, stage: int, *, mirrored: bool) -> Path:
+        frame = "mirrored" if mirrored else "images"
+        return self.folder / f"train-predictions-stage{stage}-{frame}.parquet"
+
+    @property
+    def test_predictions(self) -> Path:
+        return self.folder / "test-predictions"
+
+    @property
+    def circumstances(self) -> Path:
+        return self.folder / "test-circumstances.parquet"
+
+    @property
+    def evaluation(self) -> Path:
+        return Path("data") / self.profile_name / "evaluation" / self.model_name
+
+    @property
+    def drawn(self) -> Path:
+        return Path("data") / self.profile_name / "drawn" / f"{self.model_name}.json"
+
+    @property
+    def photographed(self) -> Path:
+        return Path("data") / self.profile_name / "photographed" / f"{self.model_name}.json"
+
+    def displacements(self, stage: int) -> Path:
+        return self.folder / f"displacements-stage{stage}.parquet"
+
+    def normals(self, stage: int) -> Path:
+        return self.folder / f"displacement-normals-stage{stage}.parquet"
+
+    def augmented_set(self, stage: int) -> Path:
+        return self.folder / f"augmented-set-stage{stage}.parquet"
+
+    def augmented_set_report(self, stage: int) -> Path:
+        return self.reports / f"augmented-set-stage{stage}.json"
+
+    def training_log(self, stage: int) -> Path:
+        return self.reports / f"training-stage{stage}.csv"
+
+    @property
+    def mean_colour(self) -> Path:
+        return self.folder / "mean-colour.json"
+
+    @property
+    def trusted(self) -> list[str]:
+        """The training sets whose labels judge the model and give its Normals."""
+        among = self.profile.trusted
+        return [name for name in self.model.train if among is None or name in among]
+
+    def rows_of_normals(self, examples: Examples) -> Indices:
+        """The training examples whose displacements the Normals are fitted to, by row."""
+        rows, trusted = examples.rows("train"), self.profile.trusted
+        return rows if trusted is None else rows[examples.table["set"].iloc[rows].isin(trusted)]
+
+    def read_train_predictions(self, stage: int, examples: Examples, *, mirrored: bool = False) -> Floats:
+        """Predictions of a stage on the training and held-out images, one for each of `examples`."""
+        path = self.train_predictions(stage, mirrored=mirrored)
+        return read_poses(path, len(examples.table), self.skeleton)
+
+    def train_predictions_of_frames(self, stage: int, examples: Examples) -> dict[bool, Floats]:
+        """The same of the images as they are (False) and of their mirrored copies (True)."""
+        return {
+            mirrored: self.read_train_predictions(stage, examples, mirrored=mirrored)
+            for mirrored in (False, True)
+        }
+
+
+def manifests_folder(profile: str) -> Path:
+    """Where `download` notes the archives of each model."""
+    return Path("data") / profile / "manifests"
+
+
+def runs_log(profile: str) -> Path:
+    """Where the last run of each stage is noted, by the stage's name."""
+    return Path("logs") / profile / "runs.json"

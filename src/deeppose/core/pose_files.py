@@ -1,0 +1,139 @@
+"""Poses in our own files: Parquet, one row a joint of an example, columns example, joint, x, y."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from deeppose.core.errors import PredictionsError
+from deeppose.core.files import write_parquet
+from deeppose.core.geometry import Bools, Floats
+from deeppose.core.skeleton import Skeleton
+
+COLUMNS = ("example", "joint", "x", "y")
+
+
+def read_poses(path: Path, count: int, skeleton: Skeleton) -> Floats:
+    """Read poses from a Parquet file.
+
+    Parameters
+    ----------
+    path
+        Columns example, joint (index or name), x, y, one row a joint, in any order.
+    count
+        Examples that are expected.
+
+    Returns
+    -------
+    `(count, k, 2)`, pixels, 0-based; NaN is a miss.
+
+    Raises
+    ------
+    PredictionsError
+        If the file is missing, broken, or holds not exactly one finite or NaN location for each joint of
+        each example.
+    """
+    try:
+        table = pd.read_parquet(path)
+    except FileNotFoundError as error:
+        raise PredictionsError(f"{path}: there is no such file") from error
+    except (OSError, ValueError, NotImplementedError) as error:
+        raise PredictionsError(f"{path}: not a readable Parquet file ({error})") from error
+    check_columns(path, [str(name) for name in table.columns])
+    return poses_of_table(path, table, "row {}".format, count, skeleton)
+
+
+def write_poses(path: Path, poses: Floats) -> None:
+    """Write poses `(n, k, 2)`, pixels, as Parquet, one row a joint, in the layout read back above."""
+    examples, joints = np.indices(poses.shape[:2])
+    table = pd.DataFrame(
+        {
+            "example": examples.ravel().astype(np.int32),
+            "joint": joints.ravel().astype(np.int16),
+            "x": poses[..., 0].ravel().astype(np.float64),
+            "y": poses[..., 1].ravel().astype(np.float64),
+        }
+    )
+    write_parquet(path, table)
+
+
+def check_columns(path: Path, found: list[str]) -> None:
+    """That a table has each of the four columns once."""
+    wrong = [name for name in COLUMNS if found.count(name) != 1]
+    if wrong:
+        raise PredictionsError(
+            f"{path}: the columns {', '.join(COLUMNS)} are expected, each once; "
+            f"found {', '.join(found) or 'none'}"
+        )
+
+
+def poses_of_table(
+    path: Path, table: pd.DataFrame, place: Callable[[int], str], count: int, skeleton: Skeleton
+) -> Floats:
+    """Poses from a table with one row a joint; `place` says where in the file a row stands."""
+
+    def refuse(bad: Bools, column: str, wanted: str) -> None:
+        if bad.any():
+            row = int(np.argmax(bad))
+            value = table[column].iloc[row]
+            raise PredictionsError(f"{path}, {place(row)}: {column} is {str(value)!r}; {wanted} is expected")
+
+    examples, _ = _numbers(table["example"])
+    known = (examples >= 0) & (examples < count) & (examples % 1 == 0)
+    refuse(~known, "example", f"a whole number from 0 to {count - 1}")
+    joints = _joint_indices(table["joint"], skeleton)
+    wanted = f"an index from 0 to {len(skeleton.joints) - 1} or one of {', '.join(skeleton.joints)}"
+    refuse(np.isnan(joints), "joint", wanted)
+    poses = np.full((count, len(skeleton.joints), 2), np.nan)
+    where = (examples.astype(int), joints.astype(int))
+    for axis, column in enumerate(("x", "y")):
+        values, text = _numbers(table[column])
+        refuse(text | np.isinf(values), column, "a number, or NaN for a miss,")
+        poses[(*where, axis)] = values
+    _check_complete(path, where, place, poses.shape[:2], skeleton)
+    return poses
+
+
+def _check_complete(
+    path: Path,
+    where: tuple[np.ndarray, np.ndarray],
+    place: Callable[[int], str],
+    shape: tuple[int, ...],
+    skeleton: Skeleton,
+) -> None:
+    """Refuse a joint that has two rows, or none."""
+    flat = np.ravel_multi_index(where, shape)
+    rows = np.bincount(flat, minlength=shape[0] * shape[1])
+    for wrong, what in ((rows > 1, "has more than one row"), (rows == 0, "has no row")):
+        if not wrong.any():
+            continue
+        example, joint = np.unravel_index(int(np.argmax(wrong)), shape)
+        found = ", ".join(place(int(row)) for row in np.flatnonzero(flat == np.argmax(wrong)))
+        raise PredictionsError(
+            f"{path}: example {example}, joint {skeleton.joints[joint]!r} {what}{found and f' ({found})'}; "
+            f"{len(flat)} rows were found, {shape[0] * shape[1]} are expected: {shape[0]} examples of "
+            f"{shape[1]} joints"
+        )
+
+
+def _numbers(column: "pd.Series[Any]") -> tuple[Floats, Bools]:
+    """A column as floats, NaN where it is empty, and a mask of what is neither a number nor empty."""
+    if pd.api.types.is_numeric_dtype(column):
+        return column.to_numpy(dtype=np.float64, na_value=np.nan), np.zeros(len(column), dtype=np.bool_)
+    words = column.astype(str).str.strip()
+    values = pd.to_numeric(words, errors="coerce").to_numpy(dtype=np.float64)
+    empty = (column.isna() | words.str.lower().isin(["nan", ""])).to_numpy(dtype=np.bool_)
+    return values, np.isnan(values) & ~empty
+
+
+def _joint_indices(column: "pd.Series[Any]", skeleton: Skeleton) -> Floats:
+    """A column of joint indices or names as indices; NaN where it is neither."""
+    numbers, text = _numbers(column)
+    known = (numbers >= 0) & (numbers < len(skeleton.joints)) & (numbers % 1 == 0)
+    if not text.any():
+        return np.where(known, numbers, np.nan)
+    names = {name: float(index) for index, name in enumerate(skeleton.joints)}
+    named = column.astype(str).str.strip().map(names).to_numpy(dtype=np.float64)
+    return np.where(known, numbers, named)

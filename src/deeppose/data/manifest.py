@@ -1,0 +1,190 @@
+"""Which archives a model stands on: found, downloaded or, of synthetic people, made; noted by checksum."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import deeppose
+from deeppose.core.errors import ArchiveError, MissingArchiveError
+from deeppose.core.files import read_json, sha256, write_json
+from deeppose.core.params import Params
+from deeppose.core.paths import Item
+from deeppose.data.archives.checksums import archive_sha256
+from deeppose.data.archives.download import ATTEMPTS, obtain
+from deeppose.data.peers import find_peers
+from deeppose.data.registry import ENTRIES, Entry, entry_named, find_archive, how_to_get, where_looked
+from deeppose.data.synthetic.archives import write_embedded
+
+PACKAGE = Path(deeppose.__file__).parent
+SYNTHETIC_SETS = ("lsp", "lsp-extended", "parse", "flic", "buffy")
+"""In the order of what is made of them."""
+
+
+def make_manifests(params: Params, profile: str) -> dict[str, dict[str, object]]:
+    """Get the archives of all models of a profile; by model what is noted.
+
+    Returns
+    -------
+    `archives` (by file name its checksum and packing), `left_out` (by set what would bring it), `peers`
+    (other people's predictions, by file name).
+
+    Raises
+    ------
+    ArchiveError
+        If an archive holds something else than the published set.
+    MissingArchiveError
+        If no model has all the archives that it is trained on.
+    """
+    items = [Item(params, profile, model) for model in params.models]
+    if params.profiles[profile].archives == "embedded":
+        sets = _synthetic_sets(items[0])
+        return {item.model_name: _of_synthetic(item, sets) for item in items}
+    return {item.model_name: _of_published(item) for item in items}
+
+
+def check_archives(item: Item) -> None:
+    """That the archives are still those which were noted.
+
+    Raises
+    ------
+    ArchiveError, MissingArchiveError
+        Naming the one that isn't.
+    """
+    folders = item.archive_folders()
+    for name, noted in item.read_manifest()["archives"].items():
+        path = next((folder / name for folder in folders if (folder / name).exists()), None)
+        if path is None:
+            raise MissingArchiveError(f"{name} is no longer in {' or '.join(map(str, folders))}: put it back")
+        if archive_sha256(path, item.checksums) != noted["sha256"]:
+            raise ArchiveError(
+                f"{path} has changed since it was noted in {item.manifest}: `deeppose datasets` says what to do"
+            )
+
+
+def _generator() -> list[Path]:
+    """The modules that the synthetic people and their labels follow from."""
+    beside = ("data/readers/flic.py", "data/readers/observer_centric.py", "core/skeleton.py")
+    return [*sorted((PACKAGE / "data/synthetic").glob("*.py")), *(PACKAGE / name for name in beside)]
+
+
+def _synthetic_sets(item: Item) -> dict[str, Any]:
+    """Draw the embedded archives, if what they are drawn from has changed; give them by set."""
+    folder, settings = item.archive_folders()[0], item.profile.embedded
+    assert settings is not None
+    stamp_path = folder / "drawn-from.json"
+    drawn_from = {
+        "settings": settings.model_dump(),
+        "seed": item.params.seed,
+        "generator": {str(path.relative_to(PACKAGE)): sha256(path) for path in _generator()},
+    }
+    stamp = read_json(stamp_path) if stamp_path.is_file() else {}
+    if stamp.get("drawn_from") != drawn_from or not _whole(folder, stamp["sets"], item.checksums):
+        paths = write_embedded(folder, settings, item.params.seed)
+        stamp = {
+            "drawn_from": drawn_from,
+            "sets": {
+                name: {path.name: {"sha256": archive_sha256(path, item.checksums), "packing": "drawn"}}
+                for name, path in zip(SYNTHETIC_SETS, paths, strict=True)
+            },
+        }
+        write_json(stamp_path, stamp)
+    sets: dict[str, Any] = stamp["sets"]
+    return sets
+
+
+def _of_synthetic(item: Item, sets: dict[str, Any]) -> dict[str, object]:
+    """The drawn archives that a model stands on."""
+
+    archives: dict[str, object] = {}
+    left_out: dict[str, str] = {}
+    for name in dict.fromkeys(item.model.train + item.model.test):
+        entry = entry_named(name)
+        if unlabelled := _without_labels(item, entry):
+            left_out[name] = unlabelled
+        elif name not in sets:
+            left_out[name] = (
+                f"{entry.title} is not among the drawn sets: a profile with archives: mirror takes it"
+            )
+        else:
+            archives |= sets[name]
+    return {"archives": archives, "left_out": left_out, "peers": {}}
+
+
+def _whole(folder: Path, sets: dict[str, Any], checksums: Path) -> bool:
+    """Whether the archives are there as they were drawn."""
+    drawn_files = {folder / name: noted["sha256"] for files in sets.values() for name, noted in files.items()}
+    return all(
+        path.is_file() and archive_sha256(path, checksums) == digest for path, digest in drawn_files.items()
+    )
+
+
+def _without_labels(item: Item, entry: "Entry") -> str:
+    """Why a set can't be read with the labels that the model has; "" if it can."""
+    if item.model.labels == "oc" or entry.person_centric:
+        return ""
+    return (
+        f"{entry.title} has observer-centric labels alone, and model.{item.model_name}.labels is pc; with oc "
+        f"it is part of the run"
+    )
+
+
+def _of_published(item: Item) -> dict[str, object]:
+    """The archives of the published sets, from the mirror folder or their published address.
+
+    A set that only tests may be missing; so may one that trains, as long as another model can be trained.
+    """
+
+    folders = item.archive_folders()
+    names = dict.fromkeys(item.model.train + item.model.test)
+    wanted = [entry_named(name) for name in names]
+    if item.model.labels == "oc":
+        for entry in ENTRIES:
+            if entry.labels_of not in names:
+                continue
+            if find_archive(entry, folders) is None:
+                print(f"{where_looked(entry, folders)}: the rule makes the labels")
+                print(how_to_get(entry, folders[-1]))
+            else:
+                wanted.append(entry)
+    seen = item.checksums.read_text() if item.checksums.is_file() else ""
+    archives: dict[str, object] = {}
+    left_out: dict[str, str] = {}
+    for entry in wanted:
+        if unlabelled := _without_labels(item, entry):
+            left_out[entry.name] = unlabelled
+            print(f"{entry.name} is left out, and with it its tables and figures: {unlabelled}")
+            continue
+        may_be_missing = entry.name not in item.model.train or _another_model_can_train(item, folders)
+        try:
+            found = obtain(
+                entry, folders, folders[-1], item.checksums, attempts=1 if may_be_missing else ATTEMPTS
+            )
+        except MissingArchiveError as error:
+            if not may_be_missing:
+                raise
+            # Without what this machine found, so that the report is the same everywhere.
+            to_do = how_to_get(entry, Path(item.params.mirror))
+            left_out[entry.name] = f"{entry.wanted} ({entry.title}) is missing; {to_do}"
+            print(f"{entry.name} is left out, and with it its tables and figures: {error}")
+            continue
+        archives[found.path.name] = {"sha256": found.sha256, "packing": found.packing}
+        print(f"{found.path.name}: {found.packing}, from {found.source}")
+        if found.sha256 not in seen:
+            print(f"  licence: {entry.licence}\n  cite: {entry.citation}")
+    peers: dict[str, object] = {}
+    for found_peer in find_peers(folders):
+        path, peer = found_peer.path, found_peer.peer
+        if peer.set in item.model.test:
+            peers[path.name] = {"sha256": found_peer.sha256, "method": peer.method, "set": peer.set}
+            print(f"{path.name}: {peer.method} will stand beside ours on {peer.set}")
+    return {"archives": archives, "left_out": left_out, "peers": peers}
+
+
+def _another_model_can_train(item: Item, folders: Sequence[Path]) -> bool:
+    """Whether a model that is run beside this one has all the archives that it is trained on."""
+
+    return any(
+        all(find_archive(entry_named(name), folders) for name in item.params.model[other].train)
+        for other in item.params.models
+        if other != item.model_name
+    )

@@ -1,0 +1,67 @@
+"""What a run was made by: the commit, the machine, and when."""
+
+import os
+import platform
+import re
+import subprocess
+import sys
+from datetime import datetime
+from pathlib import Path
+
+from deeppose.core.files import read_json, write_json
+from deeppose.core.paths import runs_log
+
+VECTORS = {"avx512f": "AVX-512", "avx2": "AVX2"}
+"""The vector instructions of x86, the wider ones first, by their names in /proc/cpuinfo."""
+
+
+def note_run(profile: str, stage: str, started: datetime, seconds: float) -> None:
+    """Keep when, where, from what and how long a stage ran; no part of any result."""
+    if not is_first_process():
+        return
+    path = runs_log(profile)
+    runs = read_json(path) if path.is_file() else {}
+    torch = sys.modules.get("torch")
+    made = {
+        "started": started.isoformat(timespec="seconds"),
+        "seconds": round(seconds, 1),
+        "revision": git_revision(),
+        "machine": machine(gpu=torch is not None and torch.cuda.is_initialized()),
+    }
+    write_json(path, {**runs, stage: made})
+
+
+def is_first_process() -> bool:
+    """Whether this is the first of the processes that run a stage, the one that writes."""
+    # torchrun says RANK, Fabric, on its one machine, LOCAL_RANK alone.
+    return os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0"
+
+
+def git_revision() -> str:
+    """The commit that the code stands at, with -dirty where it differs from it; "" outside a clone."""
+    head = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    if head.returncode:
+        return ""
+    differs = ["git", "diff", "--quiet", "HEAD", "--", "src", "stages", "dvc.yaml"]
+    return head.stdout.strip() + "-dirty" * subprocess.run(differs, check=False).returncode
+
+
+def machine(*, gpu: bool = False, vectors: bool = True) -> str:
+    """The processor and its vectors, how many cores, the GPU if one is used, and the system, in words."""
+    described = Path("/proc/cpuinfo")
+    told = described.read_text() if described.is_file() else ""
+    names = re.findall(r"^model name\s*: (.*)$", told, re.M)
+    processor = names[0] if names else platform.processor() or platform.machine()
+    if vectors:
+        processor += _vectors(told)
+    if gpu:
+        import torch
+
+        processor += f"; {torch.cuda.get_device_name()}"
+    return f"{os.cpu_count()} cores, {processor}; {platform.system()}, Python {platform.python_version()}"
+
+
+def _vectors(told: str) -> str:
+    """Which a processor has: one name is of several generations, some twice as fast as others."""
+    flags = " ".join(re.findall(r"^flags\s*: (.*)$", told, re.M)).split()
+    return next((f" with {words}" for flag, words in VECTORS.items() if flag in flags), "")
