@@ -167,12 +167,13 @@ def run_here(name: str, project: Path) -> dict[str, Any]:
     run = RUNS[name]
     module = importlib.import_module(run.script)
     from deeppose.core.params import load_params
-from deeppose.core.paths import Item
+    from deeppose.core.paths import Item
+    from deeppose.data import annotate
 
     item = Item(load_params(), "demo", run.model)
     read = sum(path.stat().st_size for pattern in run.reads for path in item.folder.glob(pattern))
     if run.examples_an_image:
-        module.read_set = lambda *_: pickle.load((project / "set.pickle").open("rb"))
+        annotate.read_set = lambda *_: pickle.load((project / "set.pickle").open("rb"))
         read = (project / "set.pickle").stat().st_size
     clock = time.perf_counter()
     module.main(item, run.stage)

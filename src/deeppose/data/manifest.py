@@ -57,7 +57,7 @@ def check_archives(item: Item) -> None:
             raise MissingArchiveError(f"{name} is no longer in {' or '.join(map(str, folders))}: put it back")
         if archive_sha256(path, item.checksums) != noted["sha256"]:
             raise ArchiveError(
-                f"{path} has changed since it was noted in {item.manifest}: `deeppose datasets` says what to do"
+                f"{path} has changed since {item.manifest} noted it: `deeppose datasets` says what to do"
             )
 
 
