@@ -21,10 +21,10 @@ from provenance import is_commit, provenance
 from deeppose.core.errors import DeepPoseError
 from deeppose.core.files import read_json, write_json, write_text
 from deeppose.core.params import Params, load_params
-from deeppose.evaluation.formatting import share_text
-from deeppose.report.catalogue import exhibits_of
+from deeppose.evaluation.formatting import rate_text
+from deeppose.evaluation.rates import PDJ_THRESHOLDS
+from deeppose.report.catalogue import catalogue_of
 from deeppose.report.paper_results import LIMB_KINDS
-from deeppose.report.tables import PDJ_THRESHOLDS
 
 KEPT, PAGE = Path("docs/runs"), Path("docs/runs.md")
 REMOVED = "(removed)"
@@ -142,7 +142,7 @@ def page(runs: Mapping[str, Any]) -> str:
         lines += ["```yaml", *changed, "```"]
         for model, sets in run["tested"].items():
             for set_name, found in sets.items():
-                title = exhibits_of(set_name).title
+                title = catalogue_of(set_name).title
                 lines += ["", f"Model {model} on {title}, labels {found['labels']}:", ""]
                 lines += table(found["metrics"], minutes(run["provenance"], model))
     return "\n".join(lines) + "\n"
@@ -158,7 +158,7 @@ def table(metrics: Mapping[str, Any], trained: Mapping[str, float]) -> Iterator[
         found = metrics[predictor]
         shares = [found["pcp"][kind] for kind in (*kinds, "ave")]
         shares += [found[f"pdj@{threshold}"]["mean"] for threshold in PDJ_THRESHOLDS]
-        cells = [predictor.replace("_", " "), f"{minutes_so_far:.0f}", *map(share_text, shares)]
+        cells = [predictor.replace("_", " "), f"{minutes_so_far:.0f}", *map(rate_text, shares)]
         yield f"| {' | '.join(cells)} |"
 
 

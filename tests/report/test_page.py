@@ -26,8 +26,8 @@ from report_folder import (
 
 from deeppose.core.params import load_params
 from deeppose.core.skeleton import UPPER_BODY
+from deeppose.report.catalogue import PAPER_ENTRIES
 from deeppose.report.page import deviations, library_versions, params_text, times_script
-from deeppose.report.paper_catalogue import PAPER_EXHIBITS
 
 VOID = {"meta", "link", "img", "br", "hr", "input"}
 BROWSER = next(
@@ -141,9 +141,9 @@ def test_pictures_bring_their_size_so_that_nothing_jumps(page):
 
 
 def test_every_table_and_figure_of_the_paper_is_there(page):
-    headings = {exhibit.heading for exhibit in PAPER_EXHIBITS}
+    headings = {entry.heading for entry in PAPER_ENTRIES}
     assert headings == {"Table 1", "Table 2", *(f"Figure {number}" for number in range(3, 10))}
-    assert {exhibit.anchor for exhibit in PAPER_EXHIBITS} <= set(page_ids(page))
+    assert {entry.anchor for entry in PAPER_ENTRIES} <= set(page_ids(page))
     assert "Figures 1 and 2" in page.words
 
 

@@ -4,17 +4,14 @@ import pytest
 
 from deeppose.core.errors import PredictionsError
 from deeppose.core.skeleton import FLIC_LABELLED, FULL_BODY, UPPER_BODY
-from deeppose.core.viewpoint import circumstances
-from deeppose.evaluation.error_tables import shares_by_circumstance
+from deeppose.core.viewpoint import viewpoints
+from deeppose.evaluation.rates import PDJ_THRESHOLDS, rates_by_viewpoint
 from deeppose.report.paper_results import paper_rows
 from deeppose.report.tables import (
-    PDJ_THRESHOLDS,
-    by_images,
-    circumstance_table,
-    matrix,
     pcp_table,
     pdj_table,
-    predictors,
+    stacked_by_images,
+    viewpoint_table,
     write_table,
 )
 
@@ -51,15 +48,13 @@ def shares(tmp_path):
     """Three poses, one of them on its side; as the evaluation stage hands them on."""
     poses = np.zeros((3, len(FULL_BODY.joints), 2))
     poses[:, [8, 9]] = [[[0, -10]], [[10, 0]], [[0, 10]]]
-    seen = circumstances(
-        "lsp", poses, FULL_BODY, np.ones((3, 14), dtype=bool), np.array([True, False, False])
-    )
-    shares_by_circumstance(joint_errors(), seen, PDJ_THRESHOLDS).to_parquet(tmp_path / "shares.parquet")
+    seen = viewpoints("lsp", poses, FULL_BODY, np.ones((3, 14), dtype=bool), np.array([True, False, False]))
+    rates_by_viewpoint(joint_errors(), seen, PDJ_THRESHOLDS).to_parquet(tmp_path / "shares.parquet")
     return pd.read_parquet(tmp_path / "shares.parquet")
 
 
 def test_circumstances_in_their_order_stages_before_the_mean_pose(tmp_path, shares):
-    table = circumstance_table(shares, "lsp", LABELS)
+    table = viewpoint_table(shares, "lsp", LABELS)
     order = ["joint: occluded", "seen from: the front", "seen from: the back"]
     order += [f"trunk: {word}" for word in ("upright", "on its side", "upside down")]
     assert table["circumstance"].tolist() == [one for one in order for _ in range(3)]
@@ -73,7 +68,7 @@ def test_circumstances_in_their_order_stages_before_the_mean_pose(tmp_path, shar
     assert "| stage 1 | joint: occluded | 42 | 0.000 | 1.000 | 1.000 | 3 | – |" in lines
     assert "| stage 1 | seen from: the back | 14 | 0.000 | 1.000 | 1.000 | 1 | 1.000 |" in lines
     with pytest.raises(PredictionsError, match="no errors of the set 'parse'"):
-        circumstance_table(shares, "parse", LABELS)
+        viewpoint_table(shares, "parse", LABELS)
 
 
 def row(table, method, source, measure="strict"):
@@ -198,16 +193,10 @@ def test_joints_that_a_set_labels_nowhere_do_not_take_the_mean_away():
     assert table["all_joints"].tolist() == [0, 1, 1] * 3
 
 
-def test_peers_stand_between_the_stages_and_the_mean_pose():
-    errors = with_peer(with_peer(joint_errors(), "an older method"))
-    expected = ["stage 1", "stage 2", "MODEC (Sapp and Taskar 2013)", "an older method", "mean pose"]
-    assert predictors(errors) == expected
-
-
 def test_parts_of_a_set_say_which_images(tmp_path):
     whole = pdj_table(joint_errors(), FULL_BODY, "lsp", LABELS)
     part = pdj_table(joint_errors(value=0.05), FULL_BODY, "lsp", LABELS)
-    table = by_images({"all 8": whole, "3 of them": part})
+    table = stacked_by_images({"all 8": whole, "3 of them": part})
     assert table["images"].tolist() == ["all 8"] * 9 + ["3 of them"] * 9
     assert table.columns[:2].tolist() == ["method", "images"]
     assert "images" not in whole
@@ -215,17 +204,6 @@ def test_parts_of_a_set_say_which_images(tmp_path):
     text = (tmp_path / "pdj.md").read_text("utf-8")
     assert "| stage 1 | all 8 | 0.1 | 0.000 |" in text
     assert "| stage 1 | 3 of them | 0.1 | 1.000 |" in text
-
-
-def test_matrix_keeps_the_skeletons_order():
-    errors = joint_errors().sample(frac=1, random_state=0)
-    errors["error"] = errors["example"] + errors["joint"].map(FULL_BODY.joints.index) / 100
-    expected = np.arange(4)[:, None] + np.arange(14) / 100
-    np.testing.assert_array_equal(matrix(errors, "stage 1", "joint", FULL_BODY.joints, "error"), expected)
-
-
-def test_the_mean_pose_comes_last():
-    assert predictors(joint_errors()) == ["stage 1", "stage 2", "mean pose"]
 
 
 def test_an_unknown_set_is_named():

@@ -82,7 +82,7 @@ def score(
     from deeppose.evaluation.score import score_file
 
     scored = score_file(dataset, predictions, labels, archive_folders(mirror))
-    typer.echo(json.dumps(scored.figures, indent=2) if as_json else _score_text(scored, predictions))
+    typer.echo(json.dumps(scored.rates, indent=2) if as_json else _score_text(scored, predictions))
 
 
 @datasets_app.callback(invoke_without_command=True)
@@ -145,7 +145,7 @@ def main() -> None:
 
 
 def _score_text(scored: "Score", predictions: Path) -> str:
-    figures = scored.figures
+    figures = scored.rates
     pcp = {"PCP at 0.5, strict": figures["pcp"], "PCP at 0.5, loose": figures["pcp_loose"]}
     pdj = {f"PDJ at {threshold}": shares for threshold, shares in figures["pdj"].items()}
     lines = [

@@ -196,6 +196,11 @@ class Profile(_Section):
     stage2: RefinementStage
     stage3: RefinementStage
 
+    @property
+    def synthetic(self) -> bool:
+        """Whether synthetic people stand in for the published sets."""
+        return self.archives == "embedded"
+
     def refinement(self, stage: int) -> RefinementStage:
         """The section of stage `stage` ≥ 2."""
         section: RefinementStage = getattr(self, f"stage{stage}")
@@ -244,7 +249,7 @@ class Profile(_Section):
 
     @model_validator(mode="after")
     def _embedded_is_described(self) -> "Profile":
-        if self.archives == "embedded" and self.embedded is None:
+        if self.synthetic and self.embedded is None:
             raise ValueError("archives: embedded needs a section `embedded`")
         return self
 

@@ -36,7 +36,7 @@ def make_manifests(params: Params, profile: str) -> dict[str, dict[str, object]]
         If no model has all the archives that it is trained on.
     """
     items = [Item(params, profile, model) for model in params.models]
-    if params.profiles[profile].archives == "embedded":
+    if params.profiles[profile].synthetic:
         sets = _synthetic_sets(items[0])
         return {item.model_name: _of_synthetic(item, sets) for item in items}
     return {item.model_name: _of_published(item) for item in items}

@@ -6,8 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from deeppose.evaluation.formatting import difference_text, gain_text, published_text, share_text
-from deeppose.report.catalogue import exhibits_of
+from deeppose.core.predictors import MEAN_POSE, as_key, stage_name
+from deeppose.evaluation.formatting import difference_text, gain_text, published_text, rate_text
+from deeppose.report.catalogue import catalogue_of
 from deeppose.report.paper_results import LIMB_KINDS, NOTE_SEPARATOR, paper_rows
 
 MEASURES = {"strict": "Strict PCP", "loose": "Looser PCP"}
@@ -44,7 +45,7 @@ def pcp_groups(path: Path) -> dict[str, Any]:
         beside = gaps[(gaps["pcp"] == row["pcp"]) & gaps["method"].str.startswith(f"{row['method']} − ")]
         gap = beside.to_dict("records")[0] if len(beside) else {}
         cells = [
-            {"value": share_text(row[column]), "gap": difference_text(gap[column]) if gap else ""}
+            {"value": rate_text(row[column]), "gap": difference_text(gap[column]) if gap else ""}
             for column in _PCP_COLUMNS
         ]
         groups.setdefault(MEASURES[row["pcp"]], []).append({"method": row["method"], "cells": cells})
@@ -59,7 +60,7 @@ def pdj_rows(path: Path) -> dict[str, Any]:
     rows = [
         {
             "words": [str(row[column]) for column in words],
-            "cells": [f"{row['t']:g}", *(share_text(row[column]) for column in numbers)],
+            "cells": [f"{row['t']:g}", *(rate_text(row[column]) for column in numbers)],
         }
         for row in table.to_dict("records")
     ]
@@ -68,18 +69,18 @@ def pdj_rows(path: Path) -> dict[str, Any]:
 
 def glance(metrics: Mapping[str, Mapping[str, Any]], cascade_stages: int) -> dict[str, Any]:
     """Mean PDJ at 0.2 of the mean pose and the stages, by model and set; whether each refinement pays."""
-    columns = ["mean_pose"] + [f"stage_{stage}" for stage in range(1, cascade_stages + 1)]
+    predictors = [MEAN_POSE, *(stage_name(stage) for stage in range(1, cascade_stages + 1))]
     rows = []
     for model, sets in metrics.items():
         for name, by_predictor in sets.items():
-            shares = [by_predictor[column]["pdj@0.2"]["mean"] for column in columns]
+            found = [by_predictor[as_key(predictor)]["pdj@0.2"]["mean"] for predictor in predictors]
             held_out = f"held-out images of {model}"
-            shown = held_out if name == "held-out" else exhibits_of(name).title
-            rows.append({"set": shown, "cells": [share_text(share) for share in shares]})
+            shown = held_out if name == "held-out" else catalogue_of(name).title
+            rows.append({"set": shown, "cells": [rate_text(rate) for rate in found]})
     gains = [
         f"{model}, held-out images: {gain_text(stage, sets['held-out'][f'gain_of_stage_{stage}'])}."
         for model, sets in metrics.items()
         if "held-out" in sets
         for stage in range(2, cascade_stages + 1)
     ]
-    return {"heads": [column.replace("_", " ") for column in columns], "rows": rows, "gains": gains}
+    return {"heads": predictors, "rows": rows, "gains": gains}

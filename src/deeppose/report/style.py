@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import struct
 import textwrap
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -134,6 +135,13 @@ def save_photos(figure: Figure, folder: Path, name: str) -> None:
     _save(figure, folder / f"{name}.pdf", "pdf")
 
 
+def picture_size(path: Path) -> tuple[int, int]:
+    """Width and height of a PNG file, pixels."""
+    width, height = struct.unpack(">II", path.read_bytes()[_PNG_SIZE])
+    return width, height
+
+
+_PNG_SIZE = slice(16, 24)
 # The writers would put the date and matplotlib's version into the file.
 _NO_METADATA: dict[str, dict[str, None]] = {
     "png": {"Software": None},

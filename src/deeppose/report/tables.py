@@ -7,18 +7,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from deeppose.core.errors import PredictionsError
 from deeppose.core.files import atomic_path, write_text
-from deeppose.core.geometry import Floats
 from deeppose.core.metrics import mean_pdj, pcp, pdj
+from deeppose.core.predictors import stage_number
 from deeppose.core.skeleton import Skeleton
-from deeppose.evaluation.formatting import DECIMALS_KEPT, difference_text, published_text, share_text
+from deeppose.evaluation.error_tables import matrix, of_set, predictors
+from deeppose.evaluation.formatting import DECIMALS_KEPT, difference_text, published_text, rate_text
+from deeppose.evaluation.rates import PDJ_THRESHOLDS
 from deeppose.report.paper_results import LIMB_KINDS, NOTE_SEPARATOR, paper_rows
 
 PCP_THRESHOLD = 0.5
-PDJ_THRESHOLDS = (0.1, 0.2, 0.5)
 MEASURES = ("strict", "loose")
-MEAN_POSE = "mean pose"
 
 _OURS, _PAPER, _DIFFERENCE = "this run", "paper", "difference"
 _HEADS = {"pcp": "PCP", "t": "t (pose diameters)", "ave": "Ave."} | {
@@ -42,48 +41,6 @@ _LATEX = str.maketrans(
         "…": r"\ldots{}",
     }
 )
-
-
-def of_set(errors: pd.DataFrame, set_name: str) -> pd.DataFrame:
-    """The rows of one test set.
-
-    Raises
-    ------
-    PredictionsError
-        If there are none.
-    """
-    rows = errors[errors["set"] == set_name]
-    if rows.empty:
-        raise PredictionsError(
-            f"no errors of the set {set_name!r}: only of {sorted(errors['set'].unique())}; "
-            f"add it to the model's `test` in params.yaml and run the pipeline again"
-        )
-    return rows
-
-
-def predictors(errors: pd.DataFrame) -> list[str]:
-    """The predictors of a table of errors: stages in their order, other methods, then the mean pose."""
-    return sorted(errors["predictor"].unique(), key=lambda name: (name == MEAN_POSE, is_peer(name), name))
-
-
-def is_peer(predictor: str) -> bool:
-    """Whether a predictor is another method, neither a stage nor the mean pose."""
-    return not predictor.startswith("stage ") and predictor != MEAN_POSE
-
-
-def matrix(errors: pd.DataFrame, predictor: str, part: str, names: Sequence[str], value: str) -> Floats:
-    """One predictor's errors as an array, `(n, len(names))`, examples in ascending order.
-
-    Parameters
-    ----------
-    errors
-        Of one set; columns predictor, example, `part` ("joint" or "limb") and `value`.
-    names
-        The joints or limbs that make the columns; NaN where the table lacks one.
-    """
-    rows = errors[errors["predictor"] == predictor]
-    wide = rows.pivot(index="example", columns=part, values=value)
-    return wide.reindex(columns=list(names)).to_numpy(dtype=np.float64)
 
 
 def pcp_table(limb_errors: pd.DataFrame, skeleton: Skeleton, set_name: str, labels: str) -> pd.DataFrame:
@@ -117,7 +74,7 @@ def pcp_table(limb_errors: pd.DataFrame, skeleton: Skeleton, set_name: str, labe
     compared = columns if kinds == list(LIMB_KINDS) else [kind for kind in kinds if kind in LIMB_KINDS]
     limbs = [limb.name for limb in skeleton.limbs if limb.kind is not None]
     names = predictors(errors)
-    last = [name for name in names if name.startswith("stage ")][-1:]
+    last = [name for name in names if stage_number(name)][-1:]
     published = paper_rows(set_name)
     rows: list[dict[str, Any]] = []
     for measure in MEASURES:
@@ -169,13 +126,13 @@ def pdj_table(joint_errors: pd.DataFrame, skeleton: Skeleton, set_name: str, lab
     return pd.DataFrame(rows)
 
 
-def circumstance_table(shares: pd.DataFrame, set_name: str, labels: str) -> pd.DataFrame:
-    """PDJ of a set's joints, and poses with sides exchanged, apart by how they are seen.
+def viewpoint_table(rates: pd.DataFrame, set_name: str, labels: str) -> pd.DataFrame:
+    """PDJ of a set's joints, and poses with sides exchanged, by trunk direction, view and occlusion.
 
     Parameters
     ----------
-    shares
-        From :func:`deeppose.evaluation.error_tables.shares_by_circumstance`; its order is kept.
+    rates
+        From :func:`deeppose.evaluation.rates.rates_by_viewpoint`; its order is kept.
 
     Returns
     -------
@@ -185,9 +142,9 @@ def circumstance_table(shares: pd.DataFrame, set_name: str, labels: str) -> pd.D
     Raises
     ------
     PredictionsError
-        If `shares` has nothing of that set.
+        If `rates` has nothing of that set.
     """
-    rows = of_set(shares, set_name)
+    rows = of_set(rates, set_name)
     names = predictors(rows)
     rows = rows.assign(circumstance=rows["kind"] + ": " + rows["value"])
     first, of_predictor = list(rows["circumstance"].unique()), rows["predictor"].map(names.index)
@@ -206,7 +163,7 @@ def circumstance_table(shares: pd.DataFrame, set_name: str, labels: str) -> pd.D
     ).reset_index(drop=True)
 
 
-def by_images(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def stacked_by_images(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """The same table of several parts of a set, one below the other, with a column `images` that says which.
 
     Parameters
@@ -231,7 +188,7 @@ def write_table(table: pd.DataFrame, folder: Path, name: str, title: str, notes:
     Parameters
     ----------
     table
-        From :func:`pcp_table`, :func:`pdj_table` or :func:`circumstance_table`.
+        From :func:`pcp_table`, :func:`pdj_table` or :func:`viewpoint_table`.
     notes
         What holds for the whole table: the profile, the set, what the numbers can't be compared with.
     """
@@ -247,7 +204,7 @@ def write_table(table: pd.DataFrame, folder: Path, name: str, title: str, notes:
 
 def _beside(peers: pd.DataFrame, predictor: str, *, is_last: bool) -> pd.DataFrame:
     own = peers["method"].str.startswith("DeepPose")
-    same_stage = (own & (peers["stage"].astype(str) == predictor.removeprefix("stage "))).astype(bool)
+    same_stage = own & (peers["stage"] == stage_number(predictor)).fillna(False).astype(bool)
     stage_not_told = own & peers["stage"].isna() & is_last
     return peers[same_stage | stage_not_told]
 
@@ -278,7 +235,7 @@ def _cell(value: float, column: str, source: str) -> str:
         return f"{value:g}"
     if source == _PAPER:
         return published_text(value)
-    return difference_text(value) if source == _DIFFERENCE else share_text(value)
+    return difference_text(value) if source == _DIFFERENCE else rate_text(value)
 
 
 def _head(column: str) -> str:

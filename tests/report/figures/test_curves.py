@@ -24,7 +24,7 @@ from deeppose.report.figures.normals import MOST_POINTS, normals_figure
 from deeppose.report.figures.poses import (
     choose_examples,
     choose_worst,
-    draw_predictions,
+    predictions_sheet,
     stages_sheet,
     stick_sheet,
 )
@@ -39,7 +39,7 @@ from deeppose.report.style import (
     save_photos,
     save_plot,
 )
-from deeppose.report.tables import by_images
+from deeppose.report.tables import stacked_by_images
 
 STAGES = ("stage 1", "stage 2", "stage 3")
 
@@ -173,7 +173,9 @@ def test_figure_3_sets_other_methods_beside_ours_as_far_as_they_predict():
 def test_figure_7_tells_the_part_from_the_whole(stage):
     whole = pdj_curves(joint_errors([0.1, 0.3], (stage, "mean pose"), UPPER_BODY), UPPER_BODY, "lsp", 0.2)
     part = pdj_curves(joint_errors([0.15], (stage,), UPPER_BODY), UPPER_BODY, "lsp", 0.2)
-    figure = joints_figure(by_images({"all 2": whole, "1 of 2": part}), ["elbow", "wrist"], "PDJ on Buffy")
+    figure = joints_figure(
+        stacked_by_images({"all 2": whole, "1 of 2": part}), ["elbow", "wrist"], "PDJ on Buffy"
+    )
     names = [f"DeepPose, {stage}\nall 2", f"DeepPose, {stage}\n1 of 2", "mean pose\nall 2"]
     assert legend_of(figure) == names
     for axes in figure.axes:
@@ -361,14 +363,14 @@ def test_joints_without_a_limb_are_drawn_as_dots(choice):
 def test_a_pose_outside_its_image_is_still_seen():
     outside = pose()
     outside[0] = (-6, 20)
-    (axes,) = draw_predictions(image(), {"stage 1": outside}, FULL_BODY).axes
+    (axes,) = predictions_sheet(image(), {"stage 1": outside}, FULL_BODY).axes
     assert axes.get_xlim() == (-6, 39.5)
     assert axes.get_ylim() == (59.5, -0.5)
 
 
 def test_predictions_side_by_side():
     poses = {stage: pose(seed=seed) for seed, stage in enumerate(STAGES)}
-    figure = draw_predictions(image(), poses, FULL_BODY)
+    figure = predictions_sheet(image(), poses, FULL_BODY)
     assert [axes.get_title() for axes in figure.axes] == ["Stage 1", "Stage 2", "Stage 3"]
     for axes, drawn in zip(figure.axes, poses.values(), strict=True):
         limb = FULL_BODY.limbs[0]

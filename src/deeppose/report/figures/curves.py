@@ -13,7 +13,9 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter, StrMethodFormatter
 
 from deeppose.core.files import atomic_path
 from deeppose.core.metrics import pdj
+from deeppose.core.predictors import MEAN_POSE, is_other_method
 from deeppose.core.skeleton import Skeleton
+from deeppose.evaluation.error_tables import matrix, of_set, predictors
 from deeppose.report.style import (
     JOINT_LINES,
     PEER_LINES,
@@ -22,7 +24,6 @@ from deeppose.report.style import (
     new_figure,
     styled,
 )
-from deeppose.report.tables import MEAN_POSE, is_peer, matrix, of_set, predictors
 
 STEPS_PER_DIAMETER = 100
 LIMB_JOINTS = {"Arms": ("elbow", "wrist"), "Legs": ("knee", "ankle")}
@@ -125,8 +126,9 @@ def joints_figure(curves: pd.DataFrame, joints: Sequence[str], title: str, capti
     Parameters
     ----------
     curves
-        From :func:`pdj_curves`; all of it is drawn. With a column `images`, as :func:`by_images` makes it,
-        the first images' lines are solid or as ever, the others' are thin and have hollow markers.
+        From :func:`pdj_curves`; all of it is plotted. With a column `images`, as
+        :func:`deeppose.report.tables.stacked_by_images` makes it, the first images' lines are solid or as
+        ever, the others' are thin and have hollow markers.
     joints
         Joint kinds, two panels in a row.
     """
@@ -155,7 +157,7 @@ def joints_figure(curves: pd.DataFrame, joints: Sequence[str], title: str, capti
 
 def _named(predictor: str) -> str:
     """A predictor's name for legends, authors and year of another method on a line of its own."""
-    if is_peer(predictor):
+    if is_other_method(predictor):
         return predictor.replace(" (", "\n(")
     return predictor if predictor == MEAN_POSE else f"DeepPose, {predictor}"
 
@@ -163,7 +165,7 @@ def _named(predictor: str) -> str:
 def _lines(curves: pd.DataFrame, images: Sequence[str]) -> list[tuple[str, str, dict[str, Any]]]:
     """Each predictor and part of the images that has curves, and how its line looks."""
     every = max(1, (curves["t"].nunique() - 1) // 10)
-    peers = [name for name in predictors(curves) if is_peer(name)]
+    peers = [name for name in predictors(curves) if is_other_method(name)]
     lines = []
     for predictor in predictors(curves):
         known = PREDICTOR_LINES.get(predictor)

@@ -1,4 +1,4 @@
-"""The Normals of the simulated displacements (§3.2) drawn over what they were fitted to."""
+"""The normal distributions of the simulated displacements (§3.2) over what they were fitted to."""
 
 import math
 
@@ -32,13 +32,13 @@ def normals_figure(
     *,
     narrowest: float = 0.0,
 ) -> Figure:
-    """A panel for each joint: observed displacements, the Normal's mean, one and two standard deviations.
+    """A panel for each joint: observed displacements, the fitted mean, one and two standard deviations.
 
     Parameters
     ----------
     displacements
         Columns joint (index), dx, dy: prediction less truth. Of more than `MOST_POINTS` of a joint every
-        n-th is drawn, n the smallest that keeps to that number.
+        n-th is plotted, n the smallest that keeps to that number.
     normals
         Columns joint, mean_x, mean_y, var_x, var_y, cov_xy.
     unit
@@ -85,8 +85,8 @@ def normals_figure(
 
 
 def _joint_panel(axes: Axes, observed: Floats, mean: Floats, covariance: Floats, reach: float) -> None:
-    drawn = observed[:: max(1, math.ceil(len(observed) / MOST_POINTS))]
-    axes.scatter(drawn[:, 0], drawn[:, 1], s=3, c=_POINTS, alpha=0.5, linewidths=0, rasterized=True)
+    shown = observed[:: max(1, math.ceil(len(observed) / MOST_POINTS))]
+    axes.scatter(shown[:, 0], shown[:, 1], s=3, c=_POINTS, alpha=0.5, linewidths=0, rasterized=True)
     variances, directions = np.linalg.eigh(covariance)
     sides = 2 * np.sqrt(np.maximum(variances, 0))
     angle = math.degrees(math.atan2(directions[1, 0], directions[0, 0]))

@@ -1,4 +1,4 @@
-"""`plot` and `plot-photos` on made-up tables: what they write for each model, whatever is there or isn't."""
+"""Tables, figures and photographs of made-up errors: what is written, whatever is there or isn't."""
 
 import json
 import shutil
@@ -14,12 +14,13 @@ from deeppose.core.examples import BOX_COLUMNS, TORSO_COLUMNS, Examples, write_e
 from deeppose.core.geometry import diameter
 from deeppose.core.images import write_images
 from deeppose.core.params import load_params
+from deeppose.core.paths import Item
 from deeppose.core.pose_files import write_poses
 from deeppose.core.skeleton import SKELETONS
-from deeppose.core.viewpoint import circumstances
-from deeppose.evaluation.error_tables import error_tables, shares_by_circumstance
-from deeppose.report import catalogue as exhibits
-from deeppose.report.tables import PDJ_THRESHOLDS
+from deeppose.core.viewpoint import viewpoints
+from deeppose.evaluation.error_tables import error_tables
+from deeppose.evaluation.rates import PDJ_THRESHOLDS, rates_by_viewpoint
+from deeppose.report import catalogue, photos, plots
 
 MODEC = "MODEC (Sapp and Taskar 2013)"
 LABELS = "observer-centric as published"
@@ -34,11 +35,6 @@ WIDTH, HEIGHT = 60, 40
 def project(tmp_path, monkeypatch):
     """A function that makes what both stages read, runs them, and gives the report folder and the figures."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(str(ROOT / "stages"))
-    import plot
-    import plot_photos
-    from deeppose.core.paths import Item
-
     # Saving takes most of the time; one test below is about the files.
     written = {}
 
@@ -46,23 +42,23 @@ def project(tmp_path, monkeypatch):
         written[name] = figure
         (folder / f"{name}.png").write_bytes(b"")
 
-    def draw(model, *, profile="cpu", stages=3, left_out=(), peer=False, save=False, again=False):
+    def make_all(model, *, profile="cpu", stages=3, left_out=(), peer=False, save=False, again=False):
         if not again:
             make(tmp_path, profile, model, stages, left_out, peer)
-        monkeypatch.setattr(plot, "save_plot", plot_saver if save else keep)
-        monkeypatch.setattr(plot_photos, "save_photos", photo_saver if save else keep)
-        monkeypatch.setattr(plot_photos, "picture_size", measure if save else lambda _: (1, 1))
+        monkeypatch.setattr(plots, "save_plot", plot_saver if save else keep)
+        monkeypatch.setattr(photos, "save_photos", photo_saver if save else keep)
+        monkeypatch.setattr(photos, "picture_size", measure if save else lambda _: (1, 1))
         item = Item(load_params(), profile, model)
         if item.reports.is_dir():
             for folder in ("tables", "figures", "photos"):
                 shutil.rmtree(item.reports / folder, ignore_errors=True)
         written.clear()
-        plot.main(item, 0)
-        plot_photos.main(item, 0)
+        plots.plot(item)
+        photos.plot_photos(item)
         return tmp_path / "reports" / profile / model, dict(written)
 
-    plot_saver, photo_saver, measure = plot.save_plot, plot_photos.save_photos, plot_photos.picture_size
-    return draw
+    plot_saver, photo_saver, measure = plots.save_plot, photos.save_photos, photos.picture_size
+    return make_all
 
 
 def write_initial_boxes(data, reports, offsets):
@@ -128,8 +124,8 @@ def make(root, profile, model, stages, left_out, peer):
     for kind, frames in zip(("joint", "limb"), zip(*errors, strict=True), strict=True):
         pd.concat(frames, ignore_index=True).to_parquet(evaluation / f"{kind}-errors.parquet")
     joints_table = pd.read_parquet(evaluation / "joint-errors.parquet")
-    seen = [circumstances(name, poses[examples.rows("test", name)], skeleton, None, None) for name in tested]
-    apart = shares_by_circumstance(joints_table, pd.concat(seen), PDJ_THRESHOLDS)
+    seen = [viewpoints(name, poses[examples.rows("test", name)], skeleton, None, None) for name in tested]
+    apart = rates_by_viewpoint(joints_table, pd.concat(seen), PDJ_THRESHOLDS)
     apart.to_parquet(evaluation / "by-circumstance.parquet")
     because = {name: f"no {name} here: get it from its page" for name in left_out}
     manifests = data.parent / "manifests"
@@ -248,7 +244,7 @@ def test_a_set_of_ones_own_brings_curves_of_all_its_joints_and_pictures(project,
 def test_joints_that_are_labelled_nowhere_have_no_panel(project, monkeypatch):
     # As on Buffy, neither hips nor eyes.
     monkeypatch.setitem(TESTED, "flic", ["buffy"])
-    monkeypatch.setattr(exhibits, "OF_THE_PAPER", {})
+    monkeypatch.setattr(catalogue, "PAPER_SETS", {})
     _, written = project("flic")
     panels = [axes.get_title() for axes in written["pdj-buffy-by-stage"].axes]
     assert panels == ["Shoulder", "Elbow", "Wrist"]
@@ -303,7 +299,7 @@ def test_a_shorter_cascade(project, stages, after):
     assert (reports / "figures" / "pdj-flic-last-stage.csv").is_file()
 
 
-def test_a_set_that_is_left_out_takes_its_exhibits_along(project, capsys):
+def test_a_set_that_is_left_out_takes_its_tables_and_figures_along(project, capsys):
     reports, written = project("flic", left_out=["buffy"])
     assert capsys.readouterr().out.splitlines() == [
         "pdj-buffy is left out: no buffy here: get it from its page",
@@ -322,16 +318,13 @@ def test_without_any_test_set_of_photographs_the_folder_is_there_all_the_same(pr
 
 
 def test_only_what_shows_photographs_stands_on_them(project, tmp_path):
-    import plot
-    from deeppose.core.paths import Item
-
     reports, _ = project("flic")
     noted = json.loads((tmp_path / "data/cpu/photographed/flic.json").read_text())
     assert set(noted) == {path.name for path in (reports / "photos").iterdir()}
     assert "photos" not in (tmp_path / "data/cpu/drawn/flic.json").read_text()
     shutil.rmtree(tmp_path / "data/cpu/flic/test")
     shutil.rmtree(tmp_path / "data/cpu/flic/test-predictions")
-    plot.main(Item(load_params(), "cpu", "flic"), 0)
+    plots.plot(Item(load_params(), "cpu", "flic"))
 
 
 @pytest.mark.parametrize(("model", "stand_in"), [("lsp", "drawn people"), ("flic", "drawn scenes")])
