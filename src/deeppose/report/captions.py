@@ -1,13 +1,17 @@
 """What the tables and figures of a model are made from, and what their titles and captions say of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+import pandas as pd
 
 from deeppose.core.files import read_json
 from deeppose.core.paths import Item
 from deeppose.core.predictors import is_other_method
+from deeppose.evaluation.bootstrap import NOTE
 from deeppose.evaluation.error_tables import of_set, predictors
 from deeppose.evaluation.evaluation import Evaluation, read_evaluation
 from deeppose.report.catalogue import Entry, SetCatalogue
+from deeppose.report.figures.curves import pdj_curves
 
 
 @dataclass(frozen=True)
@@ -18,6 +22,20 @@ class Source:
     evaluation: Evaluation
     labels: dict[str, str]
     trained_on: tuple[str, ...]
+    _curves: dict[str, pd.DataFrame] = field(default_factory=dict)
+
+    @property
+    def network(self) -> str:
+        """Its name in legends."""
+        return self.item.profile.network.label
+
+    def curves(self, set_name: str) -> pd.DataFrame:
+        """Detection rates of all predictors on a set or a part of it, see :func:`pdj_curves`."""
+        if set_name not in self._curves:
+            seed = self.item.params.seed
+            found = pdj_curves(self.evaluation.joints, self.item.skeleton, set_name, seed)
+            self._curves[set_name] = found
+        return self._curves[set_name]
 
     def title(self, shown: SetCatalogue) -> str:
         """What the errors were measured on, for titles."""
@@ -28,7 +46,8 @@ class Source:
     def caption(self, shown: SetCatalogue) -> str:
         """What holds for every curve of a set."""
         labels = f"Labels: {self.labels[shown.name]}."
-        return " ".join([self.about, self.measured_on(shown), labels, *shown.notes])
+        bands = f"Bands: {NOTE[:1].lower()}{NOTE[1:]}"
+        return " ".join([self.about, self.measured_on(shown), labels, *shown.notes, bands])
 
     def notes(self, shown: SetCatalogue) -> list[str]:
         """What holds for every table of a set."""
@@ -38,7 +57,7 @@ class Source:
     def about(self) -> str:
         """Which profile and model it is, and what it was trained on."""
         profile = f"Profile {self.item.profile_name} ({self.item.profile.network.words})"
-        warning = ": drawn pictures, not comparable with the paper." if self.item.profile.synthetic else "."
+        warning = ": synthetic people, not comparable with the paper." if self.item.profile.synthetic else "."
         return f"{profile}, model {self.item.model_name}, trained on {' and '.join(self.trained_on)}{warning}"
 
     def measured_on(self, shown: SetCatalogue) -> str:
@@ -60,7 +79,7 @@ class Source:
     def without_other_methods(self, shown: SetCatalogue) -> str:
         """Why no other method's curve stands beside ours."""
         if self.item.profile.synthetic:
-            return "Of drawn pictures other methods have no predictions."
+            return "Other methods have no predictions on synthetic images."
         return shown.without_peers
 
     def whose_left(self, shown: SetCatalogue) -> str:

@@ -1,4 +1,4 @@
-"""The report of a profile as one page: on the left what the paper shows, on the right what the run made.
+"""The report of a profile as one page: what the paper shows beside what the run made.
 
 The page holds no time and no date, so that the same run gives the same bytes; how long the stages took
 stands in a script beside it.
@@ -20,6 +20,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from deeppose.core.params import Params
+from deeppose.core.predictors import stage_name
 from deeppose.report.catalogue import (
     INITIAL_BOXES,
     KINDS,
@@ -41,10 +42,9 @@ from deeppose.report.style import picture_size
 TIMES = "times.js"
 
 _NOT_KEPT = (
-    "pictures with photographs of the published sets are made where the archives are, and are no part of "
-    "what is handed on"
+    "it shows photographs of the published sets, which are made where the archives are and not handed on"
 )
-_SUFFIXES = ("svg", "pdf", "csv", "md", "tex")
+_SUFFIXES = ("svg", "csv", "md", "tex")
 
 
 @dataclass(frozen=True)
@@ -200,7 +200,7 @@ def _differences(run: Run, of_paper: PaperEntry, of_set: SetCatalogue, entry: En
         yield (
             f"Of other methods, those whose predictions are at hand: {others}."
             if others
-            else "No other method's predictions are at hand: ours stand alone."
+            else "No other method's predictions are at hand: ours stands alone."
         )
 
 
@@ -286,7 +286,7 @@ def _beyond(run: Run) -> Iterator[dict[str, Any]]:
     for model in run.metrics:
         yield _titled(run, model, TRAINING, f"Training ({model})")
         for stage in range(2, run.params.cascade_stages + 1):
-            title = f"Errors of stage {stage - 1}, and the Normals fitted to them ({model})"
+            title = f"Errors of {stage_name(stage - 1)}, and normal distributions for them ({model})"
             yield _titled(run, model, normals_of(stage), title)
 
 

@@ -10,6 +10,7 @@ from deeppose.core.predictors import MEAN_POSE, as_key, stage_name
 from deeppose.evaluation.formatting import difference_text, gain_text, published_text, rate_text
 from deeppose.report.catalogue import catalogue_of
 from deeppose.report.paper_results import LIMB_KINDS, NOTE_SEPARATOR, paper_rows
+from deeppose.report.tables import CI95
 
 MEASURES = {"strict": "Strict PCP", "loose": "Looser PCP"}
 
@@ -45,7 +46,11 @@ def pcp_groups(path: Path) -> dict[str, Any]:
         beside = gaps[(gaps["pcp"] == row["pcp"]) & gaps["method"].str.startswith(f"{row['method']} − ")]
         gap = beside.to_dict("records")[0] if len(beside) else {}
         cells = [
-            {"value": rate_text(row[column]), "gap": difference_text(gap[column]) if gap else ""}
+            {
+                "value": rate_text(row[column]),
+                "width": rate_text(row[f"{column}{CI95}"]),
+                "gap": difference_text(gap[column]) if gap else "",
+            }
             for column in _PCP_COLUMNS
         ]
         groups.setdefault(MEASURES[row["pcp"]], []).append({"method": row["method"], "cells": cells})
@@ -56,11 +61,17 @@ def pdj_rows(path: Path) -> dict[str, Any]:
     """A table of PDJ: its heads, and its rows of words and numbers."""
     table = pd.read_csv(path).drop(columns=["labels"])
     words = [column for column in ("method", "images") if column in table.columns]
-    numbers = [column for column in table.columns if column not in [*words, "t"]]
+    numbers = [
+        column for column in table.columns if column not in [*words, "t"] and not column.endswith(CI95)
+    ]
     rows = [
         {
             "words": [str(row[column]) for column in words],
-            "cells": [f"{row['t']:g}", *(rate_text(row[column]) for column in numbers)],
+            "t": f"{row['t']:g}",
+            "cells": [
+                {"value": rate_text(row[column]), "width": rate_text(row[f"{column}{CI95}"])}
+                for column in numbers
+            ],
         }
         for row in table.to_dict("records")
     ]

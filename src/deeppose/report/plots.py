@@ -7,6 +7,7 @@ import pandas as pd
 from deeppose.core.files import read_json, sha256, write_json
 from deeppose.core.paths import Item
 from deeppose.core.predictors import MEAN_POSE, stage_name
+from deeppose.evaluation.bootstrap import NOTE
 from deeppose.report.captions import Source, read_source
 from deeppose.report.catalogue import (
     SCALER,
@@ -21,7 +22,6 @@ from deeppose.report.figures.curves import (
     containment_figure,
     joints_figure,
     limbs_figure,
-    pdj_curves,
     select,
     training_figure,
     write_curves,
@@ -65,18 +65,22 @@ def plot(item: Item) -> None:
 
 def _write_pcp_table(source: Source, shown: SetCatalogue, entry: Entry) -> None:
     item, limbs = source.item, source.evaluation.limbs
-    table = pcp_table(limbs, item.skeleton, shown.name, source.labels[shown.name])
+    labels = source.labels[shown.name]
+    table = pcp_table(limbs, item.skeleton, shown.name, labels, item.params.seed)
     title = entry.titled(f"PCP at 0.5 on {source.title(shown)}")
-    notes = [*source.notes(shown), *shown.notes]
+    notes = [*source.notes(shown), *shown.notes, f"±: {NOTE}"]
     write_table(table, item.reports / entry.folder, entry.file, title, notes)
 
 
 def _write_pdj_table(source: Source, shown: SetCatalogue, entry: Entry) -> None:
     item, joints, labels = source.item, source.evaluation.joints, source.labels[shown.name]
     parts = source.parts(shown)
-    tables = {words: pdj_table(joints, item.skeleton, name, labels) for name, words in parts.items()}
+    tables = {
+        words: pdj_table(joints, item.skeleton, name, labels, item.params.seed)
+        for name, words in parts.items()
+    }
     table = stacked_by_images(tables) if len(tables) > 1 else tables[parts[shown.name]]
-    notes = [*source.notes(shown), *shown.notes]
+    notes = [*source.notes(shown), *shown.notes, f"±: {NOTE}"]
     if others := source.other_methods(shown):
         notes.append(
             f"{', '.join(others)}: predictions that others made, measured here as ours are; "
@@ -88,7 +92,9 @@ def _write_pdj_table(source: Source, shown: SetCatalogue, entry: Entry) -> None:
 
 def _write_viewpoint_table(source: Source, shown: SetCatalogue, entry: Entry) -> None:
     table = viewpoint_table(source.evaluation.by_viewpoint, shown.name, source.labels[shown.name])
-    title = entry.titled(f"PDJ, and sides exchanged, by how a person is seen, {source.title(shown)}")
+    title = entry.titled(
+        f"PDJ and exchanged sides by trunk direction, view and occlusion, {source.title(shown)}"
+    )
     notes = [
         *source.notes(shown),
         "All kinds of joints pooled. The trunk, from hips to shoulders, is upright within 45° of vertical, "
@@ -106,7 +112,7 @@ def _write_viewpoint_table(source: Source, shown: SetCatalogue, entry: Entry) ->
 def _write_all_curves(source: Source, shown: SetCatalogue) -> None:
     """The curves of all predictors and joints, and those of the last stage in the layout of `dvc plots`."""
     item, name = source.item, shown.name
-    curves = pdj_curves(source.evaluation.joints, item.skeleton, name)
+    curves = source.curves(name)
     write_curves(curves, item.reports / "figures" / f"pdj-{name}.csv")
     of_last_stage = curves[curves["predictor"] == item.stage_names[-1]]
     by_joint = of_last_stage.pivot(index="t", columns="joint", values="rate").reset_index()
@@ -115,22 +121,23 @@ def _write_all_curves(source: Source, shown: SetCatalogue) -> None:
 
 def _plot_limbs(source: Source, shown: SetCatalogue, entry: Entry) -> None:
     item, last = source.item, source.item.stage_names[-1]
-    curves = pdj_curves(source.evaluation.joints, item.skeleton, shown.name, entry.end)
-    curves = select(curves, [last, MEAN_POSE], entry.joints)
+    curves = select(source.curves(shown.name), [last, MEAN_POSE], entry.joints, entry.end)
     title = entry.titled(f"PDJ on {source.title(shown)}")
     caption = f"{source.caption(shown)} {source.without_other_methods(shown)}".rstrip()
-    save_plot(limbs_figure(curves, last, title, caption), item.reports / entry.folder, entry.file)
+    save_plot(
+        limbs_figure(curves, last, source.network, title, caption), item.reports / entry.folder, entry.file
+    )
     write_curves(curves, item.reports / f"{entry.path}.csv")
 
 
 def _plot_stages(source: Source, shown: SetCatalogue, entry: Entry) -> None:
     item = source.item
-    curves = pdj_curves(source.evaluation.joints, item.skeleton, shown.name, entry.end)
+    curves = source.curves(shown.name)
     labelled = set(curves["joint"])
     joints = entry.joints or tuple(kind for kind in item.skeleton.joint_kinds if kind in labelled)
-    curves = select(curves, [*item.stage_names, MEAN_POSE], joints)
+    curves = select(curves, [*item.stage_names, MEAN_POSE], joints, entry.end)
     title = entry.titled(f"PDJ on {source.title(shown)} after each stage")
-    figure = joints_figure(curves, joints, title, source.caption(shown))
+    figure = joints_figure(curves, joints, source.network, title, source.caption(shown))
     save_plot(figure, item.reports / entry.folder, entry.file)
     write_curves(curves, item.reports / f"{entry.path}.csv")
 
@@ -141,16 +148,17 @@ def _plot_methods(source: Source, shown: SetCatalogue, entry: Entry) -> None:
     others, parts = source.other_methods(shown), source.parts(shown)
     pieces = {}
     for name, words in parts.items():
-        curves = pdj_curves(source.evaluation.joints, item.skeleton, name, entry.end)
         baseline = [MEAN_POSE] if name == shown.name else []
-        pieces[words] = select(curves, [stage_name(count), *others, *baseline], entry.joints)
+        chosen = [stage_name(count), *others, *baseline]
+        pieces[words] = select(source.curves(name), chosen, entry.joints, entry.end)
     curves = stacked_by_images(pieces) if len(pieces) > 1 else pieces[parts[shown.name]]
     after = f"{stage_name(count)} of {item.params.cascade_stages}"
     alone = "" if others else source.without_other_methods(shown)
     stages = "two cascade stages" if count > 1 else "one cascade stage"
     title = entry.titled(f"PDJ on {source.title(shown)} after {stages}")
-    caption = f"{source.caption(shown)} DeepPose is this run's, after {after}. {alone}".rstrip()
-    figure = joints_figure(curves, entry.joints, title, caption)
+    ours = f"DeepPose is this run's, with the {source.network}, after {after}."
+    caption = f"{source.caption(shown)} {ours} {alone}".rstrip()
+    figure = joints_figure(curves, entry.joints, source.network, title, caption)
     save_plot(figure, item.reports / entry.folder, entry.file)
     write_curves(curves, item.reports / f"{entry.path}.csv")
 
@@ -168,8 +176,8 @@ def _plot_training(source: Source) -> None:
             pd.read_parquet(item.normals(stage)),
             unit,
             item.skeleton,
-            f"Errors of {stage_name(stage - 1)} in training, and the Normals that simulate them in "
-            f"{stage_name(stage)}",
+            f"Errors of {stage_name(stage - 1)} in training, and the normal distributions that simulate them "
+            f"in {stage_name(stage)}",
             narrowest=item.profile.narrowest_normal,
         )
         entry = normals_of(stage)

@@ -10,6 +10,7 @@ from deeppose.evaluation.evaluation import Evaluation, read_evaluation
 from deeppose.report.catalogue import left_out_lines
 from deeppose.report.claims.judge import judge, write_claims
 from deeppose.report.claims.rates import other_methods
+from deeppose.report.headline import headline
 from deeppose.report.page import TIMES, Run, library_versions, render_page, times_script
 
 
@@ -33,12 +34,13 @@ def write_report(params: Params, profile: str) -> None:
         photographs[name] = read_json(item.photographed)
         evaluations[name] = read_evaluation(item)
     write_json(reports / "metrics.json", metrics)
-    network = params.profiles[profile].network
+    tested = {name: item.model.test for name, item in items.items()}
+    write_json(reports / "headline.json", headline(metrics, tested, params.cascade_stages))
     claims = judge(
         list(evaluations.values()),
         synthetic=params.profiles[profile].synthetic,
         seed=params.seed,
-        another_network="" if network.name == "alexnet" else network.words,
+        network=params.profiles[profile].network.label,
         left_out={set_name: why for item in items.values() for set_name, why in item.left_out.items()},
     )
     title = f"What the paper's text claims, and what profile {profile} gave"

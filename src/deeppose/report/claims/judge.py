@@ -17,17 +17,18 @@ from deeppose.evaluation.formatting import difference_text, rate_text
 from deeppose.report.claims.rates import THRESHOLDS, NotTestableError, OnSet, Rates
 from deeppose.report.paper_results import paper_results
 
-HOLDS, FAILS, NOT_TESTABLE = "holds", "does not hold", "can't be told here"
-VERDICTS = (HOLDS, FAILS, NOT_TESTABLE)
+HOLDS, FAILS, UNDECIDED, NOT_TESTABLE = "holds", "does not hold", "undecided", "not testable"
+VERDICTS = (HOLDS, FAILS, UNDECIDED, NOT_TESTABLE)
 RESAMPLES = 100
+DECIDED = 90
 """How many bootstrap resamples of the test examples a verdict is computed again on."""
 
 BOOTSTRAP_NOTE = (
-    f"Drawn again: of {RESAMPLES} times that as many people are drawn from those of the test images, with "
-    "replacement, how often the verdict is the same. Published figures of other methods stay as they are, "
-    "and what another training would give is not in it."
+    f"Bootstrap: in how many of {RESAMPLES} resamples of the test examples, with replacement, the rule gives "
+    f"the same answer; in fewer than {DECIDED}, the verdict is undecided. Published rates of other methods "
+    "stay as they are, and what another training would give is not in it."
 )
-"""What the column `drawn_again` means, for readers."""
+"""What the column `bootstrap` means, for readers."""
 
 _ARMS, _LEGS = ("elbow", "wrist"), ("ankle", "knee")
 _AFTER_TWO_STAGES = stage_name(2)
@@ -70,7 +71,7 @@ def judge(
     *,
     synthetic: bool,
     seed: int,
-    another_network: str = "",
+    network: str,
     left_out: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Every claim of the paper with our rate and the verdict that follows from it.
@@ -84,16 +85,16 @@ def judge(
         then, and what is compared within the run says what it was measured on.
     seed
         Of the bootstrap.
-    another_network
-        The network that stood in for the paper's, in words; what was measured with it says so.
+    network
+        The network that the verdicts are about, in words.
     left_out
         By set, why it is not part of the run.
 
     Returns
     -------
     The columns of :func:`paper_claims`, then `ours` ("" where nothing was measured), `verdict` (one of
-    ``VERDICTS``), `drawn_again` (how many of ``RESAMPLES`` bootstraps of the test examples give the same
-    verdict, "97 of 100"; "" where nothing was measured) and `reason`.
+    ``VERDICTS``), `network`, `bootstrap` (how many of ``RESAMPLES`` bootstrap resamples of the test examples
+    give the same answer, "97 of 100") and `notes`; network and bootstrap are "" where nothing was measured.
     """
     rates = Rates(evaluations, synthetic, left_out or {})
     claims = paper_claims()
@@ -108,14 +109,16 @@ def judge(
     rows = []
     for name, finding in found.items():
         if isinstance(finding, NotTestableError):
-            rows.append(("", NOT_TESTABLE, "", str(finding)))
+            rows.append(("", NOT_TESTABLE, "", "", str(finding)))
             continue
-        notes = [finding.note, "measured on drawn people" if synthetic else ""]
-        notes.append(another_network and f"measured with another network: {another_network}")
-        reason = "; ".join(note for note in notes if note)
+        notes = [finding.note, "measured on synthetic people" if synthetic else ""]
         verdict = HOLDS if finding.holds else FAILS
-        rows.append((finding.ours, verdict, f"{same[name]} of {RESAMPLES}", reason))
-    return claims.join(pd.DataFrame(rows, columns=["ours", "verdict", "drawn_again", "reason"]))
+        if same[name] < DECIDED * RESAMPLES / 100:
+            verdict = UNDECIDED
+        bootstrap = f"{same[name]} of {RESAMPLES}"
+        rows.append((finding.ours, verdict, network, bootstrap, "; ".join(filter(None, notes))))
+    columns = ["ours", "verdict", "network", "bootstrap", "notes"]
+    return claims.join(pd.DataFrame(rows, columns=columns))
 
 
 def _measured(name: str, rates: Rates) -> Finding | NotTestableError:
@@ -128,11 +131,12 @@ def _measured(name: str, rates: Rates) -> Finding | NotTestableError:
 def write_claims(claims: pd.DataFrame, csv: Path, markdown: Path, title: str) -> None:
     """Write what :func:`judge` gave as CSV, and as a table in Markdown."""
     write_text(csv, claims.to_csv(index=False, lineterminator="\n"))
-    heads = ["Claim of the paper", "Where", "Paper", "Here", "Verdict", "Drawn again", "To bear in mind"]
+    heads = ["Claim of the paper", "Where", "Paper", "This run", "Verdict", "Bootstrap", "Notes"]
     lines = [_line(heads), _line(["---"] * len(heads))]
     for row in claims.to_dict("records"):
         where = ", ".join(part for part in (row["section"], row["figure"]) if part)
-        measured = [row["ours"], row["verdict"], row["drawn_again"], row["reason"]]
+        verdict = f"{row['verdict']}, {row['network']}" if row["network"] else row["verdict"]
+        measured = [row["ours"], verdict, row["bootstrap"], row["notes"]]
         lines.append(_line([row["claim"], where, row["paper"], *measured]))
     table = "\n".join(lines)
     rules = f"What is measured for each claim, and from where on it holds, stands in `{csv.name}`."

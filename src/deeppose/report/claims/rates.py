@@ -195,6 +195,6 @@ class Rates:
         on_set = self.on(set_name)
         if self._synthetic:
             raise NotTestableError(
-                f"drawn people stand in for {on_set.title}, and no other method was measured on them"
+                f"synthetic people stand in for {on_set.title}, and no other method was measured on them"
             )
         return on_set

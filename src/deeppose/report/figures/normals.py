@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Ellipse
 from matplotlib.ticker import MaxNLocator
 
-from deeppose.core.geometry import Floats
+from deeppose.core.geometry import Bools, Floats
 from deeppose.core.skeleton import Skeleton
 from deeppose.report.style import new_figure, styled
 
@@ -49,26 +49,34 @@ def normals_figure(
     """
     joints = len(skeleton.joints)
     rows = math.ceil(joints / _COLUMNS)
-    caption = (
-        f"n: displacements of the joint; beyond: those outside the axes, which are the same in all panels. "
-        f"Where n is above {MOST_POINTS}, every ⌈n/{MOST_POINTS}⌉-th is drawn."
-    )
-    if narrowest:
-        caption += f" A standard deviation below {narrowest:g} was raised to it."
-    legend_apart = joints == rows * _COLUMNS
-    width = 1.75 * _COLUMNS + (1.7 if legend_apart else 0.5)
-    figure = new_figure(width, 2.0 * rows + 1.2, title, caption)
-    panels = figure.subplots(rows, _COLUMNS, sharex=True, sharey=True, squeeze=False).ravel()
     fitted = normals.set_index("joint").loc[list(range(joints))]
     means = fitted[["mean_x", "mean_y"]].to_numpy()
     variances = fitted[["var_x", "var_y"]].to_numpy()
     covariances = fitted[["var_x", "cov_xy", "cov_xy", "var_y"]].to_numpy().reshape(-1, 2, 2)
+    # By joint and axis, whether the floor decides and not the displacements.
+    raised = (narrowest > 0) & np.isclose(np.sqrt(variances), narrowest)
+    caption = (
+        f"n: displacements of the joint; beyond: those outside the axes, which are the same in all panels. "
+        f"Where n is above {MOST_POINTS}, every ⌈n/{MOST_POINTS}⌉-th is shown."
+    )
+    if narrowest:
+        caption += (
+            f" A standard deviation below {narrowest:g} was raised to it: {raised.sum()} of {raised.size} (in x "
+            f"and in y of each joint) are that floor, not fitted."
+        )
+    legend_apart = joints == rows * _COLUMNS
+    width = 1.75 * _COLUMNS + (1.7 if legend_apart else 0.5)
+    figure = new_figure(width, 2.0 * rows + 1.2, title, caption)
+    panels = figure.subplots(rows, _COLUMNS, sharex=True, sharey=True, squeeze=False).ravel()
     reach = 1.05 * float((np.abs(means) + 3 * np.sqrt(variances)).max())
     for joint, axes in enumerate(panels[:joints]):
         observed = displacements.loc[displacements["joint"] == joint, ["dx", "dy"]].to_numpy()
         _joint_panel(axes, observed, means[joint], covariances[joint], reach)
         beyond = int((np.abs(observed) > reach).any(axis=1).sum())
-        axes.set_title(f"{skeleton.joints[joint]}\nn = {len(observed)}, {beyond} beyond", fontsize=8.5)
+        title = skeleton.joints[joint]
+        if narrowest:
+            title += f" ({_decided_by(raised[joint])})"
+        axes.set_title(f"{title}\nn = {len(observed)}, {beyond} beyond", fontsize=8.5)
     for axes in panels[joints:]:
         axes.set_axis_off()
     for index, axes in enumerate(panels[:joints]):
@@ -82,6 +90,12 @@ def normals_figure(
     else:
         panels[-1].legend(handles=_handles(), loc="center", title=_LEGEND_TITLE)
     return figure
+
+
+def _decided_by(raised: Bools) -> str:
+    """Whether the floor decides, `(2,)`, in x or y, or in neither."""
+    axes = [axis for axis, is_raised in zip("xy", raised, strict=True) if is_raised]
+    return f"floor in {' and '.join(axes)}" if axes else "fitted"
 
 
 def _joint_panel(axes: Axes, observed: Floats, mean: Floats, covariance: Floats, reach: float) -> None:
