@@ -161,7 +161,7 @@ def test_parse_takes_a_matlab_file_of_its_last_images(tmp_path):
     savemat(tmp_path / "p.mat", {"pred": points[..., 100:].transpose(1, 0, 2)})
     result = score_file("parse", tmp_path / "p.mat", "oc", [tmp_path])
     assert result.rates["n"] == 3
-    assert result.rates["pcp"] == dict.fromkeys(result.figures["pcp"], 1.0)
+    assert result.rates["pcp"] == dict.fromkeys(result.rates["pcp"], 1.0)
     assert result.labels == "observer-centric as published"
     savemat(tmp_path / "p.mat", {"pred": points.transpose(1, 0, 2)})
     with pytest.raises(PredictionsError, match=r"\(2, 14, 103\); \(2, 14, 3\) is expected"):

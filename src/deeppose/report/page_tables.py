@@ -38,7 +38,8 @@ def published_notes(set_name: str) -> list[str]:
 
 def pcp_groups(path: Path) -> dict[str, Any]:
     """Our rows of a table of PCP by its kind, each cell with the difference to the paper's, if it has one."""
-    table = pd.read_csv(path, keep_default_na=False, na_values={column: [""] for column in _PCP_COLUMNS})
+    numbers = [f"{column}{ending}" for column in _PCP_COLUMNS for ending in ("", CI95)]
+    table = pd.read_csv(path, keep_default_na=False, na_values={column: [""] for column in numbers})
     groups: dict[str, list[dict[str, Any]]] = {}
     ours = table[table["source"] == "this run"]
     gaps = table[table["source"] == "difference"]

@@ -61,8 +61,8 @@ def normals_figure(
     )
     if narrowest:
         caption += (
-            f" A standard deviation below {narrowest:g} was raised to it: {raised.sum()} of {raised.size} (in x "
-            f"and in y of each joint) are that floor, not fitted."
+            f" A standard deviation below {narrowest:g} was raised to it: of {raised.size}, one in x and one "
+            f"in y a joint, {raised.sum()} are that floor, not fitted."
         )
     legend_apart = joints == rows * _COLUMNS
     width = 1.75 * _COLUMNS + (1.7 if legend_apart else 0.5)
