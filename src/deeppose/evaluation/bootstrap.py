@@ -58,7 +58,9 @@ class Resamples:
         detected = np.stack([self._detected[:, list(group)].sum(axis=1) for group in groups], axis=1)
         counted = np.stack([self._counted[:, list(group)].sum(axis=1) for group in groups], axis=1)
         known = (counted > 0).any(axis=0)
+        if not known.any():
+            return np.full(detected.shape[-1], np.nan)
         with np.errstate(invalid="ignore"):
             rates = (detected[:, known] / counted[:, known, None]).mean(axis=1)
         widths: Floats = np.round(_WITHIN_95_PERCENT * np.nanstd(rates, axis=0), _DECIMALS)
-        return widths if known.any() else np.full_like(widths, np.nan)
+        return widths

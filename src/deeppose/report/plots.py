@@ -156,7 +156,7 @@ def _plot_methods(source: Source, shown: SetCatalogue, entry: Entry) -> None:
     alone = "" if others else source.without_other_methods(shown)
     stages = "two cascade stages" if count > 1 else "one cascade stage"
     title = entry.titled(f"PDJ on {source.title(shown)} after {stages}")
-    ours = f"DeepPose is this run's, with the {source.network}, after {after}."
+    ours = f"DeepPose: this run's {source.network}, after {after}."
     caption = f"{source.caption(shown)} {ours} {alone}".rstrip()
     figure = joints_figure(curves, entry.joints, source.network, title, caption)
     save_plot(figure, item.reports / entry.folder, entry.file)

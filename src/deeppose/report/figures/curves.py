@@ -222,7 +222,7 @@ def training_figure(logs: Mapping[str, pd.DataFrame], title: str, caption: str =
     held_out.set_ylabel("Held-out PDJ at 0.2, all joints")
     # From where the data begin: what stages differ by is a small part of 0 to 1.
     held_out.margins(y=0.08)
-    held_out.yaxis.set_major_formatter(PercentFormatter(xmax=1))
+    held_out.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
     for axes in (losses, held_out):
         axes.set_xlabel("Step")
         axes.set_xlim(left=0)
@@ -252,7 +252,7 @@ def containment_figure(curve: pd.DataFrame, scale: float, share: float, title: s
     axes.set_ylabel("Share of joints inside")
     axes.set_xlim(left=0)
     axes.set_ylim(0, 1)
-    axes.yaxis.set_major_formatter(PercentFormatter(xmax=1))
+    axes.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
     return figure
 
 
@@ -272,4 +272,4 @@ def _finish(axes: Axes, curves: pd.DataFrame) -> None:
     axes.set_ylim(0, 1)
     axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 5, 10]))
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    axes.yaxis.set_major_formatter(PercentFormatter(xmax=1))
+    axes.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))

@@ -62,7 +62,7 @@ def normals_figure(
     if narrowest:
         caption += (
             f" A standard deviation below {narrowest:g} was raised to it: of {raised.size}, one in x and one "
-            f"in y a joint, {raised.sum()} are that floor, not fitted."
+            f"in y a joint, {raised.sum()} are that floor, not fitted; the titles say which."
         )
     legend_apart = joints == rows * _COLUMNS
     width = 1.75 * _COLUMNS + (1.7 if legend_apart else 0.5)
@@ -75,7 +75,7 @@ def normals_figure(
         beyond = int((np.abs(observed) > reach).any(axis=1).sum())
         title = skeleton.joints[joint]
         if narrowest:
-            title += f" ({_decided_by(raised[joint])})"
+            title += f": {_decided_by(raised[joint])}"
         axes.set_title(f"{title}\nn = {len(observed)}, {beyond} beyond", fontsize=8.5)
     for axes in panels[joints:]:
         axes.set_axis_off()
@@ -93,9 +93,10 @@ def normals_figure(
 
 
 def _decided_by(raised: Bools) -> str:
-    """Whether the floor decides, `(2,)`, in x or y, or in neither."""
-    axes = [axis for axis, is_raised in zip("xy", raised, strict=True) if is_raised]
-    return f"floor in {' and '.join(axes)}" if axes else "fitted"
+    """What the standard deviations in x and y are, given which the floor decides, `(2,)`."""
+    if raised.all():
+        return "floor"
+    return f"floor in {'x' if raised[0] else 'y'}" if raised.any() else "fitted"
 
 
 def _joint_panel(axes: Axes, observed: Floats, mean: Floats, covariance: Floats, reach: float) -> None:
