@@ -24,6 +24,7 @@ from deeppose.report import catalogue, photos, plots
 
 MODEC = "MODEC (Sapp and Taskar 2013)"
 LABELS = "observer-centric as published"
+NETWORK = "(EfficientNet-Lite0 with maps)"
 TRAINED = {"lsp": ["lsp", "lsp-extended"], "flic": ["flic"]}
 TESTED = {"lsp": ["lsp", "parse"], "flic": ["flic", "buffy"]}
 EXAMPLES = 6
@@ -212,7 +213,7 @@ def test_flic_brings_figures_3_5_and_9_and_buffy_figure_7(project, capsys):
     figure = written["figure3-pdj-flic"]
     assert title(figure) == "Figure 3: PDJ on FLIC after two cascade stages"
     assert [axes.get_xlim() for axes in figure.axes] == [(0, 0.2)] * 2
-    assert legend(figure.axes[0]) == [["DeepPose, stage 2"], ["mean pose"]]
+    assert legend(figure.axes[0]) == [["DeepPose, stage 2", NETWORK], ["mean pose"]]
     assert "after stage 2 of 3" in caption(figure)
     assert "with flic_oc_Sapp_CVPR13.mat in predictions/ of the mirror folder" in caption(figure)
     assert [axes.get_xlim() for axes in written["figure5-pdj-flic-by-stage"].axes] == [(0, 0.5)] * 2
@@ -221,8 +222,9 @@ def test_flic_brings_figures_3_5_and_9_and_buffy_figure_7(project, capsys):
 
 
 def buffy_is_shown_whole_and_in_its_customary_part(reports, figure):
-    ours = "DeepPose, stage 2"
-    expected = [[ours, "all 6 images"], [ours, "3 of episodes 2, 5, 6"], ["mean pose", "all 6 images"]]
+    ours = ["DeepPose, stage 2", NETWORK]
+    whole, part = "all 6 images", "3 of episodes 2, 5, 6"
+    expected = [[*ours, whole], [*ours, part], ["mean pose", whole]]
     assert legend(figure.axes[0]) == legend(figure.axes[1]) == expected
     assert "the pose diameter is the length of the torso's stick" in caption(figure)
     table = pd.read_csv(reports / "tables" / "pdj-buffy.csv")
@@ -267,11 +269,15 @@ def test_other_methods_stand_beside_ours(project):
     reports, written = project("flic", peer=True)
     figure = written["figure3-pdj-flic"]
     for axes in figure.axes:
-        assert legend(axes) == [["DeepPose, stage 2"], ["MODEC", "(Sapp and Taskar 2013)"], ["mean pose"]]
+        assert legend(axes) == [
+            ["DeepPose, stage 2", NETWORK],
+            ["MODEC", "(Sapp and Taskar 2013)"],
+            ["mean pose"],
+        ]
         assert set(axes.lines[1].get_ydata()) == {1.0}
     assert "mirror folder" not in caption(figure)
-    assert all("MODEC" not in text for [text] in legend(written["figure5-pdj-flic-by-stage"].axes[0]))
-    assert f"| {MODEC} | 0.1 | 1.000 | 1.000 | 1.000 | – | – | – |" in (
+    assert all("MODEC" not in label for label, *_ in legend(written["figure5-pdj-flic-by-stage"].axes[0]))
+    assert f"| {MODEC} | 0.1 | 1.000 ± 0.000 | 1.000 ± 0.000 | 1.000 ± 0.000 | – | – | – |" in (
         reports / "tables" / "pdj-flic.md"
     ).read_text("utf-8")
     the_curves_lie_beside_each_figure_as_they_are_drawn(reports, written)
@@ -327,8 +333,8 @@ def test_only_what_shows_photographs_stands_on_them(project, tmp_path):
     plots.plot(Item(load_params(), "cpu", "flic"))
 
 
-@pytest.mark.parametrize(("model", "stand_in"), [("lsp", "drawn people"), ("flic", "drawn scenes")])
-def test_drawn_pictures_are_named_as_such(project, model, stand_in):
+@pytest.mark.parametrize(("model", "stand_in"), [("lsp", "synthetic people"), ("flic", "synthetic scenes")])
+def test_synthetic_people_are_named_as_such(project, model, stand_in):
     reports, written = project(model, profile="demo")
     names = {"lsp": "LSP", "parse": "Image Parse", "flic": "FLIC", "buffy": "Buffy"}
     for name in TESTED[model]:
@@ -339,9 +345,9 @@ def test_drawn_pictures_are_named_as_such(project, model, stand_in):
         if name.startswith("figure"):
             assert stand_in in title(figure)
             if "poses" not in name:
-                assert "drawn pictures, not comparable with the paper" in caption(figure)
+                assert "synthetic people, not comparable with the paper" in caption(figure)
     for name in {"figure3-pdj-flic", "figure4-pdj-lsp", "figure7-pdj-buffy"} & set(written):
-        assert caption(written[name]).endswith("Of drawn pictures other methods have no predictions.")
+        assert caption(written[name]).endswith("Other methods have no predictions on synthetic images.")
 
 
 def test_the_same_bytes_twice(project):
@@ -353,4 +359,4 @@ def test_the_same_bytes_twice(project):
         )
     assert files[0] == files[1]
     kinds = {path.suffix for path in files[0]}
-    assert kinds == {".png", ".pdf", ".svg", ".csv", ".md", ".tex", ".json"}
+    assert kinds == {".png", ".svg", ".csv", ".md", ".tex", ".json"}

@@ -104,10 +104,10 @@ def write_report_folder(project: Path, model: str, skeleton: Skeleton, sets: tup
     for name in sets:
         for entry in catalogue_of(name).entries:
             if entry.kind == "pcp table":
-                table = pcp_table(limbs, skeleton, name, LABELS)
+                table = pcp_table(limbs, skeleton, name, LABELS, 1)
                 write_table(table, reports / "tables", entry.file, "PCP", [])
             elif entry.kind == "pdj table":
-                table = pdj_table(joints, skeleton, name, LABELS)
+                table = pdj_table(joints, skeleton, name, LABELS, 1)
                 write_table(table, reports / "tables", entry.file, "PDJ", [])
             elif entry.folder != "tables":
                 pictures.append(entry)
