@@ -45,6 +45,7 @@ lint: env
 	ruff check .
 	ruff format --check .
 	mypy
+	lint-imports
 
 # Training and prediction on the CPU here, beside what it can do; less than a quarter of an hour.
 bench: env
