@@ -2,9 +2,9 @@
 
     python scripts/move_hashes.py PROFILE
 
-Of each stage of the profile that dvc.lock holds, the command, params and hashes of code become today's, and data
-dependencies get the hashes of the outputs that they are. No output is touched. CONTRIBUTING.md says how to
-show beforehand that the outputs are the same.
+Of each stage of the profile that dvc.lock holds, the command, params and hashes of code become today's, and
+data dependencies get the hashes of the outputs that they are. No output is touched. CONTRIBUTING.md says how
+to show beforehand that the outputs are the same.
 """
 
 import sys

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from lsp_archive import PERSON, write_lsp_archive
 
-from deeppose.cli.main import main as cli
+from deeppose.cli import main as cli
 from deeppose.core.pose_files import write_poses
 
 HEAVY = ("cv2", "matplotlib", "numpy", "pandas", "requests", "scipy", "torch")

@@ -103,7 +103,7 @@ def _of_synthetic(item: Item, sets: dict[str, Any]) -> dict[str, object]:
             left_out[name] = unlabelled
         elif name not in sets:
             left_out[name] = (
-                f"{entry.title} is not among the drawn sets: a profile with archives: mirror takes it"
+                f"{entry.title} has no synthetic people: a profile with archives: mirror takes it"
             )
         else:
             archives |= sets[name]
