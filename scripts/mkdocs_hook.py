@@ -6,6 +6,7 @@ to copies: Markdown becomes a page, so does code; all else is copied as it is.
 
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path, PurePosixPath
 
@@ -21,9 +22,8 @@ LINK = re.compile(r"(\]\()(?!\w+:|#)([^)#\s]+)")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    tracked = subprocess.check_output(["git", "ls-files", "reports"], cwd=ROOT, text=True).split()
     pages = [file for file in files if file.is_documentation_page()]
-    for name in (*tracked, *PAGES):
+    for name in (*reports(), *PAGES):
         pages += added(name, files, config)
     while pages:
         page = pages.pop()
@@ -45,6 +45,17 @@ def on_page_markdown(markdown: str, page: Page, files: Files, **_: object) -> st
         return link[1] + os.path.relpath(target, PurePosixPath(page.file.src_uri).parent)
 
     return LINK.sub(led, markdown)
+
+
+def on_post_build(config: MkDocsConfig) -> None:
+    for name in reports():  # as files too: the reports' own pages link to them
+        if name.endswith(".md"):
+            shutil.copyfile(ROOT / name, Path(config.site_dir) / name)
+
+
+def reports() -> list[str]:
+    """What git has of them: no photographs of the data sets."""
+    return subprocess.check_output(["git", "ls-files", "reports"], cwd=ROOT, text=True).split()
 
 
 def in_project(page: File, target: str) -> str | None:

@@ -39,6 +39,10 @@ def test_the_site_has_pages_reports_and_code(built):
     for report in ("cpu", "demo"):
         text = (site / "reports" / report / "index.html").read_text("utf-8")
         assert text == (ROOT / "reports" / report / "index.html").read_text("utf-8")
+        links = re.findall(r'<a href="([^"#:]+)"', text)
+        assert len(links) > 15
+        published = [link for link in links if report == "demo" or "/photos/" not in link]
+        assert [link for link in published if not (site / "reports" / report / link).is_file()] == []
     assert (site / "reports/cpu/lsp/figures/figure4-pdj-lsp.png").is_file()
     assert (site / "src/deeppose/core/metrics.py/index.html").is_file()
     assert 'class="mermaid"' in (site / "method/index.html").read_text("utf-8")
