@@ -83,6 +83,19 @@ def test_each_package_has_a_row():
     assert set(rows) == {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").is_file()}
 
 
+def test_the_picture_of_the_packages_has_their_imports():
+    picture = (DOCS / "architecture.md").read_text("utf-8").split("```mermaid")[2].partition("```")[0]
+    arrows = set(re.findall(r"^ +(\w+) --> (\w+)$", picture, re.MULTILINE))
+    imports = set()
+    for file in PACKAGE.rglob("*.py"):
+        own = file.relative_to(PACKAGE).parts[0].removesuffix(".py")
+        named = re.findall(r"^ *(?:from|import) deeppose\.(\w+)", file.read_text("utf-8"), re.MULTILINE)
+        imports |= {(own, other) for other in named if other != own}
+    of_core = {arrow for arrow in imports | arrows if arrow[1] == "core"}
+    assert arrows - of_core == imports - of_core
+    assert not any(own == "core" for own, _ in imports)
+
+
 def test_each_stage_is_in_the_picture_of_the_pipeline():
     picture = (DOCS / "architecture.md").read_text("utf-8").partition("```mermaid")[2].partition("```")[0]
     stages = re.findall(r"^  ([\w-]+):$", (ROOT / "dvc.yaml").read_text("utf-8"), re.MULTILINE)
