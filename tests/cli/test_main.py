@@ -2,12 +2,14 @@ import json
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import archives
 import numpy as np
 import pytest
 from lsp_archive import PERSON, write_lsp_archive
+from project import ROOT
 
 from deeppose.cli import main as cli
 from deeppose.core.pose_files import write_poses
@@ -160,6 +162,11 @@ def test_help_imports_nothing_heavy(command):
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "Usage:" in run.stdout
     assert run.stdout.splitlines()[-1].strip() == "heavy:"
+
+
+def test_the_version_is_that_of_the_package(deeppose):
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert deeppose("--version") == (0, f"deeppose {project['version']}\n", "")
 
 
 def test_the_installed_command():

@@ -401,11 +401,3 @@ def test_a_browser_names_photographs_that_were_not_handed_on(copied):
     seen, _ = seen_in_browser(page, 1400)
     assert seen["broken"] == []
     assert any(text.startswith("figure8-poses-lsp.png is left out") for text in seen["absent"])
-
-
-def test_the_readme_lists_the_same_deviations():
-    """The CSV is where they are kept; who changes one there copies the row into the README's table."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    rows = [f"| {' | '.join(row)} |" for row in deviations().itertuples(index=False)]
-    table = readme.partition("| question | here | why |\n|---|---|---|\n")[2].partition("\n\n")[0]
-    assert table.splitlines() == rows

@@ -40,6 +40,24 @@ MirrorOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"deeppose {version('deeppose')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
+    ] = False,
+) -> None:
+    """What comes before a command."""
+
+
 def _numbered(skeleton: Skeleton) -> str:
     return ", ".join(f"{index} {joint}" for index, joint in enumerate(skeleton.joints))
 
