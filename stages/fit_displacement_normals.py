@@ -37,7 +37,12 @@ def main(item: Item, stage: int) -> None:
         ],
         ignore_index=True,
     )
-    normals = fit_normals(displacements, item.profile.covariance, item.profile.narrowest_normal)
+    normals = fit_normals(
+        displacements,
+        item.profile.covariance,
+        item.profile.narrowest_normal,
+        joints=item.skeleton.joints,
+    )
     # They are kept for a figure, for which this is fine enough.
     kept = displacements.astype({"dx": "float32", "dy": "float32"})
     for frame, output in (
