@@ -73,7 +73,7 @@ bench-export: env
 bench-scale: env
 	python scripts/bench_scale.py
 
-# Two runs, the second with other workers, must end with the same hashes.
+# Two runs, the second with other workers and other kernels of NumPy's BLAS, must end with the same hashes.
 check-determinism: env
 	python scripts/check_determinism.py
 
