@@ -1,7 +1,7 @@
 """`deeppose datasets`: the sets that are known, which are there, what a run did without, what is in one."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,7 +26,8 @@ def datasets(context: typer.Context, mirror: MirrorOption = None) -> None:
 
         folders = archive_folders(mirror)
         blocks = [_entry_text(entry, folders) for entry in ENTRIES]
-        typer.echo("\n\n".join(blocks + [_peer_text(peer, folders) for peer in PEERS]))
+        blocks += [_peer_text(peer, folders) for peer in PEERS]
+        typer.echo("\n\n".join([*blocks, *_added_since(folders)]))
 
 
 @app.command()
@@ -89,3 +90,24 @@ def _peer_text(peer: "Peer", folders: Sequence[Path]) -> str:
             f"  licence: {peer.licence}",
         ]
     )
+
+
+def _added_since(folders: Sequence[Path]) -> Iterator[str]:
+    """For each profile what its last run did without that is there now, and what to type."""
+    from deeppose.core.params import load_params
+    from deeppose.core.paths import Item
+    from deeppose.data.manifest import added_since
+
+    if not Path("params.yaml").is_file():
+        return
+    params = load_params()
+    for profile in params.profiles:
+        found = {
+            name for model in params.models for name in added_since(Item(params, profile, model), folders)
+        }
+        if found:
+            yield (
+                f"The last run of profile {profile} did without {', '.join(sorted(found))}, there now. To run "
+                f"with it, say profile: {profile} in params.yaml, then:\n"
+                f"  dvc repro --force --single-item download@{profile}\n  dvc repro"
+            )
