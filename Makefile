@@ -1,6 +1,7 @@
-# make repro   the main job, on the embedded data
+# make repro   the pipeline on synthetic people
 # make test    the tests
 # make figures reports/cpu again, from published errors: a minute, no training
+# make docs    the site of docs/ and reports/, in site/
 # All make the environment first, once; TORCH=cpu|cuda|auto says which build of torch it takes.
 
 .DELETE_ON_ERROR:
@@ -16,7 +17,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # on the machine; not to spin at all costs a small network a third of its speed on an idle one.
 export GOMP_SPINCOUNT ?= 10000
 
-.PHONY: env repro figures test lint bench bench-demo bench-export bench-scale bench-gpu check-determinism check-kill lock clean
+.PHONY: env repro figures test lint docs bench bench-demo bench-export bench-scale bench-gpu check-determinism check-kill lock clean
 
 env: $(VENV)/.installed
 
@@ -34,7 +35,7 @@ repro: env
 	@python scripts/mend_lock.py
 	dvc repro
 
-# The tables and figures of `cpu` again, from what is published; nothing is trained.
+# The tables and figures of `cpu` again, from published errors; nothing is trained.
 figures: env
 	python scripts/published.py figures
 
@@ -45,6 +46,11 @@ lint: env
 	ruff check .
 	ruff format --check .
 	mypy
+	lint-imports
+
+# The site, from docs/ and reports/; a warning, such as a broken link, is an error.
+docs: env
+	NO_MKDOCS_2_WARNING=1 mkdocs build --strict
 
 # Training and prediction on the CPU here, beside what it can do; less than a quarter of an hour.
 bench: env
@@ -67,7 +73,7 @@ bench-export: env
 bench-scale: env
 	python scripts/bench_scale.py
 
-# Two runs, the second with other workers, must end with the same hashes.
+# Two runs, the second with other workers and other kernels of NumPy's BLAS, must end with the same hashes.
 check-determinism: env
 	python scripts/check_determinism.py
 

@@ -151,11 +151,11 @@ def page(definition: dict[str, Any], found: pd.DataFrame) -> str:
             "# What each choice of `cpu` is worth",
             "",
             f"Made by `python scripts/ablations.py table` from the runs in [{RESULTS.name}]({RESULTS.name}); "
-            f"[{DEFINITION.name}]({DEFINITION.name}) says what was run. Judged on held-out images of LSP's "
-            "training part alone, not on a test part; each seed draws its own, the same for all variants. "
-            "Person-centric labels are judged by such. Means "
-            "over the seeds that the variant and the base were both run with, ± their standard deviation; in "
-            "the last column of the differences between runs of one seed.",
+            f"[{DEFINITION.name}]({DEFINITION.name}) says what was run. Measured on "
+            "[held-out](glossary.md#held-out) images of LSP's training part, not on a test part. Each seed "
+            "draws its own, the same for all variants. The variant with person-centric labels is measured by "
+            "such labels. Means are over the seeds that both the variant and the base were run with, ± the "
+            "standard deviation. The last column has the mean difference between runs of one seed.",
             "",
             *tables,
             "All else as in `cpu`, but for",

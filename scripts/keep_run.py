@@ -132,9 +132,10 @@ def page(runs: Mapping[str, Any]) -> str:
     lines = [
         "# Other runs",
         "",
-        "Made by `python scripts/keep_run.py` from [runs/](runs), which hold all metrics of these runs and",
-        "what they came from. Strict PCP and PDJ on the sets' test parts. Minutes are of training up to a",
-        "stage; predicting takes some more. Params that differ from the commit's have their dotted keys.",
+        "Made by `python scripts/keep_run.py` from the files in `docs/runs/`, which hold all metrics of",
+        "these runs and their provenance. [Strict PCP and PDJ](glossary.md#pcp) on the sets' test parts.",
+        "Minutes are of training up to a stage; prediction takes some more. Params that differ from the",
+        "commit's have their dotted keys.",
     ]
     for name, run in runs.items():
         changed = [f"{key}: {json.dumps(value)}" for key, value in sorted(run["changes"].items())]

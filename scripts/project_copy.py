@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +43,10 @@ def shorten(project: Path) -> None:
     path.write_text(yaml.safe_dump(params, sort_keys=False))
 
 
-def repro_command(project: Path, *options: str) -> dict[str, Any]:
+def repro_command(project: Path, *options: str, variables: Mapping[str, str] | None = None) -> dict[str, Any]:
     """What subprocess needs to call `dvc repro` there with the modules that were copied."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(project / "src")}
+    environment = {**os.environ, **(variables or {}), "PATH": path, "PYTHONPATH": str(project / "src")}
     log = (project / "repro.log").open("a")
     return {
         "args": [sys.executable, "-m", "dvc", "repro", *options],
@@ -56,13 +57,15 @@ def repro_command(project: Path, *options: str) -> dict[str, Any]:
     }
 
 
-def repro(project: Path, *options: str, workers: int | None = None) -> None:
-    """Run `dvc repro` there to its end; stop with its log if it fails."""
+def repro(
+    project: Path, *options: str, workers: int | None = None, variables: Mapping[str, str] | None = None
+) -> None:
+    """Run `dvc repro` there to its end, with these environment variables; stop with its log if it fails."""
     if workers is not None:
         params = (project / "params.yaml").read_text().splitlines()
         changed = [f"workers: {workers}" if line.startswith("workers:") else line for line in params]
         (project / "params.yaml").write_text("\n".join(changed) + "\n")
-    if subprocess.run(**repro_command(project, *options), check=False).returncode:
+    if subprocess.run(**repro_command(project, *options, variables=variables), check=False).returncode:
         sys.exit((project / "repro.log").read_text())
 
 

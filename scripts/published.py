@@ -106,10 +106,10 @@ def say_what_differs() -> None:
 
 
 @contextlib.contextmanager
-def profile_chosen() -> Iterator[None]:
-    """Have params.yaml name the published profile for as long as the block runs: DVC knows no other way."""
+def profile_chosen(profile: str = PROFILE) -> Iterator[None]:
+    """Have params.yaml name a profile for as long as the block runs: DVC knows no other way."""
     before = PARAMS.read_text(encoding="utf-8")
-    chosen = re.sub(r"^profile: *\S+", f"profile: {PROFILE}", before, count=1, flags=re.MULTILINE)
+    chosen = re.sub(r"^profile: *\S+", f"profile: {profile}", before, count=1, flags=re.MULTILINE)
     write_text(PARAMS, chosen)
     try:
         yield

@@ -1,4 +1,4 @@
-"""The README's numbers are those of the run that is committed, and its links lead somewhere."""
+"""The numbers of the README and of the benchmarks' page are those of committed runs; links lead somewhere."""
 
 import json
 import re
@@ -6,15 +6,20 @@ import re
 import pytest
 from project import ROOT
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+from deeppose.report.paper_results import paper_results
+
+README, BENCHMARKS = (
+    (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/performance.md")
+)
 ROWS = {
-    "LSP, limbs found (mean PCP)": ("lsp", "lsp", ("pcp", "ave")),
-    "LSP, joints within 0.1 diameters": ("lsp", "lsp", ("pdj@0.1", "mean")),
-    "Image Parse, limbs found (mean PCP)": ("lsp", "parse", ("pcp", "ave")),
-    "FLIC, elbows within 0.2 diameters": ("flic", "flic", ("pdj@0.2", "elbow")),
-    "FLIC, wrists within 0.2 diameters": ("flic", "flic", ("pdj@0.2", "wrist")),
+    "LSP, mean PCP, pretrained network": ("lsp", "lsp", ("pcp", "ave")),
+    "LSP, PDJ at 0.1, pretrained network": ("lsp", "lsp", ("pdj@0.1", "mean")),
+    "Image Parse, mean PCP, pretrained network": ("lsp", "parse", ("pcp", "ave")),
+    "FLIC, elbows, PDJ at 0.2, pretrained network": ("flic", "flic", ("pdj@0.2", "elbow")),
+    "FLIC, wrists, PDJ at 0.2, pretrained network": ("flic", "flic", ("pdj@0.2", "wrist")),
 }
 
+NUMBERS = {3: "three", 11: "eleven", 12: "twelve"}
 TRAINING, FORWARD = "Training the paper's network", "Its forward pass alone"
 COSTS = {
     "training the paper's network at its full size, images/s": (TRAINING, "ours, images/s"),
@@ -58,15 +63,53 @@ def test_costs_are_those_of_the_committed_run(title):
     section, what = COSTS[title]
     rows = {(of["title"], row["what"]): row for of in report["sections"] for row in of["rows"]}
     row = rows[section, what]
-    (shown,) = re.findall(rf"^\| {re.escape(title)} \| (.*?) \|$", README, re.MULTILINE)
+    (shown,) = re.findall(rf"^\| {re.escape(title)} \| (.*?) \|$", BENCHMARKS, re.MULTILINE)
     assert shown == format(row["figure"], row["style"])
 
 
+def test_what_the_paper_reports_is_what_it_reports():
+    of_table = paper_results().set_index("method")["ave"]
+    stages = ", ".join(f"{of_table[f'DeepPose-st{stage}']:.2f}" for stage in (1, 2, 3))
+    rows = re.findall(r"^\| LSP, mean PCP, .* \| (.*?) \|$", README, re.MULTILINE)
+    assert rows == [stages, stages]
+    assert f"| {of_table['DeepPose']:.2f}, stage not stated |" in README
+
+
+def test_requirements_are_as_measured():
+    demo = json.loads((ROOT / "reports/bench/demo.json").read_text("utf-8"))
+    rows = {row["what"]: row["figure"] for section in demo["sections"] for row in section["rows"]}
+    stages = json.loads((ROOT / "reports/cpu/provenance.json").read_text("utf-8"))["stages"]
+    minutes = NUMBERS[round(rows["the demo, from archives to figures, minutes"])]
+    hours = NUMBERS[round(sum(stage["seconds"] for stage in stages.values()) / 3600)]
+    assert f"`demo` {minutes} minutes, `cpu` {hours} hours" in README
+    assert set(re.findall(r"(\w+) minutes", README)) == {minutes}
+    assert set(re.findall(r"(\w+) hours(?! a model)", README)) == {hours}
+    assert f"{rows['GB at its peak, all processes']:.1f} GB for `demo`" in README
+    scale = (ROOT / "docs/scale.md").read_text("utf-8")
+    sizes = re.search(r"`cpu` makes ([\d.]+ GB),\s+`demo` ([\d.]+ GB)", scale)
+    assert sizes is not None
+    assert f"{sizes[2]} for what `demo` makes, {sizes[1]} for `cpu`" in README
+    (photo,) = re.findall(r"seconds for one image from a file \| ([\d.]+) \|", BENCHMARKS)
+    assert f"{photo} s once the model is loaded" in README
+
+
+def test_the_first_things_to_type_are_there():
+    assert len(README.splitlines()) <= 150
+    assert {"make repro", "make test", "make verify"} <= set(re.findall(r"make \w+", README))
+
+
 @pytest.mark.parametrize(
-    "page", ["README.md", "data/README.md", *(f"docs/{path.name}" for path in sorted(ROOT.glob("docs/*.md")))]
+    "page",
+    [
+        "README.md",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "data/README.md",
+        *(f"docs/{path.name}" for path in sorted(ROOT.glob("docs/*.md"))),
+    ],
 )
 def test_links_into_the_project_lead_somewhere(page):
     links = re.findall(r"\]\((?!https?://|#)([^)#\s]+)", (ROOT / page).read_text("utf-8"))
-    assert links or page in ("data/README.md", "docs/export.md")
+    assert links or page in ("CHANGELOG.md", "data/README.md", "docs/export.md", "docs/glossary.md")
     missing = [link for link in links if not ((ROOT / page).parent / link).exists()]
     assert not missing

@@ -12,10 +12,10 @@ import pytest
 import small_training
 import torch
 
+from deeppose.cascade import training
 from deeppose.cascade.batches import Batch
 from deeppose.cascade.device_images import DeviceImages
 from deeppose.cascade.devices import set_up_device
-from deeppose.cascade.prediction import training
 from deeppose.cascade.processes import start_fabric
 from deeppose.cascade.training import fingerprint, learning_rate, mixed_seed, train
 from deeppose.core.errors import DeviceError, NotFiniteError

@@ -2,14 +2,18 @@ import json
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import archives
 import numpy as np
 import pytest
 from lsp_archive import PERSON, write_lsp_archive
+from project import ROOT
 
-from deeppose.cli.main import main as cli
+from deeppose.cli import main as cli
+from deeppose.cli.options import archive_folders
+from deeppose.core.files import write_json
 from deeppose.core.pose_files import write_poses
 
 HEAVY = ("cv2", "matplotlib", "numpy", "pandas", "requests", "scipy", "torch")
@@ -86,14 +90,14 @@ def test_unknown_labels_are_a_usage_error(deeppose, predictions):
 def test_archives_are_looked_for_where_the_pipeline_looks(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DEEPPOSE_MIRROR", raising=False)
-    assert cli.archive_folders(None) == [Path("data/mirror")]
+    assert archive_folders(None) == [Path("data/mirror")]
     project = Path(__file__).parents[2] / "params.yaml"
     text = project.read_text(encoding="utf-8").replace("mirror: data/mirror", "mirror: elsewhere")
     (tmp_path / "params.yaml").write_text(text, encoding="utf-8")
-    assert cli.archive_folders(None) == [Path("elsewhere")]
+    assert archive_folders(None) == [Path("elsewhere")]
     monkeypatch.setenv("DEEPPOSE_MIRROR", "from/environment")
-    assert cli.archive_folders(None) == [Path("from/environment"), Path("elsewhere")]
-    assert cli.archive_folders(Path("given")) == [Path("given")]
+    assert archive_folders(None) == [Path("from/environment"), Path("elsewhere")]
+    assert archive_folders(Path("given")) == [Path("given")]
 
 
 def test_datasets_lists_what_is_there_and_what_is_missing(deeppose, predictions):
@@ -120,6 +124,17 @@ def test_datasets_lists_a_folder_and_a_peer(deeppose, tmp_path):
     assert status == 0
     assert 'unexpected counts: ["1 examples for 748"' in out
     assert "torso boxes outside image: null" in out
+
+
+def test_datasets_says_what_the_last_run_did_without(deeppose, predictions, tmp_path):
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    manifest = {"archives": {"lsp_dataset.zip": {}}, "left_out": {"parse": "missing"}, "peers": {}}
+    write_json(tmp_path / "data/cpu/manifests/lsp.json", manifest)
+    assert "did without" not in deeppose("datasets", "--mirror", "mirror")[1]
+    archives.write_folder(tmp_path / "mirror", {"people.zip": b"", "lsp-joints-OC.mat": b""})
+    said = deeppose("datasets", "--mirror", "mirror")[1].split("\n\n")[-1]
+    assert "profile cpu did without lsp-joints-OC.mat, people.zip, there now" in said
+    assert "dvc repro --force --single-item download@cpu" in said
 
 
 @pytest.mark.parametrize("before", [True, False])
@@ -160,6 +175,11 @@ def test_help_imports_nothing_heavy(command):
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "Usage:" in run.stdout
     assert run.stdout.splitlines()[-1].strip() == "heavy:"
+
+
+def test_the_version_is_that_of_the_package(deeppose):
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert deeppose("--version") == (0, f"deeppose {project['version']}\n", "")
 
 
 def test_the_installed_command():

@@ -15,7 +15,7 @@ import torch
 from project import ROOT, small_params, write_params
 
 from deeppose.cascade.crops import crop
-from deeppose.cli.main import main as cli
+from deeppose.cli import main as cli
 from deeppose.core.errors import ExportError
 from deeppose.core.skeleton import FULL_BODY
 from deeppose.deploy import export

@@ -11,7 +11,7 @@ import torch
 from skimage.data import astronaut
 from torch import nn
 
-from deeppose.cli.main import main as cli
+from deeppose.cli import main as cli
 from deeppose.core.errors import ImageError, WeightsError
 from deeppose.core.geometry import image_box
 from deeppose.core.skeleton import FULL_BODY, UPPER_BODY

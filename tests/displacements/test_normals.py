@@ -1,10 +1,17 @@
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from deeppose.core.errors import NotFiniteError
 from deeppose.displacements.normals import fit_normals, observed_displacements, sample_displacements
+
+VARIANCES = st.floats(0, 1e6, allow_subnormal=False)
 
 
 def displacements(points, joint=0):
@@ -108,3 +115,91 @@ def test_a_normal_is_no_narrower_than_it_may_be():
     table = pd.DataFrame({"joint": [0, 0, 1, 1], "dx": [0.0, 0.0, 1.0, -1.0], "dy": [1.0, -1.0, 0.1, -0.1]})
     fitted = fit_normals(table, "diagonal", narrowest=0.5)
     np.testing.assert_allclose(fitted[["var_x", "var_y"]], [[0.25, 1.0], [1.0, 0.25]])
+
+
+class TwoDraws:
+    """In place of a generator: the draws (0, 0), (1, 0) and (0, 1)."""
+
+    def standard_normal(self, shape):
+        assert shape == (3, 2)
+        return np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+
+
+@settings(deadline=None)
+@given(var_x=VARIANCES, var_y=VARIANCES, mean=st.tuples(st.floats(-9, 9), st.floats(-9, 9)))
+def test_a_diagonal_sample_is_the_mean_and_scaled_draws(var_x, var_y, mean):
+    wanted = normal(mean, [[var_x, 0.0], [0.0, var_y]])
+    drawn = sample_displacements(wanted, 50, np.random.default_rng(7))
+    draws = np.random.default_rng(7).standard_normal((50, 2))
+    if var_x > var_y:
+        draws = draws[:, ::-1]
+    np.testing.assert_array_equal(drawn, np.array(mean) + draws * np.sqrt([var_x, var_y]))
+
+
+@settings(deadline=None)
+@given(var_x=VARIANCES, var_y=VARIANCES, correlation=st.floats(-1, 1))
+def test_what_the_draws_are_multiplied_by_squares_to_the_covariance(var_x, var_y, correlation):
+    cov_xy = correlation * np.sqrt(var_x) * np.sqrt(var_y)
+    covariance = np.array([[var_x, cov_xy], [cov_xy, var_y]])
+    rows = sample_displacements(normal((0.0, 0.0), covariance), 3, TwoDraws())
+    assert rows[0].tolist() == [0, 0]
+    factor = rows[1:].T
+    np.testing.assert_allclose(factor @ factor.T, covariance, rtol=1e-12, atol=1e-12 * covariance.max())
+
+
+def test_a_full_sample_by_hand():
+    # y = 2b and x = a + b, a the first draw and b the second, have the covariance (2 2; 2 4).
+    by_x, by_y = ([[2.0, 2.0], [2.0, 4.0]], [[4.0, 2.0], [2.0, 2.0]])
+    for covariance, wanted in ((by_x, [[5, 7], [6, 7], [6, 9]]), (by_y, [[5, 7], [5, 8], [7, 8]])):
+        assert sample_displacements(normal((5.0, 7.0), covariance), 3, TwoDraws()).tolist() == wanted
+
+
+@settings(deadline=None)
+@given(points=st.lists(st.tuples(st.floats(-99, 99), st.floats(-99, 99)), min_size=1, max_size=40))
+def test_a_fit_does_not_know_which_axis_is_which(points):
+    there = fit_normals(displacements(points), "full").iloc[0]
+    swapped = fit_normals(displacements([(y, x) for x, y in points]), "full").iloc[0]
+    assert swapped[["mean_x", "var_x", "cov_xy"]].tolist() == there[["mean_y", "var_y", "cov_xy"]].tolist()
+    spread = np.cov(np.array(points).T, bias=True)
+    found = there[["var_x", "cov_xy", "var_y"]].to_numpy()
+    np.testing.assert_allclose(found, spread[[0, 0, 1], [0, 1, 1]], rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("covariance", ["diagonal", "full"])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, 1e200])
+def test_a_fit_that_is_not_finite_names_the_joint(covariance, bad):
+    table = pd.concat([displacements([(1, 2), (3, 5)], joint=0), displacements([(1, 2), (bad, 5)], joint=1)])
+    with pytest.raises(NotFiniteError, match=r"right knee: mean .* of its 2 displacements"):
+        fit_normals(table, covariance, joints=("right ankle", "right knee"))
+
+
+BYTES = """
+import numpy as np
+import pandas as pd
+from deeppose.displacements.normals import fit_normals, sample_displacements
+
+x, y = np.random.default_rng(8).normal((0.1, 7.0), (1.0, 3.0), (4001, 2)).T
+table = pd.DataFrame({"joint": np.arange(4001) % 3, "dx": x, "dy": y + 0.3 * x})
+for kind in ("full", "diagonal"):
+    fitted = fit_normals(table, kind)
+    print(fitted.to_numpy(np.float64).tobytes().hex())
+    for _, row in fitted.iterrows():
+        print(sample_displacements(row, 99, np.random.default_rng(9)).tobytes().hex())
+"""
+
+
+def test_another_kernel_of_the_blas_gives_the_same_bytes():
+    # Nehalem's kernels, without fused products and sums, are those that differ most from a newer processor's.
+    runs = [
+        subprocess.run(
+            [sys.executable, "-c", BYTES],
+            env={**os.environ, **kernel, "OPENBLAS_VERBOSE": "2"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        for kernel in ({}, {"OPENBLAS_CORETYPE": "Nehalem"})
+    ]
+    if "Core: Nehalem" not in runs[1].stderr:
+        pytest.skip("NumPy's BLAS here lets no kernel of Nehalem's be chosen: not OpenBLAS, or not for x86")
+    assert runs[0].stdout == runs[1].stdout

@@ -413,11 +413,3 @@ def test_a_browser_names_photographs_that_were_not_handed_on(copied):
     assert seen["broken"] == []
     line = "Not kept here, since they show photographs of the published sets: Figure 8 stick figures on LSP"
     assert line in seen["absent"]
-
-
-def test_the_readme_lists_the_same_deviations():
-    """The CSV is where they are kept; who changes one there copies the row into the README's table."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    rows = [f"| {' | '.join(row)} |" for row in deviations().itertuples(index=False)]
-    table = readme.partition("| question | here | why |\n|---|---|---|\n")[2].partition("\n\n")[0]
-    assert table.splitlines() == rows

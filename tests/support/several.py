@@ -15,7 +15,7 @@ import dots
 import small_training
 import torch
 
-from deeppose.cascade.prediction import training
+from deeppose.cascade import training
 from deeppose.cascade.processes import start_fabric, together
 from deeppose.core.errors import DeepPoseError
 from deeppose.core.params import Device, Training

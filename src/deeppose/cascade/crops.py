@@ -70,15 +70,7 @@ def crop(
         first_x, step_x = first_x + (size - 1) * step_x, -step_x
     inverse = np.array([[step_x, 0.0, first_x], [0.0, step_y, first_y]])
     if angle:
-        to_region = np.array(
-            [
-                [scale_x, 0.0, (0.5 - x0) * scale_x - 0.5],
-                [0.0, scale_y, (0.5 - y0) * scale_y - 0.5],
-                [0, 0, 1],
-            ]
-        )
-        turned = to_region @ _turn(centre_x, centre_y, angle) @ np.linalg.inv(to_region)
-        inverse = (turned @ np.vstack([inverse, [0.0, 0.0, 1.0]]))[:2]
+        inverse = _turned(inverse, (scale_x, scale_y), (x0, y0), (centre_x, centre_y), angle)
     result = cv2.warpAffine(
         region,
         inverse,
@@ -90,7 +82,28 @@ def crop(
     return result.astype(np.uint8, copy=False)
 
 
-def _turn(x: float, y: float, angle: float) -> Floats:
-    """The turn by `angle` about a point, as a matrix `(3, 3)`."""
-    cos, sin = np.cos(angle), np.sin(angle)
-    return np.array([[cos, -sin, x - cos * x + sin * y], [sin, cos, y - sin * x - cos * y], [0.0, 0.0, 1.0]])
+def _turned(
+    inverse: Floats,
+    scale: tuple[float, float],
+    corner: tuple[int, int],
+    centre: tuple[float, float],
+    angle: float,
+) -> Floats:
+    """The map from the crop to the shrunk region `(2, 3)`, followed by a turn in the image about `centre`.
+
+    A point of the region is (pixel + ½ − corner)·scale − ½. Written out, since products of matrices go
+    through BLAS, whose last bits hang on the processor.
+    """
+    (step_x, _, first_x), (_, step_y, first_y) = inverse.tolist()
+    (scale_x, scale_y), cos, sin = scale, float(np.cos(angle)), float(np.sin(angle))
+    # The centre in the region; there the turn is about it, between axes that may be scaled differently.
+    middle_x = (centre[0] + 0.5 - corner[0]) * scale_x - 0.5
+    middle_y = (centre[1] + 0.5 - corner[1]) * scale_y - 0.5
+    away_x, away_y = first_x - middle_x, first_y - middle_y
+    x_of_y, y_of_x = -sin * scale_x / scale_y, sin * scale_y / scale_x
+    return np.array(
+        [
+            [cos * step_x, x_of_y * step_y, middle_x + cos * away_x + x_of_y * away_y],
+            [y_of_x * step_x, cos * step_y, middle_y + y_of_x * away_x + cos * away_y],
+        ]
+    )

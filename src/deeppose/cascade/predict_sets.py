@@ -46,7 +46,7 @@ def predict_training_images(item: Item, stage: int, fabric: Fabric) -> tuple[Flo
     rows = np.sort(np.concatenate([item.rows_of_normals(examples), examples.rows("held-out")]))
     network, description = load_network(item.weights(stage))
     network = merged(network, fabric.device)
-    predictor = predictor_of(item, fabric, shared=True)
+    predictor = predictor_of(item, fabric, description, shared=True)
 
     def predicted(*, mirrored: bool) -> Floats:
         poses = np.full(examples.poses.shape, np.nan)
@@ -61,7 +61,7 @@ def predict_training_images(item: Item, stage: int, fabric: Fabric) -> tuple[Flo
         return poses
 
     poses = predicted(mirrored=False)
-    if item.profile.average_mirrored:
+    if description["average_mirrored"]:
         # Averaged over both copies already, each is the other in the mirror.
         return poses, mirror_poses(poses, examples.widths, item.skeleton)
     return poses, predicted(mirrored=True)
@@ -70,7 +70,6 @@ def predict_training_images(item: Item, stage: int, fabric: Fabric) -> tuple[Flo
 def predict_test_sets(item: Item, fabric: Fabric) -> TestPredictions:
     """Poses of the test sets and the held-out images by every stage, and by the mean training pose."""
     train, test = item.train.read_examples(), item.test.read_examples()
-    predictor = predictor_of(item, fabric, shared=True)
     mean = mean_pose(train, train.rows("train"))
     of_train = images_of(item, item.train, train, fabric.device)
     of_test = images_of(item, item.test, test, fabric.device)
@@ -84,6 +83,7 @@ def predict_test_sets(item: Item, fabric: Fabric) -> TestPredictions:
     for stage in range(1, item.params.cascade_stages + 1):
         network, description = load_network(item.weights(stage))
         network = merged(network, fabric.device)
+        predictor = predictor_of(item, fabric, description, shared=True)
         for name, part in parts.items():
             previous = poses.get(f"{name}-stage{stage - 1}")
             poses[f"{name}-stage{stage}"], clamped = predict_stage(

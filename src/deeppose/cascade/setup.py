@@ -1,5 +1,8 @@
 """What the stages that run networks share: where crops are cut, by whom, how a network predicts."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from lightning_fabric import Fabric
 
@@ -25,9 +28,15 @@ def workers_of(item: Item, device: torch.device) -> int:
     return loader_workers(device) if item.params.workers == "auto" else item.params.workers
 
 
-def predictor_of(item: Item, fabric: Fabric, *, shared: bool) -> Predictor:
-    """What runs the networks of this item: each process for itself, or all of them together (`shared`)."""
-    average = item.skeleton.mirrored if item.profile.average_mirrored else None
+def predictor_of(item: Item, fabric: Fabric, description: Mapping[str, Any], *, shared: bool) -> Predictor:
+    """What runs a network of this item: each process for itself, or all of them together (`shared`).
+
+    Parameters
+    ----------
+    description
+        What came with the network's weights.
+    """
+    average = item.skeleton.mirrored if description["average_mirrored"] else None
     workers = workers_of(item, fabric.device)
     rank, count = (fabric.global_rank, fabric.world_size) if shared else (0, 1)
     quiet = not fabric.is_global_zero

@@ -135,7 +135,7 @@ def held_out_judge(
 ) -> Callable[[Regressor], float]:
     """What tells how good a network is: its mean PDJ at 0.2 on the held-out images (§4.1)."""
     # Alone, since statistics of batch normalisation differ from process to process.
-    predictor = predictor_of(item, fabric, shared=False)
+    predictor = predictor_of(item, fabric, description, shared=False)
     rows = examples.rows("held-out")
     poses, labelled = examples.poses[rows], examples.labelled[rows]
     diameters = examples.diameters[rows]

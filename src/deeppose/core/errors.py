@@ -42,7 +42,7 @@ class DiskFullError(DeepPoseError):
 
 
 class NotFiniteError(DeepPoseError):
-    """A loss became NaN or infinite."""
+    """A loss, or a normal distribution that boxes are drawn from, became NaN or infinite."""
 
 
 class DeviceError(DeepPoseError):

@@ -61,6 +61,20 @@ def check_archives(item: Item) -> None:
             )
 
 
+def added_since(item: Item, folders: Sequence[Path]) -> list[str]:
+    """Files that are in `folders` now and that the last run of this model did without, by name."""
+    if item.profile.synthetic or not item.manifest.is_file():
+        return []
+    manifest = item.read_manifest()
+    names = {*item.model.train, *item.model.test}
+    entries = [entry for entry in ENTRIES if entry.name in manifest["left_out"]]
+    if item.model.labels == "oc":
+        entries += [entry for entry in ENTRIES if entry.labels_of in names]
+    found = [path.name for entry in entries if (path := find_archive(entry, folders))]
+    found += [found.path.name for found in find_peers(folders) if found.peer.set in item.model.test]
+    return [name for name in found if name not in {*manifest["archives"], *manifest["peers"]}]
+
+
 def _generator() -> list[Path]:
     """The modules that the synthetic people and their labels follow from."""
     beside = ("data/readers/flic.py", "data/readers/observer_centric.py", "core/skeleton.py")
@@ -103,7 +117,7 @@ def _of_synthetic(item: Item, sets: dict[str, Any]) -> dict[str, object]:
             left_out[name] = unlabelled
         elif name not in sets:
             left_out[name] = (
-                f"{entry.title} is not among the drawn sets: a profile with archives: mirror takes it"
+                f"{entry.title} has no synthetic people: a profile with archives: mirror takes it"
             )
         else:
             archives |= sets[name]

@@ -1,11 +1,12 @@
-"""Observed displacements of a stage and the Normals fitted to them, one a joint (§3.2)."""
+"""Observed displacements of a stage and the normal distributions fitted to them, one a joint (§3.2)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
+from deeppose.core.errors import NotFiniteError
 from deeppose.core.examples import Examples, Indices
 from deeppose.core.geometry import Bools, Floats
 from deeppose.core.skeleton import Skeleton
@@ -70,44 +71,82 @@ def displacements_of_frames(
     )
 
 
-def fit_normals(displacements: pd.DataFrame, covariance: Covariance, narrowest: float = 0.0) -> pd.DataFrame:
-    """Fit a 2-D Normal 𝒩_i^(s−1) a joint: mean and variance of its observed displacements (§3.2).
+def fit_normals(
+    displacements: pd.DataFrame,
+    covariance: Covariance,
+    narrowest: float = 0.0,
+    *,
+    joints: Sequence[str] = (),
+) -> pd.DataFrame:
+    """Fit a 2-D normal distribution 𝒩_i^(s−1) a joint: mean and variance of its displacements (§3.2).
 
     Parameters
     ----------
     narrowest
         The smallest standard deviation along x and along y, in the displacements' unit: a network is less far
         off on images that it was trained on than it will be on others.
+    joints
+        Their names, for the error.
 
     Returns
     -------
     One row a joint: `joint`, `count`, `mean_x`, `mean_y`, `var_x`, `var_y`, `cov_xy`, the last 0 with
     "diagonal".
+
+    Raises
+    ------
+    NotFiniteError
+        If a joint's mean or covariance is NaN or infinite.
     """
     rows = []
-    for joint, group in displacements.groupby("joint", sort=True):
-        points = group[["dx", "dy"]].to_numpy()
-        spread = np.cov(points, rowvar=False, bias=True)
+    for key, group in displacements.groupby("joint", sort=True):
+        joint = np.int16(key)  # type: ignore[arg-type]
+        x, y = group["dx"].to_numpy(np.float64), group["dy"].to_numpy(np.float64)
+        # NumPy's own sums go through the numbers in one order everywhere. np.cov multiplies matrices by BLAS,
+        # whose last bits hang on the processor.
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean_x, mean_y = x.mean(), y.mean()
+            away_x, away_y = x - mean_x, y - mean_y
+            var_x, var_y = (away_x * away_x).mean(), (away_y * away_y).mean()
+            cov_xy = (away_x * away_y).mean()
+        if not np.isfinite([mean_x, mean_y, var_x, var_y, cov_xy]).all():
+            name = joints[int(joint)] if joints else f"joint {joint}"
+            raise NotFiniteError(
+                f"{name}: mean ({mean_x:g}, {mean_y:g}) and variances ({var_x:g}, {var_y:g}) of its {len(x)} "
+                f"displacements are not all finite: look at what the stage before predicts; a smaller "
+                f"learning_rate there may help"
+            )
         rows.append(
             {
-                "joint": np.int16(joint),  # type: ignore[arg-type]
-                "count": len(points),
-                "mean_x": points[:, 0].mean(),
-                "mean_y": points[:, 1].mean(),
-                "var_x": max(spread[0, 0], narrowest**2),
-                "var_y": max(spread[1, 1], narrowest**2),
-                "cov_xy": spread[0, 1] if covariance == "full" else 0.0,
+                "joint": joint,
+                "count": len(x),
+                "mean_x": mean_x,
+                "mean_y": mean_y,
+                "var_x": max(var_x, narrowest**2),
+                "var_y": max(var_y, narrowest**2),
+                "cov_xy": cov_xy if covariance == "full" else 0.0,
             }
         )
     return pd.DataFrame(rows)
 
 
 def sample_displacements(normal: pd.Series, count: int, generator: np.random.Generator) -> Floats:
-    """Draw δ ~ 𝒩_i^(s−1), `(count, 2)`, from one row of :func:`fit_normals`."""
-    covariance = np.array([[normal["var_x"], normal["cov_xy"]], [normal["cov_xy"], normal["var_y"]]])
-    # A factor that exists for singular covariances too, unlike Cholesky's.
-    values, vectors = np.linalg.eigh(covariance)
-    factor = vectors * np.sqrt(np.maximum(values, 0.0))
-    mean = np.array([normal["mean_x"], normal["mean_y"]])
-    sample: Floats = mean + generator.standard_normal((count, 2)) @ factor.T
+    """Draw δ ~ 𝒩_i^(s−1), `(count, 2)`, from one row of :func:`fit_normals`.
+
+    Of two draws a, b the axis with the larger variance v takes b, the other one, with variance w, takes a and
+    what it shares with the first: μ_v + √v b and μ_w + (c/v) √v b + √(w − c²/v) a, c the covariance. That is
+    Cholesky's factor with the larger pivot first, which exists for singular covariances too. Without a
+    covariance both are mean + √variance · draw.
+    """
+    # No product of matrices: BLAS makes it, and its last bits hang on the processor.
+    first, second = generator.standard_normal((count, 2)).T
+    mean, variance = (np.array([normal[f"{name}_{axis}"] for axis in "xy"]) for name in ("mean", "var"))
+    wide, narrow = (0, 1) if variance[0] > variance[1] else (1, 0)
+    slope = normal["cov_xy"] / variance[wide] if variance[wide] > 0 else 0.0
+    # Rounding makes what is left negative as often as not where the covariance is singular.
+    left = max(variance[narrow] - slope * normal["cov_xy"], 0.0)
+    along = np.sqrt(variance[wide]) * second
+    sample = np.empty((count, 2))
+    sample[:, wide] = mean[wide] + along
+    sample[:, narrow] = mean[narrow] + (slope * along + np.sqrt(left) * first)
     return sample

@@ -20,7 +20,7 @@ from deeppose.report.figures.curves import (
     training_figure,
     write_curves,
 )
-from deeppose.report.figures.normals import MOST_POINTS, normals_figure
+from deeppose.report.figures.normals import MOST_POINTS, normals_figure, principal_axes
 from deeppose.report.figures.poses import (
     choose_examples,
     choose_worst,
@@ -460,6 +460,21 @@ def test_a_tilted_normal_is_drawn_along_its_longer_axis():
     longer = ellipse.angle if ellipse.width > ellipse.height else ellipse.angle + 90
     assert sorted((ellipse.width, ellipse.height)) == pytest.approx([2, 2 * 7**0.5])
     assert longer % 180 == pytest.approx(45)
+
+
+@settings(deadline=None)
+@given(var_x=st.floats(0, 99), var_y=st.floats(0, 99), correlation=st.floats(-1, 1))
+def test_principal_axes_make_the_covariance(var_x, var_y, correlation):
+    cov_xy = correlation * np.sqrt(var_x * var_y)
+    (small, large), angle = principal_axes(var_x, cov_xy, var_y)
+    assert small <= large
+    cos, sin = np.cos(np.radians(angle)), np.sin(np.radians(angle))
+    found = [small * cos**2 + large * sin**2, (small - large) * cos * sin, small * sin**2 + large * cos**2]
+    np.testing.assert_allclose(found, [var_x, cov_xy, var_y], atol=1e-12)
+    assert principal_axes(var_x, 0.0, var_y) == (
+        (min(var_x, var_y), max(var_x, var_y)),
+        0.0 if var_x <= var_y else 90.0,
+    )
 
 
 def test_many_displacements_are_thinned_and_those_beyond_counted():

@@ -1,20 +1,18 @@
-"""The stage `download` on drawn archives: what it notes, and when it draws them again."""
+"""What is noted of the archives of synthetic people, and when those are made again."""
 
 import json
 
 import pytest
-from project import ROOT, small_params, write_params
+from project import small_params, write_params
 
 from deeppose.core.params import load_params
+from deeppose.data.manifest import make_manifests
 
 
 @pytest.fixture
 def download(tmp_path, monkeypatch):
-    """A function that runs the stage in a folder of its own and gives the notes of each model."""
+    """A function that gets the archives in a folder of its own and gives the notes of each model."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(str(ROOT / "stages"))
-    (tmp_path / "src").symlink_to(ROOT / "src")
-    import download
 
     def run(**changes):
         params = small_params()
@@ -25,9 +23,7 @@ def download(tmp_path, monkeypatch):
                 section = section[name]
             section[key] = value
         write_params(tmp_path, params)
-        download.main(load_params(), "demo")
-        folder = tmp_path / "data" / "demo" / "manifests"
-        return {path.stem: json.loads(path.read_text()) for path in folder.iterdir()}
+        return make_manifests(load_params(), "demo")
 
     return run
 
@@ -46,15 +42,15 @@ def test_sets_without_person_centric_labels_are_left_out_where_those_are_asked_f
     assert noted["flic"]["left_out"] == {}
 
 
-def test_a_set_that_is_not_drawn_is_left_out(download):
+def test_a_set_without_synthetic_people_is_left_out(download, tmp_path):
     download()
-    from deeppose.core.paths import Item
-    from download import drawn
-
-    sets = {"lsp": {"lsp_dataset.zip": {}}, "lsp-extended": {"lspet_dataset.zip": {}}}
-    noted = drawn(Item(load_params(), "demo", "lsp"), sets)
+    stamp = tmp_path / "data" / "demo" / "archives" / "drawn-from.json"
+    made = json.loads(stamp.read_text())
+    del made["sets"]["parse"]
+    stamp.write_text(json.dumps(made))
+    noted = download()["lsp"]
     assert set(noted["archives"]) == {"lsp_dataset.zip", "lspet_dataset.zip"}
-    assert noted["left_out"]["parse"].startswith("Image Parse is not among the drawn sets")
+    assert noted["left_out"]["parse"].startswith("Image Parse has no synthetic people")
 
 
 def test_a_damaged_archive_is_drawn_again(download, tmp_path):

@@ -7,9 +7,11 @@ import torch
 from project import ROOT
 
 from deeppose.cascade.device_images import DeviceImages
+from deeppose.cascade.setup import images_of, workers_of
 from deeppose.core.examples import Examples
 from deeppose.core.images import Images, write_images
 from deeppose.core.params import load_params
+from deeppose.core.paths import Item
 
 CPU = torch.device("cpu")
 
@@ -18,8 +20,6 @@ CPU = torch.device("cpu")
 def item(tmp_path, monkeypatch):
     """A function that gives the demo's item with crops cut here or there, and examples of two images."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(str(ROOT / "stages"))
-    from deeppose.core.paths import Item
 
     params = load_params(ROOT / "params.yaml")
 
@@ -38,8 +38,6 @@ def item(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("workers", "used"), [("auto", 0), (3, 3)])
 def test_beside_the_network_by_so_many_processes(item, workers, used):
-    from deeppose.cascade.setup import images_of, workers_of
-
     made, examples = item("host", workers)
     images = images_of(made, made.train, examples, CPU)
     assert isinstance(images, Images)
@@ -48,8 +46,6 @@ def test_beside_the_network_by_so_many_processes(item, workers, used):
 
 @pytest.mark.parametrize("workers", ["auto", 3])
 def test_where_the_network_runs_by_no_process(item, workers):
-    from deeppose.cascade.setup import images_of, workers_of
-
     made, examples = item("device", workers)
     images = images_of(made, made.train, examples, CPU)
     assert isinstance(images, DeviceImages)

@@ -1,16 +1,14 @@
-"""How the stage `train` reads the augmented set."""
+"""How a training reads the augmented set."""
 
 import numpy as np
 import pandas as pd
 import pyarrow
 import pyarrow.parquet
-from project import ROOT
+
+from deeppose.cascade.train_stage import read_by_column
 
 
-def test_a_table_read_by_column_is_the_table(tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "stages"))
-    import train
-
+def test_a_table_read_by_column_is_the_table(tmp_path):
     table = pd.DataFrame(
         {
             "example": np.arange(7, dtype=np.int32),
@@ -23,4 +21,4 @@ def test_a_table_read_by_column_is_the_table(tmp_path, monkeypatch):
     with pyarrow.parquet.ParquetWriter(tmp_path / "set.parquet", pyarrow.Schema.from_pandas(table)) as writer:
         for part in (table[:3], table[3:]):
             writer.write_table(pyarrow.Table.from_pandas(part, preserve_index=False))
-    pd.testing.assert_frame_equal(train.read_by_column(tmp_path / "set.parquet"), table)
+    pd.testing.assert_frame_equal(read_by_column(tmp_path / "set.parquet"), table)

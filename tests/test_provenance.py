@@ -1,0 +1,65 @@
+"""What a run notes of itself: when, where, from which commit."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from project import git
+
+from deeppose.provenance import git_revision, machine, note_run
+
+
+def note(stage):
+    note_run("demo", stage, datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), 61.23)
+
+
+def test_a_run_is_noted_by_its_stage(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for stage in ("plot@demo-lsp", "plot@demo-flic"):
+        note(stage)
+    runs = json.loads((tmp_path / "logs/demo/runs.json").read_text())
+    assert set(runs) == {"plot@demo-lsp", "plot@demo-flic"}
+    run = runs["plot@demo-lsp"]
+    assert (run["started"], run["seconds"], run["revision"]) == ("2026-01-02T03:04:05+00:00", 61.2, "")
+    assert "cores" in run["machine"]
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ("model name\t: Abacus\nflags\t\t: fpu avx avx2 bmi1\n" * 2, "Abacus with AVX2;"),
+        ("model name\t: Abacus\nflags\t\t: avx2 avx512f avx512dq\n", "Abacus with AVX-512;"),
+        ("model name\t: Abacus\nflags\t\t: fpu avx512fp16\n", "Abacus;"),
+        ("model name\t: Abacus\n", "Abacus;"),
+    ],
+)
+def test_a_machine_is_told_with_its_widest_vectors(monkeypatch, told, expected):
+    monkeypatch.setattr(Path, "is_file", lambda path: True)
+    monkeypatch.setattr(Path, "read_text", lambda path: told)
+    assert f"cores, {expected}" in machine()
+    assert "cores, Abacus;" in machine(vectors=False)
+
+
+# The first of another machine has LOCAL_RANK 0.
+@pytest.mark.parametrize("ranks", [{"LOCAL_RANK": "1"}, {"LOCAL_RANK": "0", "RANK": "4"}])
+def test_of_several_processes_the_first_notes_it(tmp_path, monkeypatch, ranks):
+    monkeypatch.chdir(tmp_path)
+    for name, value in ranks.items():
+        monkeypatch.setenv(name, value)
+    note("train-stage1@demo-lsp")
+    assert not (tmp_path / "logs").exists()
+
+
+def test_the_revision_says_whether_code_differs_from_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    git(tmp_path, "init", "--quiet")
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "module.py").write_text("one = 1\n")
+    git(tmp_path, "add", "--all")
+    git(tmp_path, "commit", "--quiet", "--message", "first")
+    head = git(tmp_path, "rev-parse", "HEAD").strip()
+    (tmp_path / "dvc.lock").write_text("")
+    assert git_revision() == head
+    (tmp_path / "src" / "module.py").write_text("one = 2\n")
+    assert git_revision() == f"{head}-dirty"
