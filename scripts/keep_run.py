@@ -119,7 +119,7 @@ def tested(params: Params, model: str) -> dict[str, Any]:
     if not metrics_file.is_file():
         raise NotARunError(f"the model {model} was not run: name in params.yaml's `models` those that were")
     measured = read_json(metrics_file)
-    found = read_json(Path("reports") / profile / model / "annotations.json")["sets"]
+    found = read_json(Path("data") / profile / model / "annotations.json")["sets"]
     return {
         name: {"labels": found[name]["labels"], "metrics": metrics}
         for name, metrics in measured.items()

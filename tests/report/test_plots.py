@@ -62,14 +62,14 @@ def project(tmp_path, monkeypatch):
     return make_all
 
 
-def write_initial_boxes(data, reports, offsets):
+def write_initial_boxes(data, offsets):
     """Every example has one face, in the middle of its image."""
     boxes = pd.DataFrame([(WIDTH / 2, HEIGHT / 2, 40.0, 32.0)] * len(offsets), columns=BOX_COLUMNS)
     boxes.assign(chosen="only face").to_parquet(data / "test-initial-boxes.parquet")
     face = np.array([[WIDTH / 2, HEIGHT / 2, 10.0, 8.0, 0.9]])
     faces_table(offsets, [face] * len(offsets)).to_parquet(data / "test-faces.parquet")
     (data / "containment.csv").write_text("factor,share\n1,0.1\n4,1\n")
-    (reports / "initial-boxes.json").write_text(json.dumps({"scale": 4.0, "share_contained": 1.0}))
+    (data / "initial-boxes.json").write_text(json.dumps({"scale": 4.0, "share_contained": 1.0}))
 
 
 def make(root, profile, model, stages, left_out, peer):
@@ -96,7 +96,7 @@ def make(root, profile, model, stages, left_out, peer):
         table.assign(diameter=diameters, **dict.fromkeys(TORSO_COLUMNS, np.nan)), poses, labelled
     )
     write_examples(examples, data / "test/examples.parquet", data / "test/joints.parquet")
-    write_initial_boxes(data, reports, table["offset"].to_numpy())
+    write_initial_boxes(data, table["offset"].to_numpy())
     errors = []
     for name in tested:
         rows = examples.rows("test", name)
@@ -133,13 +133,14 @@ def make(root, profile, model, stages, left_out, peer):
     manifests.mkdir(exist_ok=True)
     (manifests / f"{model}.json").write_text(json.dumps({"archives": {}, "left_out": because, "peers": {}}))
     trained = {name: {"labels": LABELS, "train": {}, "test": {}} for name in TRAINED[model]}
-    (reports / "annotations.json").write_text(
+    (data / "annotations.json").write_text(
         json.dumps({"sets": {name: {"labels": LABELS, "test": {}} for name in tested} | trained})
     )
     for stage in range(1, stages + 1):
         log = pd.DataFrame({"step": [1, 2], "loss": [0.2, 0.1], "held_out_pdj@0.2": [0.1, 0.2]})
         log.to_csv(reports / f"training-stage{stage}.csv", index=False)
     for stage in range(2, stages + 1):
+        (data / f"augmented-set-stage{stage}.json").write_text(json.dumps({"boxes": 3}))
         observed = pd.DataFrame({"joint": range(joints), "dx": 0.1, "dy": 0.2})
         observed.to_parquet(data / f"displacements-stage{stage}.parquet")
         fitted = {"mean_x": 0.0, "mean_y": 0.0, "var_x": 1.0, "var_y": 1.0, "cov_xy": 0.0}
@@ -178,6 +179,7 @@ def test_lsp_brings_its_tables_and_figures_and_parse_table_2(project):
         "pdj-lsp-by-circumstance",
         "table2-pcp-parse",
         "pdj-parse",
+        "counts",
     }
     apart = (reports / "tables" / "pdj-lsp-by-circumstance.md").read_text("utf-8")
     assert "| stage 3 | trunk: upright |" in apart
@@ -189,7 +191,7 @@ def test_lsp_brings_its_tables_and_figures_and_parse_table_2(project):
     assert "as if the person faced the camera" in caption(written["figure8-poses-lsp"])
     assert "model lsp, trained on lsp and lsp-extended" in caption(written["figure4-pdj-lsp"])
     assert f"Measured on 6 test examples. Labels: {LABELS}." in caption(written["figure4-pdj-lsp"])
-    for name in tables:
+    for name in tables - {"counts"}:
         assert "Measured on 6 test examples." in (reports / "tables" / f"{name}.md").read_text("utf-8")
 
 
@@ -208,7 +210,7 @@ def test_flic_brings_figures_3_5_and_9_and_buffy_figure_7(project, capsys):
         "displacement-normals-stage2",
         "displacement-normals-stage3",
     }
-    assert {path.stem for path in (reports / "tables").iterdir()} == {"pdj-flic", "pdj-buffy"}
+    assert {path.stem for path in (reports / "tables").iterdir()} == {"pdj-flic", "pdj-buffy", "counts"}
     assert capsys.readouterr().out == ""
     figure = written["figure3-pdj-flic"]
     assert title(figure) == "Figure 3: PDJ on FLIC after two cascade stages"
@@ -240,7 +242,7 @@ def test_a_set_of_ones_own_brings_curves_of_all_its_joints_and_pictures(project,
     curves = written["pdj-mine-by-stage"]
     assert title(curves) == "PDJ on mine after each stage"
     assert [axes.get_title() for axes in curves.axes] == ["Shoulder", "Elbow", "Wrist", "Hip", "Eye"]
-    assert {path.stem for path in (reports / "tables").iterdir()} == {"pcp-mine", "pdj-mine"}
+    assert {path.stem for path in (reports / "tables").iterdir()} == {"pcp-mine", "pdj-mine", "counts"}
 
 
 def test_joints_that_are_labelled_nowhere_have_no_panel(project, monkeypatch):
@@ -259,7 +261,7 @@ def test_a_set_without_any_diameter_brings_tables_alone(project, tmp_path, monke
     pd.read_parquet(errors).assign(error=np.nan).to_parquet(errors)
     reports, written = project("flic", again=True)
     assert not [name for name in written if "mine" in name]
-    assert {path.stem for path in (reports / "tables").iterdir()} == {"pcp-mine", "pdj-mine"}
+    assert {path.stem for path in (reports / "tables").iterdir()} == {"pcp-mine", "pdj-mine", "counts"}
     said = capsys.readouterr().out
     for name in ("pdj-mine-by-stage", "poses-mine-by-stage", "poses-mine", "worst-poses-mine"):
         assert f"{name} is left out: no pose of mine has a diameter, so no joint counts" in said
@@ -319,7 +321,11 @@ def test_without_any_test_set_of_photographs_the_folder_is_there_all_the_same(pr
     reports, _ = project("lsp", left_out=["lsp"])
     assert (reports / "photos").is_dir()
     assert not list((reports / "photos").iterdir())
-    assert {path.stem for path in (reports / "tables").iterdir()} == {"table2-pcp-parse", "pdj-parse"}
+    assert {path.stem for path in (reports / "tables").iterdir()} == {
+        "table2-pcp-parse",
+        "pdj-parse",
+        "counts",
+    }
     assert "Figure 8 (figure8-poses-lsp) is left out" in capsys.readouterr().out
 
 

@@ -142,7 +142,7 @@ class Item:
 
     @property
     def annotations_report(self) -> Path:
-        return self.reports / "annotations.json"
+        return self.folder / "annotations.json"
 
     @property
     def initial_box_rule(self) -> Path:
@@ -150,7 +150,7 @@ class Item:
 
     @property
     def initial_boxes_report(self) -> Path:
-        return self.reports / "initial-boxes.json"
+        return self.folder / "initial-boxes.json"
 
     @property
     def containment(self) -> Path:
@@ -193,7 +193,7 @@ class Item:
         return self.folder / f"augmented-set-stage{stage}.parquet"
 
     def augmented_set_report(self, stage: int) -> Path:
-        return self.reports / f"augmented-set-stage{stage}.json"
+        return self.folder / f"augmented-set-stage{stage}.json"
 
     def training_log(self, stage: int) -> Path:
         return self.reports / f"training-stage{stage}.csv"

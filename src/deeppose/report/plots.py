@@ -51,6 +51,7 @@ def plot(item: Item) -> None:
                 print(reason)
             else:
                 MAKERS[entry.kind](source, shown, entry)
+    _write_counts(item)
     _plot_training(source)
     if item.model.initial_box == "face":
         _plot_scaler(item)
@@ -61,6 +62,17 @@ def plot(item: Item) -> None:
 
 
 # Tables
+
+
+def _write_counts(item: Item) -> None:
+    """What was counted on the way to the results: of labels, of initial boxes, of augmented sets."""
+    refinements = range(2, item.params.cascade_stages + 1)
+    counts = {
+        "annotations": read_json(item.annotations_report),
+        "initial_boxes": read_json(item.initial_boxes_report),
+        "augmented_sets": {stage_name(n): read_json(item.augmented_set_report(n)) for n in refinements},
+    }
+    write_json(item.reports / "tables" / "counts.json", counts)
 
 
 def _write_pcp_table(source: Source, shown: SetCatalogue, entry: Entry) -> None:
