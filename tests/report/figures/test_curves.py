@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.patches import Ellipse
+from PIL import Image
 
 from deeppose.core.errors import PredictionsError
 from deeppose.core.skeleton import FULL_BODY, SKELETONS, UPPER_BODY
@@ -31,6 +32,7 @@ from deeppose.report.figures.poses import (
 from deeppose.report.style import (
     JOINT_LINES,
     LIMB_COLOURS,
+    MOST_BYTES_OF_PHOTOS,
     PEER_LINES,
     PREDICTED_COLOUR,
     PREDICTOR_LINES,
@@ -500,6 +502,16 @@ def test_the_same_figure_gives_the_same_bytes(curves, choice, tmp_path):
     assert names == ["figure4.png", "figure4.svg", "figure8.png", "normals.png", "normals.svg"]
     for name in names:
         assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()
+
+
+def test_photographs_are_light_and_keep_the_limbs_colours(choice, tmp_path):
+    noise = np.random.default_rng(0).integers(0, 255, (400, 300, 3), np.uint8)
+    truth = np.stack([pose(), pose(seed=1)]) * 7
+    save_photos(stick_sheet([noise] * 2, truth, truth, FULL_BODY, choice, "Poses"), tmp_path, "poses")
+    assert (tmp_path / "poses.png").stat().st_size <= MOST_BYTES_OF_PHOTOS
+    with Image.open(tmp_path / "poses.png") as picture:
+        seen = {to_hex(np.array(colour) / 255) for _, colour in picture.convert("RGB").getcolors(1 << 24)}
+    assert {LIMB_COLOURS[limb.name] for limb in FULL_BODY.limbs} | {"#ffffff"} <= seen
 
 
 def test_files_carry_no_date_no_version_and_no_font(curves, tmp_path):
