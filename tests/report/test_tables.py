@@ -64,7 +64,7 @@ def test_viewpoints_in_their_order_stages_before_the_mean_pose(tmp_path, shares)
     write_table(table, tmp_path, "apart", "Apart", ["a note"])
     lines = (tmp_path / "apart.md").read_text("utf-8").splitlines()
     assert (
-        "| Method | Circumstance | Joints | PDJ at 0.1 | PDJ at 0.2 | PDJ at 0.5 | Poses | Sides exchanged |"
+        "| Method | Viewpoint | Joints | PDJ at 0.1 | PDJ at 0.2 | PDJ at 0.5 | Poses | Sides exchanged |"
         in lines
     )
     assert "| stage 1 | joint: occluded | 42 | 0.000 | 1.000 | 1.000 | 3 | – |" in lines
