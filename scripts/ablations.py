@@ -26,7 +26,7 @@ import yaml
 from project_copy import check_mirror, project_copy, repro
 
 from deeppose.core.files import atomic_path, read_json, write_text
-from deeppose.evaluation.formatting import difference_text, share_text
+from deeppose.evaluation.formatting import difference_text, rate_text
 from deeppose.provenance import machine
 
 DEFINITION, RESULTS, PAGE = (Path("docs") / f"ablations.{suffix}" for suffix in ("yaml", "csv", "md"))
@@ -178,7 +178,7 @@ def table(definition: dict[str, Any], found: pd.DataFrame) -> list[str]:
         paired = of_variant[of_variant.index.isin(of_base.index)]
         for stage, runs in paired.groupby("stage"):
             gap = spread((runs[JUDGE] - of_base[JUDGE]).dropna(), difference_text) if name != "base" else ""
-            measured = [spread(runs[column], share_text) for column in HEADS]
+            measured = [spread(runs[column], rate_text) for column in HEADS]
             lines.append([variant["words"], str(stage), str(len(runs)), *measured, gap])
     return ["| " + " | ".join(cells) + " |" for cells in lines]
 
@@ -186,7 +186,7 @@ def table(definition: dict[str, Any], found: pd.DataFrame) -> list[str]:
 def spread(values: "pd.Series[float]", text: Callable[[float], str]) -> str:
     """Mean ± standard deviation, the latter from two values on."""
     mean = text(float(values.mean()))
-    return f"{mean} ± {share_text(float(values.std()))}" if len(values) > 1 else mean
+    return f"{mean} ± {rate_text(float(values.std()))}" if len(values) > 1 else mean
 
 
 if __name__ == "__main__":

@@ -21,10 +21,10 @@ from provenance import is_commit, provenance
 from deeppose.core.errors import DeepPoseError
 from deeppose.core.files import read_json, write_json, write_text
 from deeppose.core.params import Params, load_params
-from deeppose.evaluation.formatting import share_text
-from deeppose.report.catalogue import exhibits_of
+from deeppose.evaluation.formatting import rate_text
+from deeppose.evaluation.rates import PDJ_THRESHOLDS
+from deeppose.report.catalogue import catalogue_of
 from deeppose.report.paper_results import LIMB_KINDS
-from deeppose.report.tables import PDJ_THRESHOLDS
 
 KEPT, PAGE = Path("docs/runs"), Path("docs/runs.md")
 REMOVED = "(removed)"
@@ -119,7 +119,7 @@ def tested(params: Params, model: str) -> dict[str, Any]:
     if not metrics_file.is_file():
         raise NotARunError(f"the model {model} was not run: name in params.yaml's `models` those that were")
     measured = read_json(metrics_file)
-    found = read_json(Path("reports") / profile / model / "annotations.json")["sets"]
+    found = read_json(Path("data") / profile / model / "annotations.json")["sets"]
     return {
         name: {"labels": found[name]["labels"], "metrics": metrics}
         for name, metrics in measured.items()
@@ -143,7 +143,7 @@ def page(runs: Mapping[str, Any]) -> str:
         lines += ["```yaml", *changed, "```"]
         for model, sets in run["tested"].items():
             for set_name, found in sets.items():
-                title = exhibits_of(set_name).title
+                title = catalogue_of(set_name).title
                 lines += ["", f"Model {model} on {title}, labels {found['labels']}:", ""]
                 lines += table(found["metrics"], minutes(run["provenance"], model))
     return "\n".join(lines) + "\n"
@@ -159,7 +159,7 @@ def table(metrics: Mapping[str, Any], trained: Mapping[str, float]) -> Iterator[
         found = metrics[predictor]
         shares = [found["pcp"][kind] for kind in (*kinds, "ave")]
         shares += [found[f"pdj@{threshold}"]["mean"] for threshold in PDJ_THRESHOLDS]
-        cells = [predictor.replace("_", " "), f"{minutes_so_far:.0f}", *map(share_text, shares)]
+        cells = [predictor.replace("_", " "), f"{minutes_so_far:.0f}", *map(rate_text, shares)]
         yield f"| {' | '.join(cells)} |"
 
 

@@ -73,9 +73,12 @@ def what_is_plotted_from(params: Params) -> list[str]:
         paths += [
             f"data/{PROFILE}/evaluation/{model}",
             f"data/{PROFILE}/photographed/{model}.json",
+            f"data/{PROFILE}/{model}/annotations.json",
+            f"data/{PROFILE}/{model}/initial-boxes.json",
             f"data/{PROFILE}/{model}/containment.csv",
         ]
         for stage in STAGES[1:]:
+            paths.append(f"data/{PROFILE}/{model}/augmented-set-stage{stage}.json")
             paths.append(f"data/{PROFILE}/{model}/displacements-stage{stage}.parquet")
             paths.append(f"data/{PROFILE}/{model}/displacement-normals-stage{stage}.parquet")
     return paths

@@ -4,14 +4,16 @@ import itertools
 from pathlib import Path
 from typing import Any
 
+from matplotlib import colormaps
 from matplotlib.figure import Figure
 
-from deeppose.report.style import JOINT_LINES, PEER_LINES, PREDICTOR_LINES, new_figure, save_plot, styled
+from deeppose.report.style import new_figure, save_plot, styled
 
-LINES = [*PREDICTOR_LINES.values(), *PEER_LINES, *JOINT_LINES.values()]
+MARKERS = "osD^vP*X<>"
+DASHES = ("-", "--", ":")
 CAPTION = (
-    "So many examples to train on and as many to test on; grey: in proportion to them. Lines are level on "
-    "the left, where what every run costs counts most."
+    "So many examples to train on and as many to test on; grey: in proportion to them. Lines are level for "
+    "few examples, where what every run costs counts most."
 )
 
 
@@ -22,16 +24,23 @@ def draw(stages: dict[str, dict[str, Any]], report: Path) -> None:
 
 @styled
 def figure(stages: dict[str, dict[str, Any]]) -> Figure:
-    """Seconds on the left, peak memory on the right, a line a stage."""
-    drawn = new_figure(11, 4.6, "Time and memory of the stages against the number of examples", CAPTION)
-    *panels, beside = drawn.subplots(1, 3, width_ratios=[1, 1, 0.65])
+    """Seconds and peak memory, a line a stage, told apart by colour, marker and dashes."""
+    plotted = new_figure(11, 6.4, "Time and memory of the stages against the number of examples", CAPTION)
+    panels = plotted.subplots(1, 2)
+    colours = colormaps["tab20"].colors[::2] + colormaps["Dark2"].colors
+    looks = [
+        {"color": colour, "marker": marker, "linestyle": dashes, "linewidth": 1.5, "markersize": 5}
+        for colour, marker, dashes in zip(
+            colours, itertools.cycle(MARKERS), itertools.cycle(DASHES), strict=False
+        )
+    ]
     for axes, what, unit, label in zip(
         panels, ("seconds", "peak"), (1.0, 1e9), ("Seconds", "Peak memory (GB)"), strict=True
     ):
         everything = []
-        for (name, of_sizes), line in zip(stages.items(), itertools.cycle(LINES)):
+        for (name, of_sizes), look in zip(stages.items(), itertools.cycle(looks), strict=False):
             points = sorted((int(size), found[what] / unit) for size, found in of_sizes.items())
-            axes.plot(*zip(*points, strict=True), label=name, **line)
+            axes.plot(*zip(*points, strict=True), label=name, **look)
             everything += points
         (few, _), (many, _) = min(everything), max(everything)
         lowest, highest = (pick(value for _, value in everything) for pick in (min, max))
@@ -39,6 +48,6 @@ def figure(stages: dict[str, dict[str, Any]]) -> Figure:
             axes.plot([few, many], [start, start * many / few], color="0.8", linewidth=0.8, zorder=0)
         axes.set(xscale="log", yscale="log", xlabel="Examples", ylabel=label)
         axes.set_ylim(lowest / 1.5, highest * 1.5)
-    beside.set_axis_off()
-    beside.legend(*panels[0].get_legend_handles_labels(), loc="center left", borderaxespad=0)
-    return drawn
+    handles, names = panels[0].get_legend_handles_labels()
+    plotted.legend(handles, names, loc="outside lower center", ncols=3)
+    return plotted

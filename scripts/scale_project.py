@@ -23,7 +23,7 @@ from deeppose.core.images import Pixels, write_images
 from deeppose.core.params import load_params
 from deeppose.core.pose_files import write_poses
 from deeppose.core.skeleton import SKELETONS
-from deeppose.core.viewpoint import circumstances
+from deeppose.core.viewpoint import viewpoints
 from deeppose.data.pose_set import PERSON_CENTRIC, PoseSet
 from deeppose.networks.weights import build_network, save_network
 
@@ -97,7 +97,7 @@ def make_project(folder: Path, size: int) -> None:
             for predictor in ("mean", "stage1", "stage2"):
                 path = of_model / "test-predictions" / f"{name}-{predictor}.parquet"
                 write_poses(path, of + generator.normal(0, ERROR, of.shape))
-        seen = circumstances("lsp", test.poses, skeleton, None, np.arange(size) % 2 == 0)
+        seen = viewpoints("lsp", test.poses, skeleton, None, np.arange(size) % 2 == 0)
         seen.to_parquet(of_model / "test-circumstances.parquet", index=False)
         for stage in (1, 2):
             write_weights(folder, of_model / f"stage{stage}.safetensors", stage)

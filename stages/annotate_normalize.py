@@ -12,7 +12,7 @@ from run import run
 
 
 def outputs(item: Item, _: int) -> list[Path]:
-    made = [item.train.folder, item.test.folder, item.mean_colour, item.circumstances]
+    made = [item.train.folder, item.test.folder, item.mean_colour, item.viewpoints]
     return [*made, item.annotations_report]
 
 

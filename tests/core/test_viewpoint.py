@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from deeppose.core.metrics import share_within
 from deeppose.core.skeleton import BUFFY_STICKS, FULL_BODY, SKELETONS
-from deeppose.core.viewpoint import ORDER, circumstances
-from deeppose.evaluation.error_tables import shares_by_circumstance
+from deeppose.core.viewpoint import ORDER, viewpoints
+from deeppose.evaluation.rates import rates_by_viewpoint
 
 SHOULDERS = [FULL_BODY.joints.index(f"{side} shoulder") for side in ("left", "right")]
 HIPS = [FULL_BODY.joints.index(f"{side} hip") for side in ("left", "right")]
@@ -27,7 +27,7 @@ def pose_turned_by(degrees):
 
 
 def trunk(poses, skeleton=FULL_BODY):
-    seen = circumstances("lsp", np.array(poses), skeleton, None, None)
+    seen = viewpoints("lsp", np.array(poses), skeleton, None, None)
     assert set(seen["kind"]) <= {"trunk"}
     return seen.groupby("example")["value"].unique().map(lambda words: words.item()).to_dict()
 
@@ -70,7 +70,7 @@ def test_what_a_set_says_of_its_people_and_joints():
     poses = np.array([pose_turned_by(0), pose_turned_by(0)])
     occluded = np.zeros((2, 14), dtype=bool)
     occluded[1, 6] = True
-    seen = circumstances("lsp", poses, FULL_BODY, occluded, np.array([True, False]))
+    seen = viewpoints("lsp", poses, FULL_BODY, occluded, np.array([True, False]))
     of_side = seen[seen["kind"] == "seen from"]
     assert of_side.groupby("example")["value"].first().tolist() == ["the back", "the front"]
     assert seen[seen["value"] == "occluded"][["example", "joint"]].to_numpy().tolist() == [[1, "right wrist"]]
@@ -91,9 +91,9 @@ def test_shares_by_hand():
     poses = np.array([pose_turned_by(degrees) for degrees in (0, 0, 180)])
     occluded = np.zeros((3, 14), dtype=bool)
     occluded[0] = True
-    seen = circumstances("lsp", poses, FULL_BODY, occluded, None)
+    seen = viewpoints("lsp", poses, FULL_BODY, occluded, None)
     both = pd.concat([errors([0.1, 0.3, 0.3]), errors([0.1, 0.1, np.nan], "stage 2")], ignore_index=True)
-    shares = shares_by_circumstance(both, seen, (0.1, 0.2))
+    shares = rates_by_viewpoint(both, seen, (0.1, 0.2))
     shown = ["joints", "pdj@0.1", "pdj@0.2", "poses", "exchanged"]
     assert shares.columns.tolist() == ["set", "predictor", "kind", "value", *shown]
     found = shares.set_index(["predictor", "value"])[["joints", "pdj@0.2"]]
@@ -110,46 +110,44 @@ def test_left_taken_for_right_by_hand():
     """Upright: nearer exchanged, not nearer, not counting, missed. On its side: nearer in the mean alone."""
     poses = np.array([pose_turned_by(degrees) for degrees in (0, 0, 0, 0, 90)])
     occluded = np.ones((5, 14), dtype=bool)
-    seen = circumstances("lsp", poses, FULL_BODY, occluded, np.array([True, False, False, False, True]))
+    seen = viewpoints("lsp", poses, FULL_BODY, occluded, np.array([True, False, False, False, True]))
     table = errors([0.5, 0.2, np.nan, np.inf, 0.5])
     table["opposite"] = table["example"].map({0: 0.4, 1: 0.4, 2: np.nan, 3: np.inf, 4: 0.6})
     table.loc[table.index[-2:], "opposite"] = 0.0
-    shares = shares_by_circumstance(table, seen, (0.1,)).set_index("value")[["poses", "exchanged"]]
+    shares = rates_by_viewpoint(table, seen, (0.1,)).set_index("value")[["poses", "exchanged"]]
     assert shares.loc["upright"].tolist() == [3, pytest.approx(1 / 3)]
     assert shares.loc["on its side"].tolist() == [1, 0]
     assert shares.loc["the back"].tolist() == [2, 0.5]
     assert shares.loc["the front"].tolist() == [2, 0]
     assert np.isnan(shares.loc["occluded", "exchanged"])
     table.loc[table.index[-4:], "opposite"] = 0.0
-    nearer = shares_by_circumstance(table, seen, (0.1,)).set_index("value")["exchanged"]
+    nearer = rates_by_viewpoint(table, seen, (0.1,)).set_index("value")["exchanged"]
     assert nearer[["on its side", "the back"]].tolist() == [1, 1]
 
 
 def test_poses_that_do_not_count_exchange_nothing():
-    seen = circumstances("lsp", np.array([pose_turned_by(0)]), FULL_BODY, None, None)
-    shares = shares_by_circumstance(errors([np.nan], opposite=np.nan), seen, (0.1,))
+    seen = viewpoints("lsp", np.array([pose_turned_by(0)]), FULL_BODY, None, None)
+    shares = rates_by_viewpoint(errors([np.nan], opposite=np.nan), seen, (0.1,))
     assert shares["poses"].tolist() == [0]
     assert shares["exchanged"].isna().all()
 
 
 def test_sets_are_kept_apart():
-    seen = circumstances("lsp", np.array([pose_turned_by(0)]), FULL_BODY, None, None)
-    shares = shares_by_circumstance(
-        pd.concat([errors([0.1]), errors([0.1], set_name="held-out")]), seen, (0.1,)
-    )
+    seen = viewpoints("lsp", np.array([pose_turned_by(0)]), FULL_BODY, None, None)
+    shares = rates_by_viewpoint(pd.concat([errors([0.1]), errors([0.1], set_name="held-out")]), seen, (0.1,))
     assert shares["set"].tolist() == ["lsp"]
 
 
 @pytest.mark.parametrize("known", [0, 3])
 def test_nothing_known_gives_no_rows(known):
     poses = np.full((known, 14, 2), np.nan)
-    seen = circumstances("lsp", poses, FULL_BODY, None, None)
+    seen = viewpoints("lsp", poses, FULL_BODY, None, None)
     assert seen.empty
-    assert shares_by_circumstance(errors([0.1]), seen, (0.1,)).empty
+    assert rates_by_viewpoint(errors([0.1]), seen, (0.1,)).empty
 
 
 def shares_by_one_merge(joint_errors, seen, thresholds):
-    """As shares_by_circumstance has it in words: all errors beside all circumstances."""
+    """As rates_by_viewpoint has it in words: all errors beside all viewpoints."""
     known = joint_errors.merge(seen, on=["set", "example", "joint"])
     known["value"] = pd.Categorical(known["value"], list(ORDER))
     rows = []
@@ -171,7 +169,7 @@ def test_a_predictor_at_a_time_is_as_all_at_once():
         poses = np.array([pose_turned_by(degrees) for degrees in random.uniform(0, 360, count)])
         occluded = random.random((count, 14)) < 0.3 if set_name == "lsp" else None
         behind = random.random(count) < 0.5
-        seen.append(circumstances(set_name, poses, FULL_BODY, occluded, behind))
+        seen.append(viewpoints(set_name, poses, FULL_BODY, occluded, behind))
         for predictor in ("stage 2", "mean pose", "stage 1"):
             table = errors(random.random(count), predictor, set_name)
             table["error"] = random.random(len(table))
@@ -181,4 +179,4 @@ def test_a_predictor_at_a_time_is_as_all_at_once():
     # A set of which nothing is known counts nowhere.
     tables.append(errors([0.1], "stage 1", "held-out"))
     both = pd.concat(tables, ignore_index=True), pd.concat(seen, ignore_index=True), (0.1, 0.5)
-    pd.testing.assert_frame_equal(shares_by_circumstance(*both), shares_by_one_merge(*both), check_exact=True)
+    pd.testing.assert_frame_equal(rates_by_viewpoint(*both), shares_by_one_merge(*both), check_exact=True)

@@ -106,7 +106,7 @@ def test_joints_are_taken_by_name(tmp_path, pose_set):
 def test_figures_of_joints_that_are_not_predicted_are_none(tmp_path, pose_set):
     write_peer(tmp_path, arms_alone(pose_set))
     poses, _ = poses_on(FLIC_LABELLED, find_peers([tmp_path])[0], pose_set)
-    figures = measure(pose_set, poses, "oc").figures
+    figures = measure(pose_set, poses, "oc").rates
     assert figures["pdj"]["0.2"]["hip"] is None
     assert figures["pdj"]["0.2"]["wrist"] == 1
 

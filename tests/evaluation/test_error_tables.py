@@ -1,11 +1,13 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from deeppose.core.geometry import diameter
 from deeppose.core.skeleton import FULL_BODY
-from deeppose.evaluation.error_tables import error_tables, figures
+from deeppose.evaluation.error_tables import error_tables, matrix, predictors
+from deeppose.evaluation.rates import rates
 
 JOINTS = len(FULL_BODY.joints)
 LIMBS = [limb.name for limb in FULL_BODY.limbs if limb.kind is not None]
@@ -78,10 +80,10 @@ def test_limb_errors_by_hand(tables):
     np.testing.assert_allclose(upper_leg["loose"], [0, 0, np.nan])
 
 
-def test_figures_of_the_tables_by_hand(tables):
+def test_rates_of_the_tables_by_hand(tables):
     errors = tables[0]["error"].to_numpy().reshape(3, JOINTS)
     strict, loose = (tables[1][name].to_numpy().reshape(3, len(LIMBS)) for name in ("strict", "loose"))
-    found = figures(errors, strict, loose, FULL_BODY)
+    found = rates(errors, strict, loose, FULL_BODY)
     assert list(found) == ["pcp", "pcp_loose", "pdj@0.1", "pdj@0.2", "pdj@0.5"]
     # Lower arms: three left ones right, of the two right ones that count none, or loosely one.
     assert found["pcp"]["arm_lower"] == pytest.approx(3 / 5)
@@ -99,12 +101,12 @@ def test_figures_of_the_tables_by_hand(tables):
 def test_what_nothing_counts_for_is_none():
     errors = np.full((2, JOINTS), np.nan)
     limbs = np.full((2, len(LIMBS)), np.nan)
-    found = figures(errors, limbs, limbs, FULL_BODY)
+    found = rates(errors, limbs, limbs, FULL_BODY)
     assert all(share is None for shares in found.values() for share in shares.values())
     json.dumps(found, allow_nan=False)
 
     errors[0, WRIST], limbs[0, LIMBS.index("right lower arm")] = np.inf, np.inf
-    found = figures(errors, limbs, limbs, FULL_BODY)
+    found = rates(errors, limbs, limbs, FULL_BODY)
     assert found["pcp"] == {"leg_lower": None, "leg_upper": None, "arm_lower": 0, "arm_upper": None, "ave": 0}
     assert (found["pdj@0.5"]["wrist"], found["pdj@0.5"]["elbow"], found["pdj@0.5"]["mean"]) == (0, None, 0)
 
@@ -128,3 +130,25 @@ def test_errors_are_in_diameters():
     joints, _ = error_tables("lsp", "stage 1", 3 * POSE[None], POSE[None], labelled, diameters, FULL_BODY)
     errors = joints.set_index("joint")["error"]
     assert errors["right wrist"] == pytest.approx(2 * np.hypot(5, 70) / 100)
+
+
+def errors_of(*names):
+    rows = [
+        (name, example, joint, example + number / 100)
+        for name in names
+        for example in range(4)
+        for number, joint in enumerate(FULL_BODY.joints)
+    ]
+    return pd.DataFrame(rows, columns=["predictor", "example", "joint", "error"])
+
+
+def test_other_methods_stand_between_the_stages_and_the_mean_pose():
+    errors = errors_of("mean pose", "an older method", "stage 2", "MODEC (Sapp and Taskar 2013)", "stage 1")
+    expected = ["stage 1", "stage 2", "MODEC (Sapp and Taskar 2013)", "an older method", "mean pose"]
+    assert predictors(errors) == expected
+
+
+def test_matrix_keeps_the_skeletons_order():
+    errors = errors_of("stage 2", "stage 1").sample(frac=1, random_state=0)
+    expected = np.arange(4)[:, None] + np.arange(14) / 100
+    np.testing.assert_array_equal(matrix(errors, "stage 1", "joint", FULL_BODY.joints, "error"), expected)

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from deeppose.evaluation.formatting import difference_text, gain_text, published_text, share_text
+from deeppose.evaluation.formatting import difference_text, gain_text, published_text, rate_text
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from deeppose.evaluation.formatting import difference_text, gain_text, published
     ],
 )
 def test_a_half_is_rounded_up_whatever_the_last_bit(share, text):
-    assert share_text(share) == text
+    assert rate_text(share) == text
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def test_the_test_part_itself_scores_one(tmp_path, folder, truth):
     kinds = ["wrist", "elbow", "shoulder", "hip", "knee", "ankle"]
     limbs = ["arm_upper", "arm_lower", "leg_upper", "leg_lower", "ave"]
     result = scored(tmp_path, folder, truth[4:])
-    assert result.figures == {
+    assert result.rates == {
         "dataset": "lsp",
         "labels": "pc",
         "n": 4,
@@ -54,8 +54,8 @@ def test_the_test_part_itself_scores_one(tmp_path, folder, truth):
         "pcp_loose": dict.fromkeys(limbs, 1.0),
         "pdj": {t: dict.fromkeys(kinds, 1.0) for t in ("0.1", "0.2", "0.5")},
     }
-    assert list(result.figures["pcp"]) == limbs
-    assert list(result.figures["pdj"]["0.1"]) == kinds
+    assert list(result.rates["pcp"]) == limbs
+    assert list(result.rates["pdj"]["0.1"]) == kinds
     assert result.labels == "person-centric as published"
     assert result.not_predicted == ()
     assert result.without_diameter == 0
@@ -68,7 +68,7 @@ def test_figures_by_hand(tmp_path, folder, truth):
     assert 0.1 * diam < 0.6 * lower_arm < 0.5 * diam
     predicted[0, joint("left wrist"), 0] += 0.6 * lower_arm
     predicted[1, joint("right knee")] = np.nan
-    figures = scored(tmp_path, folder, predicted).figures
+    figures = scored(tmp_path, folder, predicted).rates
     assert figures["pcp"] == pytest.approx(
         {"arm_upper": 1, "arm_lower": 7 / 8, "leg_upper": 7 / 8, "leg_lower": 7 / 8, "ave": 29 / 32}
     )
@@ -92,8 +92,8 @@ def test_labels_are_exchanged_under_observer_centric_ones(tmp_path, folder, trut
         (truth[4:], "pc", 1), (truth[4:], "oc", 0), (swapped, "oc", 1), (swapped, "pc", 0),
     ]:  # fmt: skip
         result = scored(tmp_path, folder, predicted, labels)
-        assert result.figures["labels"] == labels
-        assert result.figures["pdj"]["0.2"]["wrist"] == share
+        assert result.rates["labels"] == labels
+        assert result.rates["pdj"]["0.2"]["wrist"] == share
     assert scored(tmp_path, folder, swapped, "oc").labels == "observer-centric by the rule"
 
 
@@ -103,11 +103,11 @@ def test_a_joint_that_is_not_predicted_has_no_figures(tmp_path, folder, truth, v
     predicted[:, joint("left wrist")] = value
     result = scored(tmp_path, folder, predicted)
     assert result.not_predicted == ("left wrist",)
-    assert result.figures["pcp"] == {
+    assert result.rates["pcp"] == {
         "arm_upper": 1, "arm_lower": None, "leg_upper": 1, "leg_lower": 1, "ave": 1,
     }  # fmt: skip
-    assert [shares["wrist"] for shares in result.figures["pdj"].values()] == [None] * 3
-    assert [shares["elbow"] for shares in result.figures["pdj"].values()] == [1] * 3
+    assert [shares["wrist"] for shares in result.rates["pdj"].values()] == [None] * 3
+    assert [shares["elbow"] for shares in result.rates["pdj"].values()] == [1] * 3
 
 
 def test_a_set_without_legs_and_without_some_labels():
@@ -130,11 +130,11 @@ def test_a_set_without_legs_and_without_some_labels():
     predicted[0, 2] += 1000
     result = measure(poseset, predicted, "oc")
     assert result.without_diameter == 1
-    assert result.figures["n"] == 3
-    assert result.figures["pcp"] == pytest.approx(
+    assert result.rates["n"] == 3
+    assert result.rates["pcp"] == pytest.approx(
         {"arm_upper": 1, "arm_lower": 5 / 6, "leg_upper": None, "leg_lower": None, "ave": 11 / 12}
     )
-    assert result.figures["pdj"]["0.5"] == {
+    assert result.rates["pdj"]["0.5"] == {
         "wrist": 3 / 4, "elbow": 1, "shoulder": 1, "hip": 1, "knee": None, "ankle": None,
     }  # fmt: skip
 
@@ -160,8 +160,8 @@ def test_parse_takes_a_matlab_file_of_its_last_images(tmp_path):
     archives.write_parse(tmp_path, points)
     savemat(tmp_path / "p.mat", {"pred": points[..., 100:].transpose(1, 0, 2)})
     result = score_file("parse", tmp_path / "p.mat", "oc", [tmp_path])
-    assert result.figures["n"] == 3
-    assert result.figures["pcp"] == dict.fromkeys(result.figures["pcp"], 1.0)
+    assert result.rates["n"] == 3
+    assert result.rates["pcp"] == dict.fromkeys(result.rates["pcp"], 1.0)
     assert result.labels == "observer-centric as published"
     savemat(tmp_path / "p.mat", {"pred": points.transpose(1, 0, 2)})
     with pytest.raises(PredictionsError, match=r"\(2, 14, 103\); \(2, 14, 3\) is expected"):

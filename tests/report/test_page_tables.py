@@ -6,7 +6,7 @@ import pytest
 
 from deeppose.report.page_tables import glance, pcp_groups, pdj_rows
 from deeppose.report.paper_results import LIMB_KINDS
-from deeppose.report.tables import write_table
+from deeppose.report.tables import CI95, write_table
 
 # A half, as it is and as sums leave it; what six digits would make a half of.
 SHARES = [
@@ -33,7 +33,9 @@ def test_pcp_is_rounded_once_and_alike_in_every_file(tmp_path, share, shown):
     columns = (*LIMB_KINDS, "ave")
     rows = [("stage 1", "this run", share), ("stage 1 − DeepPose-st1", "difference", -share)]
     table = pd.DataFrame(
-        {"method": method, "source": source, "labels": "", "pcp": "loose"} | dict.fromkeys(columns, value)
+        {"method": method, "source": source, "labels": "", "pcp": "loose"}
+        | dict.fromkeys(columns, value)
+        | {f"{column}{CI95}": np.nan for column in columns}
         for method, source, value in rows
     )
     write_table(table, tmp_path, "table", "PCP", [])
@@ -42,25 +44,28 @@ def test_pcp_is_rounded_once_and_alike_in_every_file(tmp_path, share, shown):
     assert in_markdown == [[shown] * len(columns), [difference] * len(columns)]
     assert f"& {shown} &" in (tmp_path / "table.tex").read_text("utf-8")
     [row] = pcp_groups(tmp_path / "table.csv")["groups"]["Looser PCP"]
-    assert row["cells"] == [{"value": shown, "gap": difference}] * len(columns)
+    assert row["cells"] == [{"value": shown, "width": "–", "gap": difference}] * len(columns)
 
 
 @pytest.mark.parametrize(("share", "shown"), SHARES)
 def test_pdj_is_rounded_once_and_alike_in_every_file(tmp_path, share, shown):
-    table = pd.DataFrame([{"method": "stage 1", "labels": "", "t": 0.2, "wrist": share, "all_joints": share}])
+    rates = {"wrist": share, "all_joints": share, f"wrist{CI95}": share, f"all_joints{CI95}": np.nan}
+    table = pd.DataFrame([{"method": "stage 1", "labels": "", "t": 0.2, **rates}])
     write_table(table, tmp_path, "table", "PDJ", [])
-    assert numbers((tmp_path / "table.md").read_text("utf-8"), 3) == [["0.2", shown, shown]]
+    assert numbers((tmp_path / "table.md").read_text("utf-8"), 3) == [["0.2", f"{shown} ± {shown}", shown]]
     [row] = pdj_rows(tmp_path / "table.csv")["rows"]
-    assert row["cells"] == ["0.2", shown, shown]
+    assert row["t"] == "0.2"
+    assert row["cells"] == [{"value": shown, "width": shown}, {"value": shown, "width": "–"}]
     metrics = {"lsp": {"lsp": {"mean_pose": {"pdj@0.2": {"mean": share}}}}}
     [at_a_glance] = glance(metrics, cascade_stages=0)["rows"]
     assert at_a_glance["cells"] == [shown]
 
 
 def test_what_nothing_counts_for_is_a_dash(tmp_path):
-    table = pd.DataFrame([{"method": "stage 1", "labels": "", "t": 0.2, "wrist": np.nan}])
+    rates = {"wrist": np.nan, f"wrist{CI95}": np.nan}
+    table = pd.DataFrame([{"method": "stage 1", "labels": "", "t": 0.2, **rates}])
     write_table(table, tmp_path, "table", "PDJ", [])
-    assert pdj_rows(tmp_path / "table.csv")["rows"][0]["cells"] == ["0.2", "–"]
+    assert pdj_rows(tmp_path / "table.csv")["rows"][0]["cells"] == [{"value": "–", "width": "–"}]
     metrics = {"lsp": {"lsp": {"mean_pose": {"pdj@0.2": {"mean": None}}}}}
     assert glance(metrics, cascade_stages=0)["rows"][0]["cells"] == ["–"]
 

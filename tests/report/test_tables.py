@@ -1,20 +1,19 @@
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from deeppose.core.errors import PredictionsError
 from deeppose.core.skeleton import FLIC_LABELLED, FULL_BODY, UPPER_BODY
-from deeppose.core.viewpoint import circumstances
-from deeppose.evaluation.error_tables import shares_by_circumstance
+from deeppose.core.viewpoint import viewpoints
+from deeppose.evaluation.rates import PDJ_THRESHOLDS, rates_by_viewpoint
 from deeppose.report.paper_results import paper_rows
 from deeppose.report.tables import (
-    PDJ_THRESHOLDS,
-    by_images,
-    circumstance_table,
-    matrix,
     pcp_table,
     pdj_table,
-    predictors,
+    stacked_by_images,
+    viewpoint_table,
     write_table,
 )
 
@@ -51,15 +50,13 @@ def shares(tmp_path):
     """Three poses, one of them on its side; as the evaluation stage hands them on."""
     poses = np.zeros((3, len(FULL_BODY.joints), 2))
     poses[:, [8, 9]] = [[[0, -10]], [[10, 0]], [[0, 10]]]
-    seen = circumstances(
-        "lsp", poses, FULL_BODY, np.ones((3, 14), dtype=bool), np.array([True, False, False])
-    )
-    shares_by_circumstance(joint_errors(), seen, PDJ_THRESHOLDS).to_parquet(tmp_path / "shares.parquet")
+    seen = viewpoints("lsp", poses, FULL_BODY, np.ones((3, 14), dtype=bool), np.array([True, False, False]))
+    rates_by_viewpoint(joint_errors(), seen, PDJ_THRESHOLDS).to_parquet(tmp_path / "shares.parquet")
     return pd.read_parquet(tmp_path / "shares.parquet")
 
 
 def test_circumstances_in_their_order_stages_before_the_mean_pose(tmp_path, shares):
-    table = circumstance_table(shares, "lsp", LABELS)
+    table = viewpoint_table(shares, "lsp", LABELS)
     order = ["joint: occluded", "seen from: the front", "seen from: the back"]
     order += [f"trunk: {word}" for word in ("upright", "on its side", "upside down")]
     assert table["circumstance"].tolist() == [one for one in order for _ in range(3)]
@@ -73,7 +70,7 @@ def test_circumstances_in_their_order_stages_before_the_mean_pose(tmp_path, shar
     assert "| stage 1 | joint: occluded | 42 | 0.000 | 1.000 | 1.000 | 3 | – |" in lines
     assert "| stage 1 | seen from: the back | 14 | 0.000 | 1.000 | 1.000 | 1 | 1.000 |" in lines
     with pytest.raises(PredictionsError, match="no errors of the set 'parse'"):
-        circumstance_table(shares, "parse", LABELS)
+        viewpoint_table(shares, "parse", LABELS)
 
 
 def row(table, method, source, measure="strict"):
@@ -83,7 +80,7 @@ def row(table, method, source, measure="strict"):
 
 
 def test_ours_stands_beside_the_paper_with_the_difference():
-    table = pcp_table(limb_errors(), FULL_BODY, "lsp", LABELS)
+    table = pcp_table(limb_errors(), FULL_BODY, "lsp", LABELS, 1)
     assert row(table, "stage 2", "this run")["arm_lower"] == pytest.approx(0.7)
     assert row(table, "DeepPose-st2", "paper")["arm_lower"] == 0.36
     assert row(table, "stage 2 − DeepPose-st2", "difference")["arm_lower"] == pytest.approx(0.34)
@@ -94,7 +91,7 @@ def test_ours_stands_beside_the_paper_with_the_difference():
 
 
 def test_every_row_of_the_paper_is_there_once_under_its_own_pcp():
-    table = pcp_table(limb_errors(), FULL_BODY, "lsp", LABELS)
+    table = pcp_table(limb_errors(), FULL_BODY, "lsp", LABELS, 1)
     columns = ["method", "labels", "pcp", "arm_upper", "arm_lower", "leg_upper", "leg_lower", "ave", "note"]
     printed = table.loc[table["source"] == "paper", columns].sort_values("method").reset_index(drop=True)
     published = paper_rows("lsp")[columns].sort_values("method").reset_index(drop=True)
@@ -102,30 +99,30 @@ def test_every_row_of_the_paper_is_there_once_under_its_own_pcp():
 
 
 def test_strict_rows_come_before_loose_ones():
-    measures = pcp_table(limb_errors(), FULL_BODY, "lsp", LABELS)["pcp"].tolist()
+    measures = pcp_table(limb_errors(), FULL_BODY, "lsp", LABELS, 1)["pcp"].tolist()
     assert measures == sorted(measures, reverse=True)
 
 
 def test_our_rows_say_which_labels():
-    table = pcp_table(limb_errors(), FULL_BODY, "lsp", LABELS)
+    table = pcp_table(limb_errors(), FULL_BODY, "lsp", LABELS, 1)
     assert set(table.loc[table["source"] == "this run", "labels"]) == {LABELS}
     assert row(table, "Pishchulin", "paper")["labels"] == "person-centric"
 
 
 def test_table_2_is_compared_with_the_last_stage():
-    table = pcp_table(limb_errors(set_name="parse"), FULL_BODY, "parse", LABELS)
+    table = pcp_table(limb_errors(set_name="parse"), FULL_BODY, "parse", LABELS, 1)
     assert table.loc[table["source"] == "difference", "method"].tolist() == ["stage 3 − DeepPose"]
     assert row(table, "stage 3 − DeepPose", "difference")["leg_lower"] == pytest.approx(0.8 - 0.5)
 
 
 @pytest.mark.parametrize("stages", [("stage 1",), ("stage 1", "stage 2")])
 def test_table_2_is_compared_with_the_last_stage_of_a_shorter_cascade(stages):
-    table = pcp_table(limb_errors(set_name="parse", stages=stages), FULL_BODY, "parse", LABELS)
+    table = pcp_table(limb_errors(set_name="parse", stages=stages), FULL_BODY, "parse", LABELS, 1)
     assert table.loc[table["source"] == "difference", "method"].tolist() == [f"{stages[-1]} − DeepPose"]
 
 
 def test_table_2_says_that_the_papers_heads_look_swapped(tmp_path):
-    table = pcp_table(limb_errors(set_name="parse"), FULL_BODY, "parse", LABELS)
+    table = pcp_table(limb_errors(set_name="parse"), FULL_BODY, "parse", LABELS, 1)
     write_table(table, tmp_path, "table2", "Table 2", [])
     text = (tmp_path / "table2.md").read_text("utf-8")
     assert text.count("look swapped in the paper") == 1
@@ -140,7 +137,7 @@ def test_a_shorter_cascade_keeps_the_papers_third_stage_without_a_difference():
 
 
 def test_an_upper_body_has_no_leg_columns_and_no_paper():
-    table = pcp_table(limb_errors(FLIC_LABELLED, "flic"), FLIC_LABELLED, "flic", LABELS)
+    table = pcp_table(limb_errors(FLIC_LABELLED, "flic"), FLIC_LABELLED, "flic", LABELS, 1)
     assert [column for column in table.columns if column.startswith(("arm", "leg"))] == [
         "arm_upper",
         "arm_lower",
@@ -151,14 +148,14 @@ def test_an_upper_body_has_no_leg_columns_and_no_paper():
 def test_a_limb_that_counts_nowhere_is_empty_not_zero():
     errors = limb_errors()
     errors.loc[errors["limb"].str.contains("lower arm"), "strict"] = np.nan
-    table = pcp_table(errors, FULL_BODY, "lsp", LABELS)
+    table = pcp_table(errors, FULL_BODY, "lsp", LABELS, 1)
     assert np.isnan(row(table, "stage 1", "this run")["arm_lower"])
     assert np.isnan(row(table, "stage 1 − DeepPose-st1", "difference")["arm_lower"])
     assert row(table, "stage 1", "this run")["ave"] == pytest.approx(0.6)
 
 
 def test_pdj_by_threshold():
-    table = pdj_table(joint_errors(), FULL_BODY, "lsp", LABELS)
+    table = pdj_table(joint_errors(), FULL_BODY, "lsp", LABELS, 1)
     assert table["method"].tolist() == ["stage 1"] * 3 + ["stage 2"] * 3 + ["mean pose"] * 3
     assert table["t"].tolist() == [0.1, 0.2, 0.5] * 3
     assert table["wrist"].tolist() == [0, 1, 1] * 3
@@ -168,7 +165,7 @@ def test_pdj_by_threshold():
 def test_a_joint_that_is_not_predicted_is_empty():
     errors = joint_errors()
     errors = errors[~errors["joint"].str.contains("neck")]
-    assert pdj_table(errors, FULL_BODY, "lsp", LABELS)["neck"].isna().all()
+    assert pdj_table(errors, FULL_BODY, "lsp", LABELS, 1)["neck"].isna().all()
 
 
 def with_peer(errors, name="MODEC (Sapp and Taskar 2013)"):
@@ -183,7 +180,7 @@ def test_a_peer_has_no_figure_for_joints_that_it_does_not_predict(absent):
     errors = with_peer(joint_errors(skeleton=UPPER_BODY))
     if absent:
         errors = errors.dropna()
-    table = pdj_table(errors, UPPER_BODY, "lsp", LABELS).set_index(["method", "t"])
+    table = pdj_table(errors, UPPER_BODY, "lsp", LABELS, 1).set_index(["method", "t"])
     peer = table.loc["MODEC (Sapp and Taskar 2013)"]
     assert peer["wrist"].tolist() == [1, 1, 1]
     assert peer[["hip", "eye", "all_joints"]].isna().all(axis=None)
@@ -193,49 +190,32 @@ def test_a_peer_has_no_figure_for_joints_that_it_does_not_predict(absent):
 def test_joints_that_a_set_labels_nowhere_do_not_take_the_mean_away():
     errors = joint_errors(skeleton=UPPER_BODY)
     errors.loc[errors["joint"].str.contains("hip|eye"), "error"] = np.nan
-    table = pdj_table(errors, UPPER_BODY, "lsp", LABELS)
+    table = pdj_table(errors, UPPER_BODY, "lsp", LABELS, 1)
     assert table["hip"].isna().all()
     assert table["all_joints"].tolist() == [0, 1, 1] * 3
 
 
-def test_peers_stand_between_the_stages_and_the_mean_pose():
-    errors = with_peer(with_peer(joint_errors(), "an older method"))
-    expected = ["stage 1", "stage 2", "MODEC (Sapp and Taskar 2013)", "an older method", "mean pose"]
-    assert predictors(errors) == expected
-
-
 def test_parts_of_a_set_say_which_images(tmp_path):
-    whole = pdj_table(joint_errors(), FULL_BODY, "lsp", LABELS)
-    part = pdj_table(joint_errors(value=0.05), FULL_BODY, "lsp", LABELS)
-    table = by_images({"all 8": whole, "3 of them": part})
+    whole = pdj_table(joint_errors(), FULL_BODY, "lsp", LABELS, 1)
+    part = pdj_table(joint_errors(value=0.05), FULL_BODY, "lsp", LABELS, 1)
+    table = stacked_by_images({"all 8": whole, "3 of them": part})
     assert table["images"].tolist() == ["all 8"] * 9 + ["3 of them"] * 9
     assert table.columns[:2].tolist() == ["method", "images"]
     assert "images" not in whole
     write_table(table, tmp_path, "pdj", "PDJ", [])
     text = (tmp_path / "pdj.md").read_text("utf-8")
-    assert "| stage 1 | all 8 | 0.1 | 0.000 |" in text
-    assert "| stage 1 | 3 of them | 0.1 | 1.000 |" in text
-
-
-def test_matrix_keeps_the_skeletons_order():
-    errors = joint_errors().sample(frac=1, random_state=0)
-    errors["error"] = errors["example"] + errors["joint"].map(FULL_BODY.joints.index) / 100
-    expected = np.arange(4)[:, None] + np.arange(14) / 100
-    np.testing.assert_array_equal(matrix(errors, "stage 1", "joint", FULL_BODY.joints, "error"), expected)
-
-
-def test_the_mean_pose_comes_last():
-    assert predictors(joint_errors()) == ["stage 1", "stage 2", "mean pose"]
+    assert "| stage 1 | all 8 | 0.1 | 0.000 ± 0.000 |" in text
+    assert "| stage 1 | 3 of them | 0.1 | 1.000 ± 0.000 |" in text
 
 
 def test_an_unknown_set_is_named():
     with pytest.raises(PredictionsError, match=r"no errors of the set 'flic'.*\['lsp'\]"):
-        pdj_table(joint_errors(), FULL_BODY, "flic", LABELS)
+        pdj_table(joint_errors(), FULL_BODY, "flic", LABELS, 1)
 
 
 @pytest.fixture
 def written(tmp_path):
-    table = pcp_table(limb_errors(), FULL_BODY, "lsp", LABELS)
+    table = pcp_table(limb_errors(), FULL_BODY, "lsp", LABELS, 1)
     write_table(table, tmp_path, "table1", "PCP at 0.5 on LSP", ["Profile demo & 100 % drawn."])
     return {suffix: (tmp_path / f"table1.{suffix}").read_text("utf-8") for suffix in ("csv", "md", "tex")}
 
@@ -245,7 +225,8 @@ def test_markdown_cells(written):
     assert (
         "| Method | Source | Labels | PCP | Arm upper | Arm lower | Leg upper | Leg lower | Ave. |" in lines
     )
-    assert f"| stage 1 | this run | {LABELS} | strict | 0.600 | 0.600 | 0.600 | 0.600 | 0.600 |" in lines
+    ours = rf"\| stage 1 \| this run \| {LABELS} \| strict \|( 0\.600 ± 0\.\d{{3}} \|){{5}}"
+    assert any(re.fullmatch(ours, line) for line in lines)
     assert "| DeepPose-st1 | paper | not stated | strict | 0.50 | 0.27 | 0.74 | 0.65 | 0.54 |" in lines
     assert (
         "| stage 1 − DeepPose-st1 | difference |  | strict | +0.100 | +0.330 | −0.140 | −0.050 | +0.060 |"
@@ -276,21 +257,21 @@ def test_latex_is_escaped_and_balanced(written):
 
 
 def test_csv_reads_back(written, tmp_path):
-    table = pcp_table(limb_errors(), FULL_BODY, "lsp", LABELS)
+    table = pcp_table(limb_errors(), FULL_BODY, "lsp", LABELS, 1)
     read = pd.read_csv(tmp_path / "table1.csv", keep_default_na=False)
     pd.testing.assert_frame_equal(read, table, check_exact=False, rtol=1e-5, check_dtype=False)
 
 
 def test_what_is_the_same_in_all_rows_is_said_once(tmp_path):
-    write_table(pdj_table(joint_errors(), FULL_BODY, "lsp", LABELS), tmp_path, "pdj", "PDJ on LSP", [])
+    write_table(pdj_table(joint_errors(), FULL_BODY, "lsp", LABELS, 1), tmp_path, "pdj", "PDJ on LSP", [])
     text = (tmp_path / "pdj.md").read_text("utf-8")
     assert text.count(LABELS) == 1
     assert f"Labels: {LABELS}." in text
-    assert "| stage 1 | 0.1 | 0.000 |" in text
+    assert "| stage 1 | 0.1 | 0.000 ± 0.000 |" in text
 
 
 def test_nothing_is_a_dash(tmp_path):
-    table = pdj_table(joint_errors(value=np.nan), FULL_BODY, "lsp", LABELS)
+    table = pdj_table(joint_errors(value=np.nan), FULL_BODY, "lsp", LABELS, 1)
     write_table(table, tmp_path, "pdj", "PDJ on LSP", [])
     assert "| stage 1 | 0.1 | – | – |" in (tmp_path / "pdj.md").read_text("utf-8")
     assert "nan" not in (tmp_path / "pdj.csv").read_text("utf-8").lower()

@@ -44,7 +44,7 @@ def test_every_stage_runs_on_a_tiny_project(bench, tmp_path, monkeypatch, capsys
         assert found["seconds"] > 0, name
         assert found["peak"] > 10e6, name
         assert found["read"] > 0, name
-    boxes = json.loads((tmp_path / "project/reports/demo/lsp/augmented-set-stage2.json").read_text())["boxes"]
+    boxes = json.loads((tmp_path / "project/data/demo/lsp/augmented-set-stage2.json").read_text())["boxes"]
     assert boxes == 18 * 14 * 2
     assert "deeppose: " not in capsys.readouterr().err
 

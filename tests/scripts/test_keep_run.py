@@ -63,7 +63,7 @@ def project(tmp_path):
     write(tmp_path, "params.yaml", yaml.safe_dump(params, sort_keys=False))
     write(tmp_path, "data/cpu/manifests/lsp.json", json.dumps({"archives": {"lsp_dataset.zip": {}}}))
     annotations = {"sets": {"lsp": {"labels": LABELS}, "lsp-extended": {"labels": LABELS}}}
-    write(tmp_path, "reports/cpu/lsp/annotations.json", json.dumps(annotations))
+    write(tmp_path, "data/cpu/lsp/annotations.json", json.dumps(annotations))
     write_runs(tmp_path)
     dvc(tmp_path, "repro", "--quiet")
     return tmp_path

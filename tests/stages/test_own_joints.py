@@ -129,7 +129,7 @@ def test_its_poses_have_a_diameter(page, three, tmp_path):
 
 
 def test_its_limbs_and_joints_are_scored_by_their_own_kinds(three):
-    figures = measure(three, three.poses[2:] + DOWN, "oc").figures
+    figures = measure(three, three.poses[2:] + DOWN, "oc").rates
     assert figures["pcp"] == {"neck": 1.0, "back": 0.0, "leg_front": 0.0, "leg_hind": 0.0, "ave": 0.25}
     assert set(figures["pdj"]["0.1"]) == {"nose", "withers", "tail", "front_hoof", "hind_hoof"}
 
@@ -138,7 +138,7 @@ def test_a_kind_that_people_have_too_takes_no_other_away(three):
     knees = (name.replace("hoof", "knee") for name in three.skeleton.joints[3:])
     with_knees = replace(three.skeleton, joints=("nose", "withers", "knee", *knees))
     horses = replace(three, skeleton=with_knees)
-    pdj = measure(horses, three.poses[2:], "oc").figures["pdj"]["0.1"]
+    pdj = measure(horses, three.poses[2:], "oc").rates["pdj"]["0.1"]
     assert set(pdj) == {"nose", "withers", "knee", "front_knee", "hind_knee"}
 
 

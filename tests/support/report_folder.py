@@ -12,18 +12,11 @@ from project import ROOT, call, small_params, write_params
 
 from deeppose.core.geometry import diameter
 from deeppose.core.skeleton import SKELETONS, Skeleton
-from deeppose.core.viewpoint import circumstances
-from deeppose.evaluation.error_tables import error_tables, figures, shares_by_circumstance
-from deeppose.report.catalogue import TRAINING, exhibits_of, normals_of
-from deeppose.report.tables import (
-    PDJ_THRESHOLDS,
-    matrix,
-    of_set,
-    pcp_table,
-    pdj_table,
-    predictors,
-    write_table,
-)
+from deeppose.core.viewpoint import viewpoints
+from deeppose.evaluation.error_tables import error_tables, matrix, of_set, predictors
+from deeppose.evaluation.rates import PDJ_THRESHOLDS, rates, rates_by_viewpoint
+from deeppose.report.catalogue import TRAINING, catalogue_of, normals_of
+from deeppose.report.tables import pcp_table, pdj_table, write_table
 
 ODD = "Odd & <b>\"quoted\"</b> 'method' {{ 1 }}"
 SETS = {"lsp": ("lsp", "parse"), "flic": ("flic",)}
@@ -59,7 +52,7 @@ def write_evaluation(project: Path, model: str, skeleton: Skeleton, sets: tuple[
         truth = generator.uniform(20, 180, size=(12, len(skeleton.joints), 2))
         labelled = np.ones(truth.shape[:2], dtype=bool)
         sizes = diameter(truth, labelled, skeleton)
-        seen.append(circumstances(name, truth, skeleton, None, np.arange(len(truth)) % 2 == 0))
+        seen.append(viewpoints(name, truth, skeleton, None, np.arange(len(truth)) % 2 == 0))
         spreads = {"mean pose": 60, "stage 1": 25, "stage 2": 15, "stage 3": 12}
         if name == "flic":
             spreads[ODD] = 30
@@ -71,7 +64,7 @@ def write_evaluation(project: Path, model: str, skeleton: Skeleton, sets: tuple[
     for name in sets:
         of_joints, of_limbs = of_set(joints, name), of_set(limbs, name)
         metrics[name] = {
-            predictor.replace(" ", "_"): figures(
+            predictor.replace(" ", "_"): rates(
                 matrix(of_joints, predictor, "joint", skeleton.joints, "error"),
                 *(
                     matrix(of_limbs, predictor, "limb", limb_names, measure)
@@ -85,7 +78,7 @@ def write_evaluation(project: Path, model: str, skeleton: Skeleton, sets: tuple[
     folder.mkdir(parents=True)
     joints.to_parquet(folder / "joint-errors.parquet", index=False)
     limbs.to_parquet(folder / "limb-errors.parquet", index=False)
-    apart = shares_by_circumstance(joints, pd.concat(seen), PDJ_THRESHOLDS)
+    apart = rates_by_viewpoint(joints, pd.concat(seen), PDJ_THRESHOLDS)
     apart.to_parquet(folder / "by-circumstance.parquet", index=False)
     (folder / "metrics.json").write_text(json.dumps(metrics))
 
@@ -109,15 +102,15 @@ def write_report_folder(project: Path, model: str, skeleton: Skeleton, sets: tup
     limbs = pd.read_parquet(evaluation / "limb-errors.parquet")
     pictures = [TRAINING, normals_of(2), normals_of(3)]
     for name in sets:
-        for exhibit in exhibits_of(name).exhibits:
-            if exhibit.kind == "table of pcp":
-                table = pcp_table(limbs, skeleton, name, LABELS)
-                write_table(table, reports / "tables", exhibit.file, "PCP", [])
-            elif exhibit.kind == "table of pdj":
-                table = pdj_table(joints, skeleton, name, LABELS)
-                write_table(table, reports / "tables", exhibit.file, "PDJ", [])
-            elif exhibit.folder != "tables":
-                pictures.append(exhibit)
+        for entry in catalogue_of(name).entries:
+            if entry.kind == "pcp table":
+                table = pcp_table(limbs, skeleton, name, LABELS, 1)
+                write_table(table, reports / "tables", entry.file, "PCP", [])
+            elif entry.kind == "pdj table":
+                table = pdj_table(joints, skeleton, name, LABELS, 1)
+                write_table(table, reports / "tables", entry.file, "PDJ", [])
+            elif entry.folder != "tables":
+                pictures.append(entry)
     for picture in pictures:
         path = reports / picture.folder / f"{picture.file}.png"
         path.parent.mkdir(parents=True, exist_ok=True)

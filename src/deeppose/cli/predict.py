@@ -144,7 +144,7 @@ def profile_for_photographs(params: "Params") -> str:
 
 def has_synthetic_people(params: "Params") -> bool:
     """Whether the profile of params.yaml is trained on them."""
-    return params.profiles[params.profile].archives == "embedded"
+    return params.profiles[params.profile].synthetic
 
 
 def parse_box(text: str) -> "np.ndarray":
@@ -197,7 +197,7 @@ def from_first_column(box: "np.ndarray") -> list[float]:
 
 def draw(photo: "np.ndarray", poses: dict[str, "np.ndarray"], cascade: "Cascade", target: Path) -> None:
     """Draw the stick figures side by side into `target`."""
-    from deeppose.report.figures.poses import draw_predictions
+    from deeppose.report.figures.poses import predictions_sheet
     from deeppose.report.style import save_picture
 
-    save_picture(draw_predictions(photo, poses, cascade.skeleton), target.parent, target.stem)
+    save_picture(predictions_sheet(photo, poses, cascade.skeleton), target.parent, target.stem)

@@ -55,11 +55,11 @@ def score(
     from deeppose.evaluation.score import score_file
 
     scored = score_file(dataset, predictions, labels, archive_folders(mirror))
-    typer.echo(json.dumps(scored.figures, indent=2) if as_json else _score_text(scored, predictions))
+    typer.echo(json.dumps(scored.rates, indent=2) if as_json else _score_text(scored, predictions))
 
 
 def _score_text(scored: "Score", predictions: Path) -> str:
-    figures = scored.figures
+    figures = scored.rates
     pcp = {"PCP at 0.5, strict": figures["pcp"], "PCP at 0.5, loose": figures["pcp_loose"]}
     pdj = {f"PDJ at {threshold}": shares for threshold, shares in figures["pdj"].items()}
     lines = [

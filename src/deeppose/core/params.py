@@ -62,6 +62,11 @@ class AlexNet(_Section):
         """What a reader of a figure must know of it."""
         return f"input {self.input} px, {self.width:g} of the paper's width"
 
+    @property
+    def label(self) -> str:
+        """Its name in legends."""
+        return "paper's network" if self.width == 1 else f"paper's network, {self.width:g} of its width"
+
 
 class SpatialNet(_Section):
     """A ψ with a spatial output on a pretrained backbone, and its size."""
@@ -76,6 +81,11 @@ class SpatialNet(_Section):
         """What a reader of a figure must know of it."""
         start = {"imagenet": "weights learned on ImageNet", "random": "random weights"}[self.initial_weights]
         return f"EfficientNet-Lite0 from {start}, joints read off maps, input {self.input} px"
+
+    @property
+    def label(self) -> str:
+        """Its name in legends."""
+        return "EfficientNet-Lite0 with maps"
 
 
 class Adagrad(_Section):
@@ -200,6 +210,11 @@ class Profile(_Section):
     stage2: RefinementStage
     stage3: RefinementStage
 
+    @property
+    def synthetic(self) -> bool:
+        """Whether synthetic people stand in for the published sets."""
+        return self.archives == "embedded"
+
     def refinement(self, stage: int) -> RefinementStage:
         """The section of stage `stage` ≥ 2."""
         section: RefinementStage = getattr(self, f"stage{stage}")
@@ -248,7 +263,7 @@ class Profile(_Section):
 
     @model_validator(mode="after")
     def _embedded_is_described(self) -> "Profile":
-        if self.archives == "embedded" and self.embedded is None:
+        if self.synthetic and self.embedded is None:
             raise ValueError("archives: embedded needs a section `embedded`")
         return self
 

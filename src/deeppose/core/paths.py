@@ -13,6 +13,7 @@ from deeppose.core.files import read_json
 from deeppose.core.geometry import Floats
 from deeppose.core.params import Model, Params, Profile, mirror_folders
 from deeppose.core.pose_files import read_poses
+from deeppose.core.predictors import in_file_names, stage_name
 from deeppose.core.skeleton import SKELETONS, Skeleton
 
 
@@ -75,13 +76,18 @@ class Item:
     def sigma(self) -> float:
         return self.params.sigma_of(self.model_name)
 
+    @property
+    def stage_names(self) -> list[str]:
+        """The cascade's stages as tables of errors name them."""
+        return [stage_name(stage) for stage in range(1, self.params.cascade_stages + 1)]
+
     @cached_property
     def folder(self) -> Path:
         return Path("data") / self.profile_name / self.model_name
 
     @cached_property
     def reports(self) -> Path:
-        return Path("reports") / self.profile_name / self.model_name
+        return profile_reports(self.profile_name) / self.model_name
 
     def weights(self, stage: int) -> Path:
         return self.folder / f"stage{stage}.safetensors"
@@ -96,7 +102,7 @@ class Item:
 
     def archive_folders(self) -> list[Path]:
         """Where archives are looked for, first to last; downloads land in the last."""
-        if self.profile.archives == "embedded":
+        if self.profile.synthetic:
             return [Path("data") / self.profile_name / "archives"]
         return mirror_folders(self.params.mirror)
 
@@ -136,7 +142,7 @@ class Item:
 
     @property
     def annotations_report(self) -> Path:
-        return self.reports / "annotations.json"
+        return self.folder / "annotations.json"
 
     @property
     def initial_box_rule(self) -> Path:
@@ -144,7 +150,7 @@ class Item:
 
     @property
     def initial_boxes_report(self) -> Path:
-        return self.reports / "initial-boxes.json"
+        return self.folder / "initial-boxes.json"
 
     @property
     def containment(self) -> Path:
@@ -158,8 +164,11 @@ class Item:
     def test_predictions(self) -> Path:
         return self.folder / "test-predictions"
 
+    def test_prediction(self, set_name: str, predictor: str) -> Path:
+        return self.test_predictions / f"{set_name}-{in_file_names(predictor)}.parquet"
+
     @property
-    def circumstances(self) -> Path:
+    def viewpoints(self) -> Path:
         return self.folder / "test-circumstances.parquet"
 
     @property
@@ -167,7 +176,7 @@ class Item:
         return Path("data") / self.profile_name / "evaluation" / self.model_name
 
     @property
-    def drawn(self) -> Path:
+    def plotted(self) -> Path:
         return Path("data") / self.profile_name / "drawn" / f"{self.model_name}.json"
 
     @property
@@ -184,7 +193,7 @@ class Item:
         return self.folder / f"augmented-set-stage{stage}.parquet"
 
     def augmented_set_report(self, stage: int) -> Path:
-        return self.reports / f"augmented-set-stage{stage}.json"
+        return self.folder / f"augmented-set-stage{stage}.json"
 
     def training_log(self, stage: int) -> Path:
         return self.reports / f"training-stage{stage}.csv"
@@ -220,6 +229,11 @@ class Item:
 def manifests_folder(profile: str) -> Path:
     """Where `download` notes the archives of each model."""
     return Path("data") / profile / "manifests"
+
+
+def profile_reports(profile: str) -> Path:
+    """Where the report of a profile lies, and the report folders of its models."""
+    return Path("reports") / profile
 
 
 def runs_log(profile: str) -> Path:

@@ -18,14 +18,14 @@ VISIBLE, OCCLUDED = "visible", "occluded"
 ORDER = (*TRUNK_WORDS.values(), FRONT, BACK, VISIBLE, OCCLUDED)
 
 
-def circumstances(
+def viewpoints(
     set_name: str,
     poses: Floats,
     skeleton: Skeleton,
     occluded: Bools | None,
     from_behind: Bools | None,
 ) -> pd.DataFrame:
-    """The circumstances that are known of each joint of each example of a set.
+    """What is known of trunk direction, view and occlusion, for each joint of each example of a set.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def circumstances(
 
     Returns
     -------
-    One row a joint and kind of circumstance: `set`, `example` (0-based), `joint` (its name), `kind`,
+    One row a joint and kind of viewpoint: `set`, `example` (0-based), `joint` (its name), `kind`,
     `value`. An example whose trunk isn't labelled has none of that kind.
     """
     told = {TRUNK: _trunks(poses, skeleton)[:, None]}

@@ -21,7 +21,7 @@ from deeppose.core.geometry import Bools, Floats, diameter
 from deeppose.core.images import Pixels, write_images
 from deeppose.core.paths import Half, Item
 from deeppose.core.skeleton import Skeleton
-from deeppose.core.viewpoint import circumstances
+from deeppose.core.viewpoint import viewpoints
 from deeppose.data.archives.zips import open_archive, read_image
 from deeppose.data.findings import (
     equal_images_in_train_and_test,
@@ -49,14 +49,14 @@ class Annotated:
         Of the part "test".
     mean_colour
         Of the images of the part "train", RGB, 0..255.
-    circumstances
-        How the people of the test part are seen, from :func:`deeppose.core.viewpoint.circumstances`.
+    viewpoints
+        How the people of the test part are seen, from :func:`deeppose.core.viewpoint.viewpoints`.
     """
 
     train: Examples
     test: Examples
     mean_colour: tuple[float, float, float]
-    circumstances: pd.DataFrame
+    viewpoints: pd.DataFrame
     report: dict[str, Any]
 
 
@@ -88,7 +88,7 @@ def annotate_model(item: Item) -> None:
         )
         write_examples(annotated.train, *train.example_tables)
         write_examples(annotated.test, *test.example_tables)
-    write_parquet(item.circumstances, annotated.circumstances)
+    write_parquet(item.viewpoints, annotated.viewpoints)
     write_json(item.mean_colour, annotated.mean_colour)
     write_json(item.annotations_report, annotated.report)
 
@@ -242,8 +242,8 @@ def _seen(tested: Sequence[Part], skeleton: Skeleton) -> pd.DataFrame:
     subsets = [pose_set.taking(np.flatnonzero(chosen)).on(skeleton) for pose_set, chosen in tested]
     return pd.concat(
         [
-            circumstances("", np.zeros((0, len(skeleton.joints), 2)), skeleton, None, None),
-            *(circumstances(s.name, s.poses, skeleton, s.occluded, s.from_behind) for s in subsets),
+            viewpoints("", np.zeros((0, len(skeleton.joints), 2)), skeleton, None, None),
+            *(viewpoints(s.name, s.poses, skeleton, s.occluded, s.from_behind) for s in subsets),
         ],
         ignore_index=True,
     )

@@ -36,7 +36,7 @@ def make_manifests(params: Params, profile: str) -> dict[str, dict[str, object]]
         If no model has all the archives that it is trained on.
     """
     items = [Item(params, profile, model) for model in params.models]
-    if params.profiles[profile].archives == "embedded":
+    if params.profiles[profile].synthetic:
         sets = _synthetic_sets(items[0])
         return {item.model_name: _of_synthetic(item, sets) for item in items}
     return {item.model_name: _of_published(item) for item in items}
@@ -63,7 +63,7 @@ def check_archives(item: Item) -> None:
 
 def added_since(item: Item, folders: Sequence[Path]) -> list[str]:
     """Files that are in `folders` now and that the last run of this model did without, by name."""
-    if item.profile.archives == "embedded" or not item.manifest.is_file():
+    if item.profile.synthetic or not item.manifest.is_file():
         return []
     manifest = item.read_manifest()
     names = {*item.model.train, *item.model.test}

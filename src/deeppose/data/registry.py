@@ -89,6 +89,9 @@ class Entry:
         return self.archive if beginning == self.archive else f"{beginning}*.zip or a folder {beginning}*"
 
 
+PAPER_TEST_SETS = ("lsp", "parse", "flic", "buffy")
+"""Those that the paper has results on (§4)."""
+
 ENTRIES = (
     Entry(
         name="lsp",

@@ -17,6 +17,7 @@ from deeppose.core.errors import ImageError
 from deeppose.core.examples import BOX_COLUMNS, Examples
 from deeppose.core.geometry import Floats, image_box
 from deeppose.core.images import Pixels
+from deeppose.core.predictors import stage_name
 from deeppose.core.skeleton import SKELETONS, Skeleton
 from deeppose.networks.fused import merged
 from deeppose.networks.regressor import Regressor
@@ -94,7 +95,7 @@ class Cascade:
             average = self.skeleton.mirrored if description.get("average_mirrored", False) else None
             predictor = Predictor(BATCH, 0, torch.device("cpu"), average)
             pose, _ = predict_stage(network, description, predictor, [photo], example, row, pose)
-            poses[f"stage {description['stage']}"] = pose[0]
+            poses[stage_name(description["stage"])] = pose[0]
         return poses
 
 

@@ -1,16 +1,15 @@
-"""How far predictions are off, as tables of joints and of limbs, and the figures read from them (§4.1)."""
+"""How far predictions are off, as tables of joints and of limbs: making and reading them (§4.1)."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
 
+from deeppose.core.errors import PredictionsError
 from deeppose.core.geometry import Bools, Floats
-from deeppose.core.metrics import joint_errors, limb_errors, mean_pdj, pcp, pdj, share_within
+from deeppose.core.metrics import joint_errors, limb_errors
+from deeppose.core.predictors import MEAN_POSE, is_other_method
 from deeppose.core.skeleton import Skeleton
-from deeppose.core.viewpoint import JOINT, ORDER
-from deeppose.report.tables import PDJ_THRESHOLDS
 
 
 def error_tables(
@@ -68,61 +67,40 @@ def _long(
     return table
 
 
-def figures(errors: Floats, strict: Floats, loose: Floats, skeleton: Skeleton) -> dict[str, Any]:
-    """PCP at 0.5, strict and loose, and PDJ of one predictor on one set: shares, None if nothing counts.
+def of_set(errors: pd.DataFrame, set_name: str) -> pd.DataFrame:
+    """The rows of one test set.
+
+    Raises
+    ------
+    PredictionsError
+        If there are none.
+    """
+    rows = errors[errors["set"] == set_name]
+    if rows.empty:
+        raise PredictionsError(
+            f"no errors of the set {set_name!r}: only of {sorted(errors['set'].unique())}; "
+            f"add it to the model's `test` in params.yaml and run the pipeline again"
+        )
+    return rows
+
+
+def predictors(errors: pd.DataFrame) -> list[str]:
+    """The predictors of a table of errors: stages in their order, other methods, then the mean pose."""
+    return sorted(
+        errors["predictor"].unique(), key=lambda name: (name == MEAN_POSE, is_other_method(name), name)
+    )
+
+
+def matrix(errors: pd.DataFrame, predictor: str, part: str, names: Sequence[str], value: str) -> Floats:
+    """One predictor's errors as an array, `(n, len(names))`, examples in ascending order.
 
     Parameters
     ----------
     errors
-        `(n, k)`, true-pose diameters.
-    strict, loose
-        `(n, limbs)`, limb lengths.
+        Of one set; columns predictor, example, `part` ("joint" or "limb") and `value`.
+    names
+        The joints or limbs that make the columns; NaN where the table lacks one.
     """
-    by_threshold = {
-        f"pdj@{t}": {**pdj(errors, skeleton, t), "mean": mean_pdj(errors, t)} for t in PDJ_THRESHOLDS
-    }
-    return {"pcp": pcp(strict, skeleton), "pcp_loose": pcp(loose, skeleton), **by_threshold}
-
-
-def shares_by_circumstance(
-    joint_errors: pd.DataFrame, seen: pd.DataFrame, thresholds: tuple[float, ...]
-) -> pd.DataFrame:
-    """Of the joints seen under each circumstance the share that is detected (PDJ, §4.1), all joints pooled.
-
-    And of the poses the share in which left was taken for right (§4.2), as far as errors tell.
-
-    Parameters
-    ----------
-    joint_errors
-        Columns set, predictor, example, joint, error, opposite, from :func:`error_tables`.
-    seen
-        From :func:`deeppose.core.viewpoint.circumstances`, of any number of sets.
-
-    Returns
-    -------
-    Columns set, predictor, kind, value, joints (how many count), one a threshold (`pdj@0.2`), poses (how many
-    have a joint that counts) and exchanged: the share of them whose mean error falls once left and right are
-    exchanged, NaN where the circumstance is one of single joints. Values in the order of
-    :data:`deeppose.core.viewpoint.ORDER`.
-    """
-    rows = []
-    # One predictor and kind at a time: all errors beside all circumstances would be many times the errors.
-    for set_name, predictor in joint_errors[["set", "predictor"]].drop_duplicates().itertuples(index=False):
-        own = (joint_errors["set"] == set_name) & (joint_errors["predictor"] == predictor)
-        errors = joint_errors.loc[own, ["example", "joint", "error", "opposite"]]
-        for kind in seen.loc[seen["set"] == set_name, "kind"].unique():
-            of_kind = (seen["set"] == set_name) & (seen["kind"] == kind)
-            known = errors.merge(seen.loc[of_kind, ["example", "joint", "value"]], on=["example", "joint"])
-            for value, group in known.groupby("value", sort=False):
-                distances = group["error"].to_numpy(np.float64)
-                shares = {f"pdj@{t}": share_within(distances, t) for t in thresholds}
-                joints = int((~np.isnan(distances)).sum())
-                described = {"set": set_name, "predictor": predictor, "kind": kind, "value": value}
-                means = group.groupby("example")[["error", "opposite"]].mean().dropna()
-                nearer = (means["opposite"] < means["error"]).mean() if kind != JOINT else np.nan
-                counted = {"joints": joints, **shares, "poses": len(means), "exchanged": nearer}
-                rows.append(described | counted)
-    rows.sort(key=lambda row: (row["set"], row["kind"], ORDER.index(row["value"]), row["predictor"]))
-    shares_of = [f"pdj@{t}" for t in thresholds]
-    columns = ["set", "predictor", "kind", "value", "joints", *shares_of, "poses", "exchanged"]
-    return pd.DataFrame(rows, columns=columns)
+    rows = errors[errors["predictor"] == predictor]
+    wide = rows.pivot(index="example", columns=part, values=value)
+    return wide.reindex(columns=list(names)).to_numpy(dtype=np.float64)

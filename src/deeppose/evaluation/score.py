@@ -13,8 +13,7 @@ from deeppose.core.metrics import joint_errors, limb_errors, pcp, pdj
 from deeppose.core.params import Labels
 from deeppose.data.pose_set import PoseSet
 from deeppose.data.prediction_files import predicted_joints, read_predictions
-from deeppose.data.registry import read_set
-from deeppose.report.catalogue import OF_THE_PAPER
+from deeppose.data.registry import PAPER_TEST_SETS, read_set
 
 LIMB_KINDS = ("arm_upper", "arm_lower", "leg_upper", "leg_lower", "ave")
 JOINT_KINDS = ("wrist", "elbow", "shoulder", "hip", "knee", "ankle")
@@ -23,11 +22,11 @@ PDJ_THRESHOLDS = ("0.1", "0.2", "0.5")
 
 @dataclass(frozen=True)
 class Score:
-    """Figures of one predictions file, and what a reader must know beside them.
+    """Rates of one predictions file, and what a reader must know beside them.
 
     Attributes
     ----------
-    figures
+    rates
         As :func:`score` gives them.
     labels
         Which labels these are, in words.
@@ -37,7 +36,7 @@ class Score:
         How many of the true poses have no diameter, so no PDJ.
     """
 
-    figures: dict[str, Any]
+    rates: dict[str, Any]
     labels: str
     not_predicted: tuple[str, ...]
     without_diameter: int
@@ -58,7 +57,7 @@ def score(dataset: str, predictions: Path, labels: Labels, folders: Sequence[Pat
     Returns
     -------
     `dataset`, `labels`, `n` (examples), `pcp` and `pcp_loose` at 0.5 by kind of limb with their mean
-    `ave`, and `pdj` by threshold and kind of joint: shares of 1; None where the set has no such joints
+    `ave`, and `pdj` by threshold and kind of joint: from 0 to 1; None where the set has no such joints
     or the method doesn't predict them. The kinds are the paper's; of a set that it doesn't have, all that
     its skeleton has.
 
@@ -69,11 +68,11 @@ def score(dataset: str, predictions: Path, labels: Labels, folders: Sequence[Pat
     DeepPoseError
         If the set can't be read.
     """
-    return score_file(dataset, predictions, labels, folders).figures
+    return score_file(dataset, predictions, labels, folders).rates
 
 
 def score_file(dataset: str, predictions: Path, labels: Labels, folders: Sequence[Path]) -> Score:
-    """As :func:`score`, with what a reader must know beside the figures."""
+    """As :func:`score`, with what a reader must know beside the rates."""
     poseset = read_set(dataset, folders, labels)
     count = int((~poseset.train).sum())
     if count == 0:
@@ -84,7 +83,7 @@ def score_file(dataset: str, predictions: Path, labels: Labels, folders: Sequenc
 def measure(poseset: PoseSet, predicted: Floats, labels: Labels) -> Score:
     """Score poses `(n, k, 2)`, pixels, of the n examples in the test part of `poseset`.
 
-    Left and right are pooled, so a joint that isn't predicted takes the other side's figure with it:
+    Left and right are pooled, so a joint that isn't predicted takes the other side's rate with it:
     half of the joints would stand for all.
     """
     test, skeleton = ~poseset.train, poseset.skeleton
@@ -94,7 +93,7 @@ def measure(poseset: PoseSet, predicted: Floats, labels: Labels) -> Score:
     diameters = diameter(truth, labelled, skeleton)
     errors = joint_errors(predicted, truth, counted, diameters)
     strict, loose = limb_errors(predicted, truth, counted, skeleton)
-    figures = {
+    found = {
         "dataset": poseset.name,
         "labels": labels,
         "n": len(truth),
@@ -105,7 +104,7 @@ def measure(poseset: PoseSet, predicted: Floats, labels: Labels) -> Score:
         },
     }
     return Score(
-        figures=figures,
+        rates=found,
         labels=poseset.labels,
         not_predicted=tuple(skeleton.joints[joint] for joint in np.flatnonzero(~is_predicted)),
         without_diameter=int(np.isnan(diameters).sum()),
@@ -113,7 +112,7 @@ def measure(poseset: PoseSet, predicted: Floats, labels: Labels) -> Score:
 
 
 def _shown(
-    poseset: PoseSet, of_paper: Sequence[str], shares: Mapping[str, float | None]
+    poseset: PoseSet, of_paper: Sequence[str], rates: Mapping[str, float | None]
 ) -> dict[str, float | None]:
-    kinds = of_paper if poseset.name in OF_THE_PAPER else shares
-    return {kind: shares.get(kind) for kind in kinds}
+    kinds = of_paper if poseset.name in PAPER_TEST_SETS else rates
+    return {kind: rates.get(kind) for kind in kinds}

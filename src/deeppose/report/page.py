@@ -1,4 +1,4 @@
-"""The report of a profile as one page: on the left what the paper shows, on the right what the run made.
+"""The report of a profile as one page: what the paper shows beside what the run made.
 
 The page holds no time and no date, so that the same run gives the same bytes; how long the stages took
 stands in a script beside it.
@@ -7,7 +7,7 @@ stands in a script beside it.
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from importlib import metadata, resources
 from itertools import chain
 from pathlib import Path
@@ -20,37 +20,31 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from deeppose.core.params import Params
+from deeppose.core.predictors import stage_name
 from deeppose.report.catalogue import (
     INITIAL_BOXES,
-    OF_THE_PAPER,
+    KINDS,
+    PAPER_ENTRIES,
+    PAPER_SETS,
     SCALER,
     TRAINING,
-    Exhibit,
-    Kind,
-    SetExhibits,
+    Entry,
+    PaperEntry,
+    SetCatalogue,
+    catalogue_of,
     counterpart_of,
-    exhibits_of,
     normals_of,
-    picture_size,
 )
-from deeppose.report.claims.judge import REDRAWN, VERDICTS
+from deeppose.report.claims.judge import BOOTSTRAP_NOTE, VERDICTS
 from deeppose.report.page_tables import glance, pcp_groups, pdj_rows, published_groups, published_notes
-from deeppose.report.paper_catalogue import PAPER_EXHIBITS, PaperExhibit
+from deeppose.report.style import picture_size
 
 TIMES = "times.js"
 
-# What the paper has of one set and the page of others too, those of one's own among them.
-_BEYOND: dict[Kind, str] = {
-    "curves of stages": "What each stage adds on {}",
-    "poses after each stage": "Poses after each stage on {}",
-    "stick figures": "Poses on {}",
-    "worst poses": "The worst tenth on {}",
-}
 _NOT_KEPT = (
-    "pictures with photographs of the published sets are made where the archives are, and are no part of "
-    "what is handed on"
+    "it shows photographs of the published sets, which are made where the archives are and not handed on"
 )
-_SUFFIXES = ("svg", "pdf", "csv", "md", "tex")
+_SUFFIXES = ("svg", "csv", "md", "tex")
 
 
 @dataclass(frozen=True)
@@ -87,9 +81,9 @@ class Run:
     photographs: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
 
     @property
-    def drawn(self) -> bool:
-        """Whether drawn people stand in for the published sets."""
-        return self.params.profiles[self.profile].archives == "embedded"
+    def synthetic(self) -> bool:
+        """Whether synthetic people stand in for the published sets."""
+        return self.params.profiles[self.profile].synthetic
 
     @property
     def left_out(self) -> dict[str, str]:
@@ -118,13 +112,13 @@ def render_page(run: Run, versions: Mapping[str, str]) -> str:
         run=run,
         profile=run.params.profiles[run.profile],
         glance=glance(run.metrics, run.params.cascade_stages),
-        exhibits=[_exhibit(run, exhibit) for exhibit in PAPER_EXHIBITS],
+        entries=[_shown(run, entry) for entry in PAPER_ENTRIES],
         beyond=list(_beyond(run)),
         claims=run.claims.to_dict("records"),
-        redrawn=REDRAWN,
+        bootstrap_note=BOOTSTRAP_NOTE,
         verdicts={verdict: int((run.claims["verdict"] == verdict).sum()) for verdict in VERDICTS},
         deviations=deviations().to_dict("records"),
-        left_out={exhibits_of(name).title: reason for name, reason in run.left_out.items()},
+        left_out={catalogue_of(name).title: reason for name, reason in run.left_out.items()},
         params_text=params_text(run.params, run.profile),
         versions=versions,
         data_files=list(_data_files(run)),
@@ -178,43 +172,43 @@ def _code(text: str) -> Markup:
     )
 
 
-def _exhibit(run: Run, of_paper: PaperExhibit) -> dict[str, Any]:
-    of_set, exhibit = counterpart_of(of_paper.heading)
+def _shown(run: Run, of_paper: PaperEntry) -> dict[str, Any]:
+    of_set, entry = counterpart_of(of_paper.heading)
     reason = _reason(run, of_set)
-    is_table = exhibit.kind == "table of pcp"
+    is_table = entry.kind == "pcp table"
     return {
         "paper": of_paper,
         "published": published_groups(of_set.name) if is_table else {},
         "notes": published_notes(of_set.name) if is_table else [],
         "is_table": is_table,
-        "table": _table(run, of_set, exhibit, pcp_groups) if is_table and not reason else None,
-        "picture": None if is_table else _picture(run, of_set.model, exhibit, _alt(of_paper), reason),
+        "table": _table(run, of_set, entry, pcp_groups) if is_table and not reason else None,
+        "picture": None if is_table else _picture(run, of_set.model, entry, _alt(of_paper), reason),
         "numbers": (
-            _table(run, of_set, of_set.table_of_pdj, pdj_rows) if of_paper.with_pdj and not reason else None
+            _table(run, of_set, of_set.pdj_table, pdj_rows) if of_paper.with_pdj and not reason else None
         ),
-        "differences": [] if reason else list(_differences(run, of_paper, of_set, exhibit)),
-        "absent": reason or f"this run has not made {of_set.model}/{_path(exhibit)}.csv",
+        "differences": [] if reason else list(_differences(run, of_paper, of_set, entry)),
+        "absent": reason or f"this run has not made {of_set.model}/{entry.path}.csv",
     }
 
 
-def _differences(run: Run, of_paper: PaperExhibit, of_set: SetExhibits, exhibit: Exhibit) -> Iterator[str]:
-    if run.drawn:
+def _differences(run: Run, of_paper: PaperEntry, of_set: SetCatalogue, entry: Entry) -> Iterator[str]:
+    if run.synthetic:
         yield f"{of_set.stand_in.capitalize()} stand in for {of_set.title}."
     yield from of_paper.differences
-    if exhibit.kind == "curves of methods":
+    if entry.kind == "method curves":
         others = ", ".join(run.others.get(of_set.name, ()))
         yield (
             f"Of other methods, those whose predictions are at hand: {others}."
             if others
-            else "No other method's predictions are at hand: ours stand alone."
+            else "No other method's predictions are at hand: ours stands alone."
         )
 
 
-def _alt(of_paper: PaperExhibit) -> str:
+def _alt(of_paper: PaperEntry) -> str:
     return f"This run's counterpart of {of_paper.heading}: {of_paper.title}"
 
 
-def _reason(run: Run, of_set: SetExhibits) -> str:
+def _reason(run: Run, of_set: SetCatalogue) -> str:
     """Why there is nothing of a set; "" if there should be something."""
     model = of_set.model
     if model not in run.params.models:
@@ -225,55 +219,51 @@ def _reason(run: Run, of_set: SetExhibits) -> str:
 
 
 def _table(
-    run: Run, of_set: SetExhibits, exhibit: Exhibit, read: Callable[[Path], dict[str, Any]]
+    run: Run, of_set: SetCatalogue, entry: Entry, read: Callable[[Path], dict[str, Any]]
 ) -> dict[str, Any] | None:
     """What `read` makes of a table, and links to it; None if the run hasn't made it."""
-    path = run.folder / of_set.model / f"{_path(exhibit)}.csv"
-    return {**read(path), "files": _files(run, of_set.model, exhibit)} if path.is_file() else None
+    path = run.folder / of_set.model / f"{entry.path}.csv"
+    return {**read(path), "files": _files(run, of_set.model, entry)} if path.is_file() else None
 
 
-def _picture(run: Run, model: str, exhibit: Exhibit, alt: str, reason: str = "") -> dict[str, Any]:
+def _picture(run: Run, model: str, entry: Entry, alt: str, reason: str = "") -> dict[str, Any]:
     """A picture with its size and the other files of its name; or, where it isn't there, why not."""
-    name = f"{exhibit.file}.png"
-    not_kept = _NOT_KEPT if exhibit.folder == "photos" and not run.drawn else ""
-    size = _size(run, model, exhibit)
+    name = f"{entry.file}.png"
+    not_kept = _NOT_KEPT if entry.folder == "photos" and not run.synthetic else ""
+    size = _size(run, model, entry)
     if reason or size is None:
         return {"file": name, "there": False, "absent": reason or not_kept or "this run has not made it"}
     return {
         "file": name,
         "there": True,
-        "link": _link(model, f"{_path(exhibit)}.png"),
+        "link": _link(model, f"{entry.path}.png"),
         "width": size[0],
         "height": size[1],
         "alt": alt,
         "absent": not_kept,
-        "others": _files(run, model, exhibit),
+        "others": _files(run, model, entry),
     }
 
 
-def _size(run: Run, model: str, exhibit: Exhibit) -> tuple[int, int] | None:
+def _size(run: Run, model: str, entry: Entry) -> tuple[int, int] | None:
     """Width and height of a picture, pixels; None if the run hasn't made it."""
-    name = f"{exhibit.file}.png"
-    if exhibit.folder == "photos":
+    name = f"{entry.file}.png"
+    if entry.folder == "photos":
         known = run.photographs.get(model, {}).get(name)
         return None if known is None else (known["width"], known["height"])
-    path = run.folder / model / exhibit.folder / name
+    path = run.folder / model / entry.folder / name
     return picture_size(path) if path.is_file() else None
 
 
-def _files(run: Run, model: str, exhibit: Exhibit) -> dict[str, str]:
-    """Links to the files of an exhibit, by their kind."""
+def _files(run: Run, model: str, entry: Entry) -> dict[str, str]:
+    """Links to the files of an entry, by their kind."""
     photographs = run.photographs.get(model, {})
     return {
-        suffix.upper(): _link(model, f"{_path(exhibit)}.{suffix}")
+        suffix.upper(): _link(model, f"{entry.path}.{suffix}")
         for suffix in _SUFFIXES
-        if (run.folder / model / f"{_path(exhibit)}.{suffix}").is_file()
-        or (exhibit.folder == "photos" and f"{exhibit.file}.{suffix}" in photographs)
+        if (run.folder / model / f"{entry.path}.{suffix}").is_file()
+        or (entry.folder == "photos" and f"{entry.file}.{suffix}" in photographs)
     }
-
-
-def _path(exhibit: Exhibit) -> str:
-    return f"{exhibit.folder}/{exhibit.file}"
 
 
 def _link(model: str, file: str) -> str:
@@ -282,12 +272,13 @@ def _link(model: str, file: str) -> str:
 
 def _beyond(run: Run) -> Iterator[dict[str, Any]]:
     """What the paper doesn't have: of sets, of initial boxes made of faces, of each model."""
-    of_paper = {exhibit.heading for exhibit in PAPER_EXHIBITS}
-    for of_set in (*OF_THE_PAPER.values(), *_of_ones_own(run)):
-        for exhibit in of_set.exhibits:
-            if exhibit.kind in _BEYOND and exhibit.heading not in of_paper and of_set.model in run.metrics:
-                title = _BEYOND[exhibit.kind].format(of_set.title)
-                yield _titled(run, of_set.model, exhibit, title, _reason(run, of_set))
+    of_paper = {entry.heading for entry in PAPER_ENTRIES}
+    for of_set in (*PAPER_SETS.values(), *_of_ones_own(run)):
+        for entry in of_set.entries:
+            beyond = KINDS[entry.kind].beyond
+            if beyond and entry.heading not in of_paper and of_set.model in run.metrics:
+                title = beyond.format(of_set.title)
+                yield _titled(run, of_set.model, entry, title, _reason(run, of_set))
     for model in run.metrics:
         if run.params.model[model].initial_box == "face":
             yield _titled(run, model, INITIAL_BOXES, "Faces, and the initial boxes made of them")
@@ -295,20 +286,20 @@ def _beyond(run: Run) -> Iterator[dict[str, Any]]:
     for model in run.metrics:
         yield _titled(run, model, TRAINING, f"Training ({model})")
         for stage in range(2, run.params.cascade_stages + 1):
-            title = f"Errors of stage {stage - 1}, and the Normals fitted to them ({model})"
+            title = f"Errors of {stage_name(stage - 1)}, and normal distributions for them ({model})"
             yield _titled(run, model, normals_of(stage), title)
 
 
-def _of_ones_own(run: Run) -> Iterator[SetExhibits]:
+def _of_ones_own(run: Run) -> Iterator[SetCatalogue]:
     """The sets that the paper doesn't have, once for each model that is tested on them."""
     for model in run.metrics:
         for name in run.params.model[model].test:
-            if name not in OF_THE_PAPER:
-                yield replace(exhibits_of(name), model=model, title=f"{name} ({model})")
+            if name not in PAPER_SETS:
+                yield catalogue_of(name).model_copy(update={"model": model, "title": f"{name} ({model})"})
 
 
-def _titled(run: Run, model: str, exhibit: Exhibit, title: str, reason: str = "") -> dict[str, Any]:
-    return {"title": title, "picture": _picture(run, model, exhibit, title, reason)}
+def _titled(run: Run, model: str, entry: Entry, title: str, reason: str = "") -> dict[str, Any]:
+    return {"title": title, "picture": _picture(run, model, entry, title, reason)}
 
 
 def _data_files(run: Run) -> Iterator[dict[str, str]]:
@@ -316,5 +307,5 @@ def _data_files(run: Run) -> Iterator[dict[str, str]]:
         for file, found in manifest["archives"].items():
             yield {"model": model, "file": file, "what": found["packing"], "sha256": found["sha256"]}
         for file, found in manifest["peers"].items():
-            what = f"predictions of {found['method']} on {exhibits_of(found['set']).title}"
+            what = f"predictions of {found['method']} on {catalogue_of(found['set']).title}"
             yield {"model": model, "file": file, "what": what, "sha256": found["sha256"]}

@@ -6,9 +6,11 @@ from typing import Any
 
 import pandas as pd
 
-from deeppose.evaluation.formatting import difference_text, gain_text, published_text, share_text
-from deeppose.report.catalogue import exhibits_of
+from deeppose.core.predictors import MEAN_POSE, as_key, stage_name
+from deeppose.evaluation.formatting import difference_text, gain_text, published_text, rate_text
+from deeppose.report.catalogue import catalogue_of
 from deeppose.report.paper_results import LIMB_KINDS, NOTE_SEPARATOR, paper_rows
+from deeppose.report.tables import CI95
 
 MEASURES = {"strict": "Strict PCP", "loose": "Looser PCP"}
 
@@ -36,7 +38,8 @@ def published_notes(set_name: str) -> list[str]:
 
 def pcp_groups(path: Path) -> dict[str, Any]:
     """Our rows of a table of PCP by its kind, each cell with the difference to the paper's, if it has one."""
-    table = pd.read_csv(path, keep_default_na=False, na_values={column: [""] for column in _PCP_COLUMNS})
+    numbers = [f"{column}{ending}" for column in _PCP_COLUMNS for ending in ("", CI95)]
+    table = pd.read_csv(path, keep_default_na=False, na_values={column: [""] for column in numbers})
     groups: dict[str, list[dict[str, Any]]] = {}
     ours = table[table["source"] == "this run"]
     gaps = table[table["source"] == "difference"]
@@ -44,7 +47,11 @@ def pcp_groups(path: Path) -> dict[str, Any]:
         beside = gaps[(gaps["pcp"] == row["pcp"]) & gaps["method"].str.startswith(f"{row['method']} − ")]
         gap = beside.to_dict("records")[0] if len(beside) else {}
         cells = [
-            {"value": share_text(row[column]), "gap": difference_text(gap[column]) if gap else ""}
+            {
+                "value": rate_text(row[column]),
+                "width": rate_text(row[f"{column}{CI95}"]),
+                "gap": difference_text(gap[column]) if gap else "",
+            }
             for column in _PCP_COLUMNS
         ]
         groups.setdefault(MEASURES[row["pcp"]], []).append({"method": row["method"], "cells": cells})
@@ -55,11 +62,17 @@ def pdj_rows(path: Path) -> dict[str, Any]:
     """A table of PDJ: its heads, and its rows of words and numbers."""
     table = pd.read_csv(path).drop(columns=["labels"])
     words = [column for column in ("method", "images") if column in table.columns]
-    numbers = [column for column in table.columns if column not in [*words, "t"]]
+    numbers = [
+        column for column in table.columns if column not in [*words, "t"] and not column.endswith(CI95)
+    ]
     rows = [
         {
             "words": [str(row[column]) for column in words],
-            "cells": [f"{row['t']:g}", *(share_text(row[column]) for column in numbers)],
+            "t": f"{row['t']:g}",
+            "cells": [
+                {"value": rate_text(row[column]), "width": rate_text(row[f"{column}{CI95}"])}
+                for column in numbers
+            ],
         }
         for row in table.to_dict("records")
     ]
@@ -68,18 +81,18 @@ def pdj_rows(path: Path) -> dict[str, Any]:
 
 def glance(metrics: Mapping[str, Mapping[str, Any]], cascade_stages: int) -> dict[str, Any]:
     """Mean PDJ at 0.2 of the mean pose and the stages, by model and set; whether each refinement pays."""
-    columns = ["mean_pose"] + [f"stage_{stage}" for stage in range(1, cascade_stages + 1)]
+    predictors = [MEAN_POSE, *(stage_name(stage) for stage in range(1, cascade_stages + 1))]
     rows = []
     for model, sets in metrics.items():
         for name, by_predictor in sets.items():
-            shares = [by_predictor[column]["pdj@0.2"]["mean"] for column in columns]
+            found = [by_predictor[as_key(predictor)]["pdj@0.2"]["mean"] for predictor in predictors]
             held_out = f"held-out images of {model}"
-            shown = held_out if name == "held-out" else exhibits_of(name).title
-            rows.append({"set": shown, "cells": [share_text(share) for share in shares]})
+            shown = held_out if name == "held-out" else catalogue_of(name).title
+            rows.append({"set": shown, "cells": [rate_text(rate) for rate in found]})
     gains = [
         f"{model}, held-out images: {gain_text(stage, sets['held-out'][f'gain_of_stage_{stage}'])}."
         for model, sets in metrics.items()
         if "held-out" in sets
         for stage in range(2, cascade_stages + 1)
     ]
-    return {"heads": [column.replace("_", " ") for column in columns], "rows": rows, "gains": gains}
+    return {"heads": predictors, "rows": rows, "gains": gains}

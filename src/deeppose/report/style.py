@@ -1,7 +1,9 @@
 """How every figure looks, and saving that gives the same bytes in each run."""
 
 import functools
+import io
 import itertools
+import struct
 import textwrap
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any, ParamSpec, TypeVar
 import matplotlib.style
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from PIL import Image
 
 from deeppose.core.files import atomic_path
 
@@ -17,6 +20,10 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 PNG_DPI = 150
+# Figures that show photographs are kept small: some are in git.
+PHOTO_DPI = (120, 100, 85, 72, 60)
+PALETTE = 128
+MOST_BYTES_OF_PHOTOS = 300_000
 
 # Colours are told apart in grey by their lightness, and lines by dashes and markers as well.
 JOINT_LINES: dict[str, dict[str, Any]] = {
@@ -129,20 +136,42 @@ def save_picture(figure: Figure, folder: Path, name: str) -> None:
 
 
 def save_photos(figure: Figure, folder: Path, name: str) -> None:
-    """Write `name`.png and `name`.pdf into `folder`; the same figure gives the same bytes."""
-    save_picture(figure, folder, name)
-    _save(figure, folder / f"{name}.pdf", "pdf")
+    """Write `name`.png of at most 300 kB into `folder`; the same figure gives the same bytes.
+
+    It has a palette of its own; where that is not enough, fewer pixels an inch.
+    """
+    for dpi in (PNG_DPI, *PHOTO_DPI):
+        written = io.BytesIO()
+        _render(figure, written, "png", dpi)
+        picture = Image.open(written).convert("RGB")
+        palette = picture.quantize(PALETTE, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        small = io.BytesIO()
+        palette.save(small, "png", optimize=True)
+        if len(small.getvalue()) <= MOST_BYTES_OF_PHOTOS:
+            break
+    with atomic_path(folder / f"{name}.png") as temporary:
+        temporary.write_bytes(small.getvalue())
 
 
+def picture_size(path: Path) -> tuple[int, int]:
+    """Width and height of a PNG file, pixels."""
+    width, height = struct.unpack(">II", path.read_bytes()[_PNG_SIZE])
+    return width, height
+
+
+_PNG_SIZE = slice(16, 24)
 # The writers would put the date and matplotlib's version into the file.
 _NO_METADATA: dict[str, dict[str, None]] = {
     "png": {"Software": None},
     "svg": {"Date": None, "Creator": None},
-    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
 }
 
 
-@styled
 def _save(figure: Figure, target: Path, kind: str) -> None:
     with atomic_path(target) as temporary:
-        figure.savefig(temporary, format=kind, dpi=PNG_DPI, metadata=_NO_METADATA[kind])
+        _render(figure, temporary, kind, PNG_DPI)
+
+
+@styled
+def _render(figure: Figure, target: Path | io.BytesIO, kind: str, dpi: int) -> None:
+    figure.savefig(target, format=kind, dpi=dpi, metadata=_NO_METADATA[kind])

@@ -7,18 +7,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from deeppose.core.errors import PredictionsError
 from deeppose.core.files import atomic_path, write_text
-from deeppose.core.geometry import Floats
 from deeppose.core.metrics import mean_pdj, pcp, pdj
+from deeppose.core.predictors import stage_number
 from deeppose.core.skeleton import Skeleton
-from deeppose.evaluation.formatting import DECIMALS_KEPT, difference_text, published_text, share_text
+from deeppose.evaluation.bootstrap import Resamples, resample_weights
+from deeppose.evaluation.error_tables import matrix, of_set, predictors
+from deeppose.evaluation.formatting import DECIMALS_KEPT, difference_text, published_text, rate_text
+from deeppose.evaluation.rates import PDJ_THRESHOLDS
 from deeppose.report.paper_results import LIMB_KINDS, NOTE_SEPARATOR, paper_rows
 
 PCP_THRESHOLD = 0.5
-PDJ_THRESHOLDS = (0.1, 0.2, 0.5)
 MEASURES = ("strict", "loose")
-MEAN_POSE = "mean pose"
+CI95 = "_ci95"
+"""What the name of a column of half-widths ends with."""
 
 _OURS, _PAPER, _DIFFERENCE = "this run", "paper", "difference"
 _HEADS = {"pcp": "PCP", "t": "t (pose diameters)", "ave": "Ave."} | {
@@ -44,49 +46,9 @@ _LATEX = str.maketrans(
 )
 
 
-def of_set(errors: pd.DataFrame, set_name: str) -> pd.DataFrame:
-    """The rows of one test set.
-
-    Raises
-    ------
-    PredictionsError
-        If there are none.
-    """
-    rows = errors[errors["set"] == set_name]
-    if rows.empty:
-        raise PredictionsError(
-            f"no errors of the set {set_name!r}: only of {sorted(errors['set'].unique())}; "
-            f"add it to the model's `test` in params.yaml and run the pipeline again"
-        )
-    return rows
-
-
-def predictors(errors: pd.DataFrame) -> list[str]:
-    """The predictors of a table of errors: stages in their order, other methods, then the mean pose."""
-    return sorted(errors["predictor"].unique(), key=lambda name: (name == MEAN_POSE, is_peer(name), name))
-
-
-def is_peer(predictor: str) -> bool:
-    """Whether a predictor is another method, neither a stage nor the mean pose."""
-    return not predictor.startswith("stage ") and predictor != MEAN_POSE
-
-
-def matrix(errors: pd.DataFrame, predictor: str, part: str, names: Sequence[str], value: str) -> Floats:
-    """One predictor's errors as an array, `(n, len(names))`, examples in ascending order.
-
-    Parameters
-    ----------
-    errors
-        Of one set; columns predictor, example, `part` ("joint" or "limb") and `value`.
-    names
-        The joints or limbs that make the columns; NaN where the table lacks one.
-    """
-    rows = errors[errors["predictor"] == predictor]
-    wide = rows.pivot(index="example", columns=part, values=value)
-    return wide.reindex(columns=list(names)).to_numpy(dtype=np.float64)
-
-
-def pcp_table(limb_errors: pd.DataFrame, skeleton: Skeleton, set_name: str, labels: str) -> pd.DataFrame:
+def pcp_table(
+    limb_errors: pd.DataFrame, skeleton: Skeleton, set_name: str, labels: str, seed: int
+) -> pd.DataFrame:
     """PCP at 0.5 (§4.1), ours beside the paper's: first strict PCP, below it loose PCP.
 
     The paper's own method stands under our stage of the same number, followed by the difference (ours less
@@ -98,11 +60,13 @@ def pcp_table(limb_errors: pd.DataFrame, skeleton: Skeleton, set_name: str, labe
         Columns set, predictor, example, limb, strict, loose: shares of the true limb's length.
     labels
         Which labels the errors were measured by ("observer-centric by the rule").
+    seed
+        Of the bootstrap.
 
     Returns
     -------
-    Columns method, source ("this run", "paper", "difference"), labels, pcp, the limb kinds, ave, note;
-    NaN where nothing counts.
+    Columns method, source ("this run", "paper", "difference"), labels, pcp, the limb kinds, ave, then for
+    each of these its `_ci95` (half the width of its 95 % interval), note; NaN where nothing counts.
 
     Raises
     ------
@@ -115,18 +79,27 @@ def pcp_table(limb_errors: pd.DataFrame, skeleton: Skeleton, set_name: str, labe
     columns = [*kinds, "ave"]
     # A mean over other limbs has no counterpart in the paper.
     compared = columns if kinds == list(LIMB_KINDS) else [kind for kind in kinds if kind in LIMB_KINDS]
-    limbs = [limb.name for limb in skeleton.limbs if limb.kind is not None]
+    counted = [limb for limb in skeleton.limbs if limb.kind is not None]
+    limbs = [limb.name for limb in counted]
     names = predictors(errors)
-    last = [name for name in names if name.startswith("stage ")][-1:]
+    last = [name for name in names if stage_number(name)][-1:]
+    groups = [[index for index, limb in enumerate(counted) if limb.kind == kind] for kind in kinds]
+    weights = resample_weights(errors["example"].nunique(), seed, set_name)
     published = paper_rows(set_name)
     rows: list[dict[str, Any]] = []
     for measure in MEASURES:
         peers = published[published["pcp"] == measure]
         for name in names:
-            scores = pcp(matrix(errors, name, "limb", limbs, measure), skeleton, PCP_THRESHOLD)
+            of_limbs = matrix(errors, name, "limb", limbs, measure)
+            scores = pcp(of_limbs, skeleton, PCP_THRESHOLD)
             ours = {column: _number(scores[column]) for column in columns}
+            resamples = Resamples(of_limbs, np.array([PCP_THRESHOLD]), weights)
+            widths = {
+                f"{column}{CI95}": resamples.half_widths(of_column)[0]
+                for column, of_column in zip(columns, [*([group] for group in groups), groups], strict=True)
+            }
             shared = {"pcp": measure, "note": ""}
-            rows.append({"method": name, "source": _OURS, "labels": labels, **shared, **ours})
+            rows.append({"method": name, "source": _OURS, "labels": labels, **shared, **ours, **widths})
             for index, paper in _beside(peers, name, is_last=[name] == last).iterrows():
                 rows.append({"source": _PAPER, **paper})
                 gaps = {column: ours[column] - paper[column] for column in compared}
@@ -134,20 +107,26 @@ def pcp_table(limb_errors: pd.DataFrame, skeleton: Skeleton, set_name: str, labe
                 rows.append({"method": method, "source": _DIFFERENCE, "labels": "", **shared, **gaps})
                 peers = peers.drop(index=index)
         rows.extend({"source": _PAPER, **paper} for _, paper in peers.iterrows())
-    return pd.DataFrame(rows)[["method", "source", "labels", "pcp", *columns, "note"]]
+    widths_of = [f"{column}{CI95}" for column in columns]
+    return pd.DataFrame(rows)[["method", "source", "labels", "pcp", *columns, *widths_of, "note"]]
 
 
-def pdj_table(joint_errors: pd.DataFrame, skeleton: Skeleton, set_name: str, labels: str) -> pd.DataFrame:
+def pdj_table(
+    joint_errors: pd.DataFrame, skeleton: Skeleton, set_name: str, labels: str, seed: int
+) -> pd.DataFrame:
     """PDJ (§4.1) at 0.1, 0.2 and 0.5 of each joint, left and right pooled, for each predictor.
 
     Parameters
     ----------
     joint_errors
         Columns set, predictor, example, joint, error: multiples of the true pose's diameter.
+    seed
+        Of the bootstrap.
 
     Returns
     -------
-    Columns method, labels, t, the joint kinds, all_joints; NaN where nothing counts. A method that doesn't
+    Columns method, labels, t, the joint kinds, all_joints, then for each of these its `_ci95` (half the width
+    of its 95 % interval); NaN where nothing counts. A method that doesn't
     predict all the joints that others do has no all_joints: its mean would be over easier or harder ones.
 
     Raises
@@ -159,45 +138,56 @@ def pdj_table(joint_errors: pd.DataFrame, skeleton: Skeleton, set_name: str, lab
     by_name = {name: matrix(errors, name, "joint", skeleton.joints, "error") for name in predictors(errors)}
     counting = {name: ~np.isnan(distances).all(axis=0) for name, distances in by_name.items()}
     counted = np.logical_or.reduce(list(counting.values()))
+    groups = {kind: [list(joints)] for kind, joints in skeleton.joint_kinds.items()}
+    groups["all_joints"] = [[joint] for joint in range(len(skeleton.joints))]
+    weights = resample_weights(errors["example"].nunique(), seed, set_name)
     rows = []
     for name, distances in by_name.items():
         complete = bool((counting[name] == counted).all())
-        for threshold in PDJ_THRESHOLDS:
+        resamples = Resamples(distances, np.array(PDJ_THRESHOLDS), weights)
+        half_widths = {column: resamples.half_widths(of_column) for column, of_column in groups.items()}
+        for index, threshold in enumerate(PDJ_THRESHOLDS):
             rates = {kind: _number(rate) for kind, rate in pdj(distances, skeleton, threshold).items()}
-            everything = _number(mean_pdj(distances, threshold)) if complete else np.nan
-            rows.append({"method": name, "labels": labels, "t": threshold, **rates, "all_joints": everything})
-    return pd.DataFrame(rows)
+            rates["all_joints"] = _number(mean_pdj(distances, threshold)) if complete else np.nan
+            widths = {
+                f"{column}{CI95}": half_widths[column][index]
+                for column in groups
+                if not np.isnan(rates[column])
+            }
+            rows.append({"method": name, "labels": labels, "t": threshold, **rates, **widths})
+    widths_of = [f"{column}{CI95}" for column in groups]
+    return pd.DataFrame(rows).reindex(columns=["method", "labels", "t", *groups, *widths_of])
 
 
-def circumstance_table(shares: pd.DataFrame, set_name: str, labels: str) -> pd.DataFrame:
-    """PDJ of a set's joints, and poses with sides exchanged, apart by how they are seen.
+def viewpoint_table(rates: pd.DataFrame, set_name: str, labels: str) -> pd.DataFrame:
+    """PDJ of a set's joints, and poses with sides exchanged, by trunk direction, view and occlusion.
 
     Parameters
     ----------
-    shares
-        From :func:`deeppose.evaluation.error_tables.shares_by_circumstance`; its order is kept.
+    rates
+        From :func:`deeppose.evaluation.rates.rates_by_viewpoint`; its order is kept.
 
     Returns
     -------
-    Columns method, labels, circumstance ("trunk: upright"), joints (how many count), pdj@0.1, pdj@0.2,
+    Columns method, labels, viewpoint ("trunk: upright"), joints (how many count), pdj@0.1, pdj@0.2,
     pdj@0.5, poses (how many count) and sides_exchanged.
 
     Raises
     ------
     PredictionsError
-        If `shares` has nothing of that set.
+        If `rates` has nothing of that set.
     """
-    rows = of_set(shares, set_name)
+    rows = of_set(rates, set_name)
     names = predictors(rows)
-    rows = rows.assign(circumstance=rows["kind"] + ": " + rows["value"])
-    first, of_predictor = list(rows["circumstance"].unique()), rows["predictor"].map(names.index)
-    rows = rows.assign(first=rows["circumstance"].map(first.index), then=of_predictor)
+    rows = rows.assign(viewpoint=rows["kind"] + ": " + rows["value"])
+    first, of_predictor = list(rows["viewpoint"].unique()), rows["predictor"].map(names.index)
+    rows = rows.assign(first=rows["viewpoint"].map(first.index), then=of_predictor)
     rows = rows.sort_values(["first", "then"])
     return pd.DataFrame(
         {
             "method": rows["predictor"],
             "labels": labels,
-            "circumstance": rows["circumstance"],
+            "viewpoint": rows["viewpoint"],
             "joints": rows["joints"],
             **{f"pdj@{t}": rows[f"pdj@{t}"] for t in PDJ_THRESHOLDS},
             "poses": rows["poses"],
@@ -206,7 +196,7 @@ def circumstance_table(shares: pd.DataFrame, set_name: str, labels: str) -> pd.D
     ).reset_index(drop=True)
 
 
-def by_images(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def stacked_by_images(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """The same table of several parts of a set, one below the other, with a column `images` that says which.
 
     Parameters
@@ -231,7 +221,7 @@ def write_table(table: pd.DataFrame, folder: Path, name: str, title: str, notes:
     Parameters
     ----------
     table
-        From :func:`pcp_table`, :func:`pdj_table` or :func:`circumstance_table`.
+        From :func:`pcp_table`, :func:`pdj_table` or :func:`viewpoint_table`.
     notes
         What holds for the whole table: the profile, the set, what the numbers can't be compared with.
     """
@@ -247,7 +237,7 @@ def write_table(table: pd.DataFrame, folder: Path, name: str, title: str, notes:
 
 def _beside(peers: pd.DataFrame, predictor: str, *, is_last: bool) -> pd.DataFrame:
     own = peers["method"].str.startswith("DeepPose")
-    same_stage = (own & (peers["stage"].astype(str) == predictor.removeprefix("stage "))).astype(bool)
+    same_stage = own & (peers["stage"] == stage_number(predictor)).fillna(False).astype(bool)
     stage_not_told = own & peers["stage"].isna() & is_last
     return peers[same_stage | stage_not_told]
 
@@ -258,11 +248,15 @@ def _number(value: float | None) -> float:
 
 def _as_text(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str], list[str]]:
     numbers = table.select_dtypes("number").columns
-    text = table.drop(columns=["note"], errors="ignore").astype(object)
+    widths = [column for column in table.columns if column.endswith(CI95)]
+    text = table.drop(columns=["note", *widths], errors="ignore").astype(object)
     sources = table.get("source", [_OURS] * len(table))
-    for column in numbers:
-        texts = [_cell(value, column, source) for value, source in zip(table[column], sources, strict=True)]
-        text[column] = texts
+    for column in numbers.drop(widths):
+        of_column = table.get(f"{column}{CI95}", [np.nan] * len(table))
+        text[column] = [
+            _cell(value, column, source) + _plus_minus(width)
+            for value, source, width in zip(table[column], sources, of_column, strict=True)
+        ]
     notes = [note.split(NOTE_SEPARATOR) if note else [] for note in table.get("note", [""] * len(table))]
     footnotes = list(dict.fromkeys(part for parts in notes for part in parts))
     marks = ["".join(f" [{footnotes.index(part) + 1}]" for part in parts) for parts in notes]
@@ -278,7 +272,11 @@ def _cell(value: float, column: str, source: str) -> str:
         return f"{value:g}"
     if source == _PAPER:
         return published_text(value)
-    return difference_text(value) if source == _DIFFERENCE else share_text(value)
+    return difference_text(value) if source == _DIFFERENCE else rate_text(value)
+
+
+def _plus_minus(width: float) -> str:
+    return "" if np.isnan(width) else f" ± {rate_text(width)}"
 
 
 def _head(column: str) -> str:
@@ -286,7 +284,7 @@ def _head(column: str) -> str:
 
 
 def _alignment(cells: pd.DataFrame) -> str:
-    words = {"Method", "Images", "Source", "Labels", "PCP", "Circumstance"}
+    words = {"Method", "Images", "Source", "Labels", "PCP", "Viewpoint"}
     return "".join("l" if column in words else "r" for column in cells.columns)
 
 

@@ -24,7 +24,7 @@ from deeppose.report.figures.normals import MOST_POINTS, normals_figure, princip
 from deeppose.report.figures.poses import (
     choose_examples,
     choose_worst,
-    draw_predictions,
+    predictions_sheet,
     stages_sheet,
     stick_sheet,
 )
@@ -39,9 +39,10 @@ from deeppose.report.style import (
     save_photos,
     save_plot,
 )
-from deeppose.report.tables import by_images
+from deeppose.report.tables import stacked_by_images
 
 STAGES = ("stage 1", "stage 2", "stage 3")
+NETWORK = "a network"
 
 
 def joint_errors(errors, predictors=("stage 1",), skeleton=FULL_BODY):
@@ -55,6 +56,10 @@ def joint_errors(errors, predictors=("stage 1",), skeleton=FULL_BODY):
     return pd.DataFrame(rows, columns=["set", "predictor", "example", "joint", "error"])
 
 
+def ours(stage):
+    return f"DeepPose, {stage}\n({NETWORK})"
+
+
 def pose(skeleton=FULL_BODY, seed=0):
     return np.random.default_rng(seed).uniform(5, 35, (len(skeleton.joints), 2))
 
@@ -65,7 +70,7 @@ def image():
 
 @pytest.fixture(scope="module")
 def curves():
-    return pdj_curves(joint_errors([0.1, 0.2, 0.3, 0.6], (*STAGES, "mean pose")), FULL_BODY, "lsp")
+    return pdj_curves(joint_errors([0.1, 0.2, 0.3, 0.6], (*STAGES, "mean pose")), FULL_BODY, "lsp", 1)
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +79,7 @@ def choice():
 
 
 def test_curve_values_by_hand():
-    found = pdj_curves(joint_errors([0.1, 0.2, 0.2, 0.6]), FULL_BODY, "lsp")
+    found = pdj_curves(joint_errors([0.1, 0.2, 0.2, 0.6]), FULL_BODY, "lsp", 1)
     wrist = found[found["joint"] == "wrist"].set_index("t")["rate"]
     assert len(wrist) == 51
     assert wrist.loc[[0.0, 0.09, 0.1, 0.19, 0.2, 0.5]].tolist() == [0, 0, 0.25, 0.25, 0.75, 0.75]
@@ -85,7 +90,7 @@ def test_curves_pool_left_and_right_and_leave_out_what_does_not_count():
     errors.loc[errors["joint"] == "left wrist", "error"] = np.inf
     errors.loc[errors["joint"] == "left elbow", "error"] = np.nan
     errors.loc[errors["joint"] == "neck", "error"] = np.nan
-    end = pdj_curves(errors, FULL_BODY, "lsp", end=0.2).query("t == 0.2").set_index("joint")["rate"]
+    end = pdj_curves(errors, FULL_BODY, "lsp", 1).query("t == 0.2").set_index("joint")["rate"]
     assert end["wrist"] == 0.5
     assert end["elbow"] == 1
     assert "neck" not in end.index
@@ -94,19 +99,19 @@ def test_curves_pool_left_and_right_and_leave_out_what_does_not_count():
 @settings(deadline=None, max_examples=25)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
 def test_curves_never_fall(errors):
-    found = pdj_curves(joint_errors(errors), FULL_BODY, "lsp")
+    found = pdj_curves(joint_errors(errors), FULL_BODY, "lsp", 1)
     assert found.groupby("joint")["rate"].apply(lambda rates: rates.is_monotonic_increasing).all()
     assert found["rate"].between(0, 1).all()
 
 
 def test_curves_as_csv(curves, tmp_path):
     write_curves(curves, tmp_path / "curves.csv")
-    assert (tmp_path / "curves.csv").read_text("utf-8").splitlines()[0] == "predictor,joint,t,rate"
+    assert (tmp_path / "curves.csv").read_text("utf-8").splitlines()[0] == "predictor,joint,t,rate,ci95"
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "curves.csv"), curves, check_dtype=False)
 
 
 def test_figure_4_draws_the_curves_in_the_joints_colours(curves):
-    figure = limbs_figure(curves, "stage 3", "PDJ on LSP")
+    figure = limbs_figure(curves, "stage 3", NETWORK, "PDJ on LSP")
     arms, legs = figure.axes
     for axes, joints in ((arms, ("elbow", "wrist")), (legs, ("knee", "ankle"))):
         for joint, solid, dotted in zip(joints, axes.lines[::2], axes.lines[1::2], strict=True):
@@ -119,15 +124,15 @@ def test_figure_4_draws_the_curves_in_the_joints_colours(curves):
 
 def test_figure_4_without_legs():
     errors = joint_errors([0.1], ("stage 3",), UPPER_BODY)
-    figure = limbs_figure(pdj_curves(errors, UPPER_BODY, "lsp"), "stage 3", "PDJ")
+    figure = limbs_figure(pdj_curves(errors, UPPER_BODY, "lsp", 1), "stage 3", NETWORK, "PDJ")
     assert [axes.get_title() for axes in figure.axes] == ["Arms"]
     assert len(figure.axes[0].lines) == 2
 
 
 def test_figure_5_has_a_panel_a_joint_and_a_line_a_stage(curves):
-    figure = joints_figure(curves, ["elbow", "wrist", "knee"], "PDJ on LSP")
+    figure = joints_figure(curves, ["elbow", "wrist", "knee"], NETWORK, "PDJ on LSP")
     assert [axes.get_title() for axes in figure.axes] == ["Elbow", "Wrist", "Knee"]
-    names = [*(f"DeepPose, {stage}" for stage in STAGES), "mean pose"]
+    names = [*(ours(stage) for stage in STAGES), "mean pose"]
     for axes, joint in zip(figure.axes, ("elbow", "wrist", "knee"), strict=True):
         assert [line.get_label() for line in axes.lines] == names
         for line, predictor in zip(axes.lines, (*STAGES, "mean pose"), strict=True):
@@ -141,8 +146,8 @@ def test_figure_5_has_a_panel_a_joint_and_a_line_a_stage(curves):
 @pytest.mark.parametrize("stages", [1, 2, 3])
 def test_a_cascade_of_any_length_has_its_own_lines(stages):
     errors = joint_errors([0.1, 0.3], (*STAGES[:stages], "mean pose"), UPPER_BODY)
-    figure = joints_figure(pdj_curves(errors, UPPER_BODY, "lsp"), ["elbow", "wrist"], "PDJ")
-    assert legend_of(figure) == [*(f"DeepPose, {stage}" for stage in STAGES[:stages]), "mean pose"]
+    figure = joints_figure(pdj_curves(errors, UPPER_BODY, "lsp", 1), ["elbow", "wrist"], NETWORK, "PDJ")
+    assert legend_of(figure) == [*(ours(stage) for stage in STAGES[:stages]), "mean pose"]
     assert [len(axes.lines) for axes in figure.axes] == [stages + 1] * 2
 
 
@@ -155,14 +160,15 @@ def test_figure_3_sets_other_methods_beside_ours_as_far_as_they_predict():
     errors = joint_errors([0.1, 0.3], ("stage 2", "MODEC (Sapp and Taskar 2013)", "mean pose"), UPPER_BODY)
     of_peer = errors["predictor"].str.startswith("MODEC")
     errors.loc[of_peer & errors["joint"].str.contains("wrist"), "error"] = np.nan
-    curves = pdj_curves(errors, UPPER_BODY, "lsp", end=0.2)
-    figure = joints_figure(curves, ["elbow", "wrist"], "PDJ on FLIC")
+    curves = pdj_curves(errors, UPPER_BODY, "lsp", 1)
+    curves = select(curves, curves["predictor"].unique(), ["elbow", "wrist"], end=0.2)
+    figure = joints_figure(curves, ["elbow", "wrist"], NETWORK, "PDJ on FLIC")
     elbow, wrist = figure.axes
     peer = "MODEC\n(Sapp and Taskar 2013)"
-    assert legend_of(figure) == ["DeepPose, stage 2", peer, "mean pose"]
+    assert legend_of(figure) == [ours("stage 2"), peer, "mean pose"]
     assert [line.get_label() for line in elbow.lines] == legend_of(figure)
     assert elbow.lines[1].get_color() == PEER_LINES[0]["color"]
-    assert [line.get_label() for line in wrist.lines] == ["DeepPose, stage 2", "mean pose"]
+    assert [line.get_label() for line in wrist.lines] == [ours("stage 2"), "mean pose"]
     assert elbow.get_xlim() == (0, 0.2)
     assert (elbow.get_ylabel(), wrist.get_ylabel()) == ("Detection rate", "")
     for axes in figure.axes:
@@ -171,10 +177,12 @@ def test_figure_3_sets_other_methods_beside_ours_as_far_as_they_predict():
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_figure_7_tells_the_part_from_the_whole(stage):
-    whole = pdj_curves(joint_errors([0.1, 0.3], (stage, "mean pose"), UPPER_BODY), UPPER_BODY, "lsp", 0.2)
-    part = pdj_curves(joint_errors([0.15], (stage,), UPPER_BODY), UPPER_BODY, "lsp", 0.2)
-    figure = joints_figure(by_images({"all 2": whole, "1 of 2": part}), ["elbow", "wrist"], "PDJ on Buffy")
-    names = [f"DeepPose, {stage}\nall 2", f"DeepPose, {stage}\n1 of 2", "mean pose\nall 2"]
+    whole = pdj_curves(joint_errors([0.1, 0.3], (stage, "mean pose"), UPPER_BODY), UPPER_BODY, "lsp", 1)
+    part = pdj_curves(joint_errors([0.15], (stage,), UPPER_BODY), UPPER_BODY, "lsp", 1)
+    figure = joints_figure(
+        stacked_by_images({"all 2": whole, "1 of 2": part}), ["elbow", "wrist"], NETWORK, "PDJ on Buffy"
+    )
+    names = [f"{ours(stage)}\nall 2", f"{ours(stage)}\n1 of 2", "mean pose\nall 2"]
     assert legend_of(figure) == names
     for axes in figure.axes:
         solid, dashed, _ = axes.lines
@@ -190,6 +198,24 @@ def test_a_figure_takes_its_own_curves_out_of_all(curves):
     assert set(found["predictor"]) == {"stage 2"}
     assert set(found["joint"]) == {"elbow", "wrist"}
     assert len(found) == 2 * 51
+
+
+def test_bands_are_as_wide_as_the_bootstrap_says():
+    curves = pdj_curves(joint_errors([0.05] * 50 + [0.3] * 50), FULL_BODY, "lsp", 1)
+    wrist = curves[curves["joint"] == "wrist"].set_index("t")["ci95"]
+    # A share of one half of 100 examples: 1.96 standard errors of 0.05.
+    assert wrist.loc[0.2] == pytest.approx(1.96 * 0.05, rel=0.1)
+    assert wrist.loc[[0.0, 0.5]].tolist() == [0, 0]
+    figure = joints_figure(curves, ["elbow", "wrist"], NETWORK, "PDJ")
+    (band,) = figure.axes[1].collections
+    heights = np.ptp(band.get_paths()[0].vertices[:, 1])
+    assert heights == pytest.approx(1, abs=0.1)
+
+
+def test_the_y_axis_of_training_begins_where_the_data_do():
+    log = pd.DataFrame({"step": [10, 20], "loss": [0.5, 0.25], "held_out_pdj@0.2": [0.7, 0.8]})
+    _, held_out = training_figure({"stage 1": log}, "Training").axes
+    assert 0.68 < held_out.get_ylim()[0] < 0.7
 
 
 def test_training_figure_draws_each_measure_where_it_was_taken():
@@ -361,14 +387,14 @@ def test_joints_without_a_limb_are_drawn_as_dots(choice):
 def test_a_pose_outside_its_image_is_still_seen():
     outside = pose()
     outside[0] = (-6, 20)
-    (axes,) = draw_predictions(image(), {"stage 1": outside}, FULL_BODY).axes
+    (axes,) = predictions_sheet(image(), {"stage 1": outside}, FULL_BODY).axes
     assert axes.get_xlim() == (-6, 39.5)
     assert axes.get_ylim() == (59.5, -0.5)
 
 
 def test_predictions_side_by_side():
     poses = {stage: pose(seed=seed) for seed, stage in enumerate(STAGES)}
-    figure = draw_predictions(image(), poses, FULL_BODY)
+    figure = predictions_sheet(image(), poses, FULL_BODY)
     assert [axes.get_title() for axes in figure.axes] == ["Stage 1", "Stage 2", "Stage 3"]
     for axes, drawn in zip(figure.axes, poses.values(), strict=True):
         limb = FULL_BODY.limbs[0]
@@ -417,6 +443,15 @@ def test_normals_that_were_widened_are_said_to_be(narrowest):
     assert ("below 0.15 was raised to it" in said) == bool(narrowest)
 
 
+def test_a_panel_says_where_the_floor_decides():
+    observed, fitted = normals(3)
+    fitted.loc[0, ["var_x", "var_y"]] = 0.15**2
+    fitted.loc[1, "var_y"] = 0.15**2
+    figure = normals_figure(observed, fitted, "pose diameters", FULL_BODY, "Normals", narrowest=0.15)
+    titles = [axes.get_title().partition("\n")[0] for axes in figure.axes[:3]]
+    assert titles == ["right ankle: floor", "right knee: floor in y", "right hip: fitted"]
+
+
 def test_a_tilted_normal_is_drawn_along_its_longer_axis():
     observed, fitted = normals(3)
     figure = normals_figure(observed, fitted.assign(var_y=4.0, cov_xy=3.0), "pixels", FULL_BODY, "Normals")
@@ -457,27 +492,27 @@ def test_many_displacements_are_thinned_and_those_beyond_counted():
 def test_the_same_figure_gives_the_same_bytes(curves, choice, tmp_path):
     for run in ("first", "second"):
         folder = tmp_path / run
-        save_plot(limbs_figure(curves, "stage 3", "PDJ"), folder, "figure4")
+        save_plot(limbs_figure(curves, "stage 3", NETWORK, "PDJ"), folder, "figure4")
         save_plot(normals_figure(*normals(5), "pixels", FULL_BODY, "Normals"), folder, "normals")
         poses = np.stack([pose(), pose()])
         save_photos(stick_sheet([image()] * 2, poses, poses, FULL_BODY, choice, "Poses"), folder, "figure8")
     names = sorted(path.name for path in (tmp_path / "first").iterdir())
-    assert names == ["figure4.png", "figure4.svg", "figure8.pdf", "figure8.png", "normals.png", "normals.svg"]
+    assert names == ["figure4.png", "figure4.svg", "figure8.png", "normals.png", "normals.svg"]
     for name in names:
         assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()
 
 
 def test_files_carry_no_date_no_version_and_no_font(curves, tmp_path):
-    save_plot(limbs_figure(curves, "stage 3", "PDJ"), tmp_path, "figure4")
+    save_plot(limbs_figure(curves, "stage 3", NETWORK, "PDJ"), tmp_path, "figure4")
     svg = (tmp_path / "figure4.svg").read_text("utf-8")
     assert not re.search(r"<dc:date>|Matplotlib v|<text", svg)
     assert b"Matplotlib" not in (tmp_path / "figure4.png").read_bytes()
 
 
 def test_the_users_matplotlibrc_changes_nothing(curves, tmp_path):
-    save_plot(limbs_figure(curves, "stage 3", "PDJ"), tmp_path, "plain")
+    save_plot(limbs_figure(curves, "stage 3", NETWORK, "PDJ"), tmp_path, "plain")
     with matplotlib.rc_context({"font.size": 20, "savefig.facecolor": "red", "svg.hashsalt": "other"}):
-        save_plot(limbs_figure(curves, "stage 3", "PDJ"), tmp_path, "own")
+        save_plot(limbs_figure(curves, "stage 3", NETWORK, "PDJ"), tmp_path, "own")
         assert matplotlib.rcParams["font.size"] == 20
     for suffix in ("png", "svg"):
         assert (tmp_path / f"own.{suffix}").read_bytes() == (tmp_path / f"plain.{suffix}").read_bytes()

@@ -10,26 +10,28 @@ from pathlib import Path
 import pandas as pd
 
 from deeppose.core.files import write_text
+from deeppose.core.predictors import MEAN_POSE, stage_name
 from deeppose.core.viewpoint import BACK, FRONT
-from deeppose.evaluation.formatting import difference_text, share_text
-from deeppose.report.claims.rates import THRESHOLDS, Evaluation, Evidence, OnSet, UntoldError
+from deeppose.evaluation.evaluation import Evaluation
+from deeppose.evaluation.formatting import difference_text, rate_text
+from deeppose.report.claims.rates import THRESHOLDS, NotTestableError, OnSet, Rates
 from deeppose.report.paper_results import paper_results
-from deeppose.report.tables import MEAN_POSE
 
-HOLDS, FAILS, UNTOLD = "holds", "does not hold", "can't be told here"
-VERDICTS = (HOLDS, FAILS, UNTOLD)
-DRAWN_AGAIN = 100
-"""How often the test examples are drawn again, to tell how much a verdict hangs on which they are."""
+HOLDS, FAILS, UNDECIDED, NOT_TESTABLE = "holds", "does not hold", "undecided", "not testable"
+VERDICTS = (HOLDS, FAILS, UNDECIDED, NOT_TESTABLE)
+RESAMPLES = 100
+DECIDED = 90
+"""How many bootstrap resamples of the test examples a verdict is computed again on."""
 
-REDRAWN = (
-    f"Drawn again: of {DRAWN_AGAIN} times that as many people are drawn from those of the test images, with "
-    "replacement, how often the verdict is the same. Published figures of other methods stay as they are, "
-    "and what another training would give is not in it."
+BOOTSTRAP_NOTE = (
+    f"Bootstrap: in how many of {RESAMPLES} resamples of the test examples, with replacement, the rule gives "
+    f"the same answer; in fewer than {DECIDED}, the verdict is undecided. Published rates of other methods "
+    "stay as they are, and what another training would give is not in it."
 )
-"""What the column `drawn_again` means, for readers."""
+"""What the column `bootstrap` means, for readers."""
 
 _ARMS, _LEGS = ("elbow", "wrist"), ("ankle", "knee")
-_AFTER_TWO_STAGES = "stage 2"
+_AFTER_TWO_STAGES = stage_name(2)
 _PRECISE = (0.15, 0.2)
 _COMPARABLE, _SLIGHTLY = 0.05, 0.1
 _UPPER_LEGS = 0.78
@@ -43,7 +45,7 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class Finding:
-    """What was measured for a claim: our figure in words, whether the claim holds, what to bear in mind."""
+    """What was measured for a claim: our rate in words, whether the claim holds, and a note."""
 
     ours: str
     holds: bool
@@ -67,89 +69,90 @@ def paper_claims() -> pd.DataFrame:
 def judge(
     evaluations: Sequence[Evaluation],
     *,
-    drawn: bool,
+    synthetic: bool,
     seed: int,
-    another_network: str = "",
+    network: str,
     left_out: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
-    """Every claim of the paper with our figure and the verdict that follows from it.
+    """Every claim of the paper with our rate and the verdict that follows from it.
 
     Parameters
     ----------
     evaluations
         One for each model that was run; a set is looked up in all of them.
-    drawn
-        Whether drawn people stand in for the published sets. Nothing is compared with published figures
+    synthetic
+        Whether synthetic people stand in for the published sets. Nothing is compared with published figures
         then, and what is compared within the run says what it was measured on.
     seed
-        Of the test examples that are drawn again.
-    another_network
-        The network that stood in for the paper's, in words; what was measured with it says so.
+        Of the bootstrap.
+    network
+        The network that the verdicts are about, in words.
     left_out
         By set, why it is not part of the run.
 
     Returns
     -------
     The columns of :func:`paper_claims`, then `ours` ("" where nothing was measured), `verdict` (one of
-    ``VERDICTS``), `drawn_again` (how many of ``DRAWN_AGAIN`` bootstraps of the test examples give the same
-    verdict, "97 of 100"; "" where nothing was measured) and `reason`.
+    ``VERDICTS``), `network`, `bootstrap` (how many of ``RESAMPLES`` bootstrap resamples of the test examples
+    give the same answer, "97 of 100") and `notes`; network and bootstrap are "" where nothing was measured.
     """
-    evidence = Evidence(evaluations, drawn, left_out or {})
+    rates = Rates(evaluations, synthetic, left_out or {})
     claims = paper_claims()
-    found = {name: _measured(name, evidence) for name in claims["id"]}
-    told = {name: finding.holds for name, finding in found.items() if isinstance(finding, Finding)}
-    same = dict.fromkeys(told, 0)
-    for number in range(DRAWN_AGAIN):
-        again = evidence.drawn_again((seed, number))
-        for name, holds in told.items():
-            finding = _measured(name, again)
+    found = {name: _measured(name, rates) for name in claims["id"]}
+    tested = {name: finding.holds for name, finding in found.items() if isinstance(finding, Finding)}
+    same = dict.fromkeys(tested, 0)
+    for number in range(RESAMPLES):
+        resample = rates.resampled((seed, number))
+        for name, holds in tested.items():
+            finding = _measured(name, resample)
             same[name] += isinstance(finding, Finding) and finding.holds == holds
     rows = []
     for name, finding in found.items():
-        if isinstance(finding, UntoldError):
-            rows.append(("", UNTOLD, "", str(finding)))
+        if isinstance(finding, NotTestableError):
+            rows.append(("", NOT_TESTABLE, "", "", str(finding)))
             continue
-        notes = [finding.note, "measured on drawn people" if drawn else ""]
-        notes.append(another_network and f"measured with another network: {another_network}")
-        reason = "; ".join(note for note in notes if note)
+        notes = [finding.note, "measured on synthetic people" if synthetic else ""]
         verdict = HOLDS if finding.holds else FAILS
-        rows.append((finding.ours, verdict, f"{same[name]} of {DRAWN_AGAIN}", reason))
-    return claims.join(pd.DataFrame(rows, columns=["ours", "verdict", "drawn_again", "reason"]))
+        if same[name] < DECIDED * RESAMPLES / 100:
+            verdict = UNDECIDED
+        bootstrap = f"{same[name]} of {RESAMPLES}"
+        rows.append((finding.ours, verdict, network, bootstrap, "; ".join(filter(None, notes))))
+    columns = ["ours", "verdict", "network", "bootstrap", "notes"]
+    return claims.join(pd.DataFrame(rows, columns=columns))
 
 
-def _measured(name: str, evidence: Evidence) -> Finding | UntoldError:
+def _measured(name: str, rates: Rates) -> Finding | NotTestableError:
     try:
-        return _MEASURES[name](evidence)
-    except UntoldError as error:
+        return _MEASURES[name](rates)
+    except NotTestableError as error:
         return error
 
 
 def write_claims(claims: pd.DataFrame, csv: Path, markdown: Path, title: str) -> None:
     """Write what :func:`judge` gave as CSV, and as a table in Markdown."""
     write_text(csv, claims.to_csv(index=False, lineterminator="\n"))
-    heads = ["Claim of the paper", "Where", "Paper", "Here", "Verdict", "Drawn again", "To bear in mind"]
+    heads = ["Claim of the paper", "Where", "Paper", "This run", "Verdict", "Bootstrap", "Notes"]
     lines = [_line(heads), _line(["---"] * len(heads))]
     for row in claims.to_dict("records"):
         where = ", ".join(part for part in (row["section"], row["figure"]) if part)
-        measured = [row["ours"], row["verdict"], row["drawn_again"], row["reason"]]
+        verdict = f"{row['verdict']}, {row['network']}" if row["network"] else row["verdict"]
+        measured = [row["ours"], verdict, row["bootstrap"], row["notes"]]
         lines.append(_line([row["claim"], where, row["paper"], *measured]))
     table = "\n".join(lines)
-    below = (
-        f"{REDRAWN}\n\nWhat is measured for each claim, and from where on it holds, stands in `{csv.name}`."
-    )
-    write_text(markdown, f"**{title}**\n\n{table}\n\n{below}\n")
+    rules = f"What is measured for each claim, and from where on it holds, stands in `{csv.name}`."
+    write_text(markdown, f"**{title}**\n\n{table}\n\n{BOOTSTRAP_NOTE}\n\n{rules}\n")
 
 
-def _flic_over_next_best(evidence: Evidence, joint: str, wanted: float) -> Finding:
-    flic = evidence.on_published("flic")
+def _flic_over_next_best(rates: Rates, joint: str, wanted: float) -> Finding:
+    flic = rates.on_published("flic")
     best, rate = flic.best_other([joint], 0.2)
     ours = flic.rate(_AFTER_TWO_STAGES, [joint], 0.2)
-    figures = f"{difference_text(ours - rate)} ({share_text(ours)}; {best} {share_text(rate)})"
-    return Finding(figures, _reaches(ours - rate, wanted), flic.only_those_at_hand())
+    shown = f"{difference_text(ours - rate)} ({rate_text(ours)}; {best} {rate_text(rate)})"
+    return Finding(shown, _reaches(ours - rate, wanted), flic.only_those_at_hand())
 
 
-def _flic_gains_at_low_precision(evidence: Evidence) -> Finding:
-    flic = evidence.on_published("flic")
+def _flic_gains_at_low_precision(rates: Rates) -> Finding:
+    flic = rates.on_published("flic")
     fine, coarse = (
         flic.rate(_AFTER_TWO_STAGES, _ARMS, threshold) - flic.best_other(_ARMS, threshold)[1]
         for threshold in (0.1, 0.2)
@@ -157,29 +160,29 @@ def _flic_gains_at_low_precision(evidence: Evidence) -> Finding:
     return _gains_at_low_precision({0.1: fine, 0.2: coarse}, flic.only_those_at_hand())
 
 
-def _lsp_gains_at_low_precision(evidence: Evidence) -> Finding:
-    lsp = evidence.on_published("lsp")
+def _lsp_gains_at_low_precision(rates: Rates) -> Finding:
+    lsp = rates.on_published("lsp")
     return _gains_at_low_precision({t: _over_dantone(lsp, (*_LEGS, *_ARMS), t) for t in (0.2, 0.5)}, "")
 
 
 def _gains_at_low_precision(gains: Mapping[float, float], note: str) -> Finding:
     fine, coarse = gains.values()
-    figures = ", ".join(f"{difference_text(gain)} at {threshold:g}" for threshold, gain in gains.items())
-    return Finding(figures, coarse > max(fine, 0) + _ROUNDING, note)
+    shown = ", ".join(f"{difference_text(gain)} at {threshold:g}" for threshold, gain in gains.items())
+    return Finding(shown, coarse > max(fine, 0) + _ROUNDING, note)
 
 
-def _lsp_over_dantone(evidence: Evidence) -> Finding:
-    gain = _over_dantone(evidence.on_published("lsp"), (*_LEGS, *_ARMS), 0.5)
+def _lsp_over_dantone(rates: Rates) -> Finding:
+    gain = _over_dantone(rates.on_published("lsp"), (*_LEGS, *_ARMS), 0.5)
     return Finding(difference_text(gain), _reaches(gain, 0.1))
 
 
-def _lsp_legs_comparable(evidence: Evidence) -> Finding:
-    gain = _over_dantone(evidence.on_published("lsp"), _LEGS, 0.2)
+def _lsp_legs_comparable(rates: Rates) -> Finding:
+    gain = _over_dantone(rates.on_published("lsp"), _LEGS, 0.2)
     return Finding(difference_text(gain), abs(gain) <= _COMPARABLE + _ROUNDING)
 
 
-def _lsp_arms_slightly_worse(evidence: Evidence) -> Finding:
-    gain = _over_dantone(evidence.on_published("lsp"), _ARMS, 0.2)
+def _lsp_arms_slightly_worse(rates: Rates) -> Finding:
+    gain = _over_dantone(rates.on_published("lsp"), _ARMS, 0.2)
     return Finding(difference_text(gain), -_SLIGHTLY - _ROUNDING <= gain < -_ROUNDING)
 
 
@@ -187,13 +190,13 @@ def _over_dantone(lsp: OnSet, kinds: Sequence[str], threshold: float) -> float:
     return lsp.rate(lsp.last_stage(), kinds, threshold) - lsp.rate(lsp.dantone(), kinds, threshold)
 
 
-def _lsp_best_average(evidence: Evidence) -> Finding:
-    lsp = evidence.on_published("lsp")
+def _lsp_best_average(rates: Rates) -> Finding:
+    lsp = rates.on_published("lsp")
     return _over_table(lsp, 1, from_0_on=False)
 
 
-def _parse_state_of_the_art(evidence: Evidence) -> Finding:
-    return _over_table(evidence.on_published("parse"), 2, from_0_on=True)
+def _parse_state_of_the_art(rates: Rates) -> Finding:
+    return _over_table(rates.on_published("parse"), 2, from_0_on=True)
 
 
 def _over_table(on_set: OnSet, table: int, *, from_0_on: bool) -> Finding:
@@ -202,25 +205,25 @@ def _over_table(on_set: OnSet, table: int, *, from_0_on: bool) -> Finding:
     best = others.sort_values("ave", kind="stable").iloc[-1]
     ours = on_set.average_pcp(on_set.last_stage())
     gain = ours - float(best["ave"])
-    figures = f"{difference_text(gain)} ({share_text(ours)}; {best['method']} {best['ave']:.2f})"
-    return Finding(figures, gain >= -_ROUNDING if from_0_on else gain > _ROUNDING)
+    shown = f"{difference_text(gain)} ({rate_text(ours)}; {best['method']} {best['ave']:.2f})"
+    return Finding(shown, gain >= -_ROUNDING if from_0_on else gain > _ROUNDING)
 
 
-def _lsp_upper_legs(evidence: Evidence) -> Finding:
-    ours = evidence.on_published("lsp").pcp_of(_AFTER_TWO_STAGES, "leg_upper")
+def _lsp_upper_legs(rates: Rates) -> Finding:
+    ours = rates.on_published("lsp").pcp_of(_AFTER_TWO_STAGES, "leg_upper")
     note = "the paper's own Table 1 has 0.76 for the next best method, not 0.74"
-    return Finding(share_text(ours), _reaches(ours, _UPPER_LEGS), note)
+    return Finding(rate_text(ours), _reaches(ours, _UPPER_LEGS), note)
 
 
-def _lsp_better_by_stage(evidence: Evidence) -> Finding:
-    lsp = evidence.on("lsp")
+def _lsp_better_by_stage(rates: Rates) -> Finding:
+    lsp = rates.on("lsp")
     averages = [lsp.average_pcp(stage) for stage in lsp.stages(at_least=2)]
     rises = [later > earlier + _ROUNDING for earlier, later in pairwise(averages)]
-    return Finding(" → ".join(map(share_text, averages)), all(rises))
+    return Finding(" → ".join(map(rate_text, averages)), all(rises))
 
 
-def _refinement_at_high_precision(evidence: Evidence) -> Finding:
-    flic = evidence.on("flic")
+def _refinement_at_high_precision(rates: Rates) -> Finding:
+    flic = rates.on("flic")
     first, *_, last = flic.stages(at_least=2)
     gains = flic.curve(last, _ARMS) - flic.curve(first, _ARMS)
     largest = gains.max()
@@ -235,17 +238,17 @@ def _refinement_at_high_precision(evidence: Evidence) -> Finding:
     return Finding(ours, bool(largest > _ROUNDING and within.any()))
 
 
-def _first_refinement_gains_most(evidence: Evidence) -> Finding:
-    flic = evidence.on("flic")
+def _first_refinement_gains_most(rates: Rates) -> Finding:
+    flic = rates.on("flic")
     stages = flic.stages(at_least=3)
     first, second, last = (
         flic.curve(stage, _ARMS)[_precise()].mean() for stage in (stages[0], stages[1], stages[-1])
     )
-    figures = f"{difference_text(second - first)} of {difference_text(last - first)}"
+    shown = f"{difference_text(second - first)} of {difference_text(last - first)}"
     if last - first <= _ROUNDING:
-        return Finding(figures, False, "refinement gains nothing in all")
+        return Finding(shown, False, "refinement gains nothing in all")
     share = (second - first) / (last - first)
-    return Finding(f"{share:.0%} ({figures})", bool(share > 0.5 + _ROUNDING))
+    return Finding(f"{share:.0%} ({shown})", bool(share > 0.5 + _ROUNDING))
 
 
 def _precise() -> slice:
@@ -253,40 +256,40 @@ def _precise() -> slice:
     return slice(low, high + 1)
 
 
-def _carries_over_to_parse(evidence: Evidence) -> Finding:
-    parse = evidence.on("parse")
+def _carries_over_to_parse(rates: Rates) -> Finding:
+    parse = rates.on("parse")
     return _over_mean_pose(parse.average_pcp(parse.last_stage()), parse.average_pcp(MEAN_POSE))
 
 
-def _carries_over_to_buffy(evidence: Evidence) -> Finding:
-    buffy = evidence.on("buffy")
+def _carries_over_to_buffy(rates: Rates) -> Finding:
+    buffy = rates.on("buffy")
     ours, mean_pose = (buffy.rate(predictor, _ARMS, 0.2) for predictor in (_AFTER_TWO_STAGES, MEAN_POSE))
     return _over_mean_pose(ours, mean_pose)
 
 
 def _over_mean_pose(ours: float, mean_pose: float) -> Finding:
-    figures = f"{difference_text(ours - mean_pose)} ({share_text(ours)}; {MEAN_POSE} {share_text(mean_pose)})"
-    return Finding(figures, ours - mean_pose > _ROUNDING)
+    shown = f"{difference_text(ours - mean_pose)} ({rate_text(ours)}; {MEAN_POSE} {rate_text(mean_pose)})"
+    return Finding(shown, ours - mean_pose > _ROUNDING)
 
 
-def _buffy_state_of_the_art(evidence: Evidence) -> Finding:
-    buffy = evidence.on_published("buffy")
+def _buffy_state_of_the_art(rates: Rates) -> Finding:
+    buffy = rates.on_published("buffy")
     best, rate = buffy.best_other(_ARMS, 0.2)
     ours = buffy.rate(_AFTER_TWO_STAGES, _ARMS, 0.2)
-    figures = f"{difference_text(ours - rate)} ({share_text(ours)}; {best} {share_text(rate)})"
-    return Finding(figures, ours - rate >= -_ROUNDING, buffy.only_those_at_hand())
+    shown = f"{difference_text(ours - rate)} ({rate_text(ours)}; {best} {rate_text(rate)})"
+    return Finding(shown, ours - rate >= -_ROUNDING, buffy.only_those_at_hand())
 
 
-def _sides_exchanged_at_the_back(evidence: Evidence) -> Finding:
-    lsp = evidence.on("lsp")
+def _sides_exchanged_at_the_back(rates: Rates) -> Finding:
+    lsp = rates.on("lsp")
     (back, behind), (front, before) = (lsp.exchanged(lsp.last_stage(), value) for value in (BACK, FRONT))
-    figures = f"{share_text(back)} of {behind} from the back, {share_text(front)} of {before} from the front"
+    shown = f"{rate_text(back)} of {behind} from the back, {rate_text(front)} of {before} from the front"
     note = "labels are observer-centric: left and right as if every person faced the camera"
-    return Finding(figures, back >= _OFTEN - _ROUNDING and back > front + _ROUNDING, note)
+    return Finding(shown, back >= _OFTEN - _ROUNDING and back > front + _ROUNDING, note)
 
 
-def _untold(_: Evidence, reason: str) -> Finding:
-    raise UntoldError(reason)
+def _not_testable(_: Rates, reason: str) -> Finding:
+    raise NotTestableError(reason)
 
 
 def _reaches(value: float, wanted: float) -> bool:
@@ -297,7 +300,7 @@ def _line(cells: Sequence[str]) -> str:
     return "| " + " | ".join(" ".join(cell.split()).replace("|", "\\|") for cell in cells) + " |"
 
 
-_MEASURES: dict[str, Callable[[Evidence], Finding]] = {
+_MEASURES: dict[str, Callable[[Rates], Finding]] = {
     "flic-elbow-at-0.2": partial(_flic_over_next_best, joint="elbow", wanted=0.15),
     "flic-wrist-at-0.2": partial(_flic_over_next_best, joint="wrist", wanted=0.20),
     "flic-gains-at-low-precision": _flic_gains_at_low_precision,
@@ -316,9 +319,9 @@ _MEASURES: dict[str, Callable[[Evidence], Finding]] = {
     "buffy-state-of-the-art": _buffy_state_of_the_art,
     "left-and-right-from-the-back": _sides_exchanged_at_the_back,
     "time-for-an-image": partial(
-        _untold, reason="the paper's CPU isn't named: seconds on another machine say nothing about it"
+        _not_testable, reason="the paper's CPU isn't named: seconds on another machine say nothing about it"
     ),
     "cost-of-training": partial(
-        _untold, reason="hours on about 100 workers have no counterpart on another machine"
+        _not_testable, reason="hours on about 100 workers have no counterpart on another machine"
     ),
 }

@@ -1,62 +1,37 @@
-"""What a run measured, as the paper's claims ask for it: rates on a set, or why there are none."""
+"""The rates that the paper's claims ask for, on a set or a bootstrap resample of it."""
 
 import copy
-import re
 import zlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from deeppose.core.geometry import Floats
 from deeppose.core.metrics import pcp, pdj
-from deeppose.core.skeleton import Skeleton
+from deeppose.core.predictors import is_other_method, stage_name, stage_number
 from deeppose.core.viewpoint import SIDE
-from deeppose.report.catalogue import OF_THE_PAPER, exhibits_of
-from deeppose.report.tables import is_peer, matrix
+from deeppose.evaluation.error_tables import matrix
+from deeppose.evaluation.evaluation import Evaluation
+from deeppose.report.catalogue import PAPER_SETS, catalogue_of
 
 THRESHOLDS = np.arange(51) / 100
 """The distances of a curve, in diameters."""
-_STAGE = re.compile(r"stage (\d+)")
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """The errors of one model's predictors on its test sets.
-
-    Attributes
-    ----------
-    model
-        Its name in the params.
-    joints
-        Columns set, predictor, example, joint, error: multiples of the true pose's diameter.
-    limbs
-        Columns set, predictor, example, limb, strict, loose: shares of the true limb's length.
-    by_circumstance
-        From :func:`deeppose.evaluation.error_tables.shares_by_circumstance`.
-    """
-
-    model: str
-    joints: pd.DataFrame
-    limbs: pd.DataFrame
-    by_circumstance: pd.DataFrame
-    skeleton: Skeleton
 
 
 def other_methods(errors: pd.DataFrame, set_name: str) -> list[str]:
     """The methods of other people whose errors on a set are in a table of errors."""
     names = errors.loc[errors["set"] == set_name, "predictor"].unique()
-    return sorted(name for name in names if is_peer(name))
+    return sorted(name for name in names if is_other_method(name))
 
 
-class UntoldError(Exception):
-    """A claim can't be told here; the message says why."""
+class NotTestableError(Exception):
+    """A claim can't be tested on this run; the message says why."""
 
 
 class OnSet:
-    """One model's errors on one set; what can't be told of them raises :class:`UntoldError`."""
+    """One model's errors on one set; what can't be measured raises :class:`NotTestableError`."""
 
     def __init__(self, evaluation: Evaluation, set_name: str) -> None:
         joints, limbs = evaluation.joints, evaluation.limbs
@@ -74,34 +49,35 @@ class OnSet:
         }
         counts = {len(errors) for errors in (*self._joints.values(), *self._limbs.values())}
         assert len(counts) == 1, f"predictors were measured on {sorted(counts)} examples of {set_name}"
-        apart = evaluation.by_circumstance
-        self._by_circumstance = apart[apart["set"] == set_name]
+        rates = evaluation.by_viewpoint
+        self._by_viewpoint = rates[rates["set"] == set_name]
         self._others = other_methods(evaluation.joints, set_name)
-        self.title = exhibits_of(set_name).title
+        self.title = catalogue_of(set_name).title
 
-    def drawn_again(self, generator: np.random.Generator) -> "OnSet":
-        """The errors on as many examples, drawn from these with replacement: a bootstrap of the set.
+    def resampled(self, generator: np.random.Generator) -> "OnSet":
+        """A bootstrap resample of the set: the errors on as many examples, taken with replacement.
 
-        Of the people seen from each side there are as many as before; how many of them are exchanged is
-        drawn by itself.
+        Of the people seen from each side there are as many as before; how many of them are exchanged is a
+        sample of its own.
         """
-        again = copy.copy(self)
+        resample = copy.copy(self)
         examples = len(next(iter(self._joints.values())))
         rows = generator.integers(examples, size=examples)
-        again._joints = {name: errors[rows] for name, errors in self._joints.items()}
-        again._limbs = {name: errors[rows] for name, errors in self._limbs.items()}
-        poses, exchanged = (self._by_circumstance[name] for name in ("poses", "exchanged"))
-        drawn = generator.binomial(poses, exchanged.fillna(0)) / poses.where(poses > 0)
-        again._by_circumstance = self._by_circumstance.assign(exchanged=drawn)
-        return again
+        resample._joints = {name: errors[rows] for name, errors in self._joints.items()}
+        resample._limbs = {name: errors[rows] for name, errors in self._limbs.items()}
+        poses, exchanged = (self._by_viewpoint[name] for name in ("poses", "exchanged"))
+        sampled = generator.binomial(poses, exchanged.fillna(0)) / poses.where(poses > 0)
+        resample._by_viewpoint = self._by_viewpoint.assign(exchanged=sampled)
+        return resample
 
     def stages(self, at_least: int) -> list[str]:
         """The stages that were measured, in their order; so many at least."""
-        found = (_STAGE.fullmatch(name) for name in self._joints)
-        numbers = sorted(int(match[1]) for match in found if match)
+        numbers = sorted(number for name in self._joints if (number := stage_number(name)))
         if len(numbers) < at_least:
-            raise UntoldError(f"it takes {at_least} stages, and {len(numbers)} were measured on {self.title}")
-        return [f"stage {number}" for number in numbers]
+            raise NotTestableError(
+                f"it takes {at_least} stages, and {len(numbers)} were measured on {self.title}"
+            )
+        return [stage_name(number) for number in numbers]
 
     def last_stage(self) -> str:
         """The last of :meth:`stages`."""
@@ -121,19 +97,19 @@ class OnSet:
 
     def pcp_of(self, predictor: str, kind: str) -> float:
         """PCP of one kind of limb, strict."""
-        share = pcp(self._errors(self._limbs, predictor), self._skeleton).get(kind)
-        if share is None:
-            raise UntoldError(f"no limb of {predictor} counts on {self.title}")
-        return share
+        rate = pcp(self._errors(self._limbs, predictor), self._skeleton).get(kind)
+        if rate is None:
+            raise NotTestableError(f"no limb of {predictor} counts on {self.title}")
+        return rate
 
     def best_other(self, kinds: Sequence[str], threshold: float) -> tuple[str, float]:
         """Who of the others is best at some kinds of joints, and the rate."""
         rates = {}
         for name in self._others:
-            with suppress(UntoldError):
+            with suppress(NotTestableError):
                 rates[name] = self.rate(name, kinds, threshold)
         if not rates:
-            raise UntoldError(
+            raise NotTestableError(
                 f"no other method's predictions on {self.title} are at hand, and the paper has its "
                 f"curves as a picture, not as numbers"
             )
@@ -142,26 +118,26 @@ class OnSet:
 
     def exchanged(self, predictor: str, value: str) -> tuple[float, int]:
         """Of the poses that are seen from a side the share in which left is taken for right; how many."""
-        seen = self._by_circumstance[self._by_circumstance["kind"] == SIDE]
+        seen = self._by_viewpoint[self._by_viewpoint["kind"] == SIDE]
         if seen.empty:
-            raise UntoldError(
+            raise NotTestableError(
                 f"the labels of {self.title} in this run don't say from which side a person is seen: "
                 f"observer-centric ones of LSP do (`labels: oc`)"
             )
         rows = seen[(seen["predictor"] == predictor) & (seen["value"] == value) & (seen["poses"] > 0)]
         if rows.empty:
-            raise UntoldError(f"nobody who counts on {self.title} is seen from {value}")
+            raise NotTestableError(f"nobody who counts on {self.title} is seen from {value}")
         return float(rows["exchanged"].item()), int(rows["poses"].item())
 
     def only_those_at_hand(self) -> str:
-        """What to bear in mind of :meth:`best_other`."""
+        """What to note of :meth:`best_other`."""
         return f"of other methods only those at hand are compared: {', '.join(self._others)}"
 
     def dantone(self) -> str:
         """The predictor that is Dantone et al."""
         names = [name for name in self._others if name.startswith("Dantone")]
         if not names:
-            raise UntoldError(
+            raise NotTestableError(
                 f"no predictions of Dantone et al. on {self.title} are at hand, and the paper has "
                 f"their curves as a picture, not as numbers"
             )
@@ -171,52 +147,54 @@ class OnSet:
         errors = self._errors(self._joints, predictor)
         found = []
         for threshold in thresholds:
-            shares = pdj(errors, self._skeleton, threshold)
-            counted = [share for kind in kinds if (share := shares.get(kind)) is not None]
+            rates = pdj(errors, self._skeleton, threshold)
+            counted = [rate for kind in kinds if (rate := rates.get(kind)) is not None]
             if len(counted) < len(kinds):
-                raise UntoldError(f"{predictor} has no {' and '.join(kinds)} that count on {self.title}")
+                raise NotTestableError(f"{predictor} has no {' and '.join(kinds)} that count on {self.title}")
             found.append(sum(counted) / len(counted))
         return np.array(found)
 
     def _errors(self, by_predictor: Mapping[str, Floats], predictor: str) -> Floats:
         if predictor not in by_predictor:
-            raise UntoldError(f"{predictor} was not measured on {self.title}")
+            raise NotTestableError(f"{predictor} was not measured on {self.title}")
         return by_predictor[predictor]
 
 
-class Evidence:
+class Rates:
     """All that a run measured on the paper's sets, and why something wasn't."""
 
-    def __init__(self, evaluations: Sequence[Evaluation], drawn: bool, left_out: Mapping[str, str]) -> None:
+    def __init__(
+        self, evaluations: Sequence[Evaluation], synthetic: bool, left_out: Mapping[str, str]
+    ) -> None:
         self._sets: dict[str, OnSet] = {}
         for evaluation in evaluations:
             for name in evaluation.joints["set"].unique():
-                its_own = name in OF_THE_PAPER and evaluation.model == OF_THE_PAPER[name].model
-                if its_own or (name in OF_THE_PAPER and name not in self._sets):
+                its_own = name in PAPER_SETS and evaluation.model == PAPER_SETS[name].model
+                if its_own or (name in PAPER_SETS and name not in self._sets):
                     self._sets[name] = OnSet(evaluation, name)
-        self._drawn, self._left_out = drawn, left_out
+        self._synthetic, self._left_out = synthetic, left_out
 
-    def drawn_again(self, seed: tuple[int, ...]) -> "Evidence":
-        """The same of each set's :meth:`OnSet.drawn_again`; what is drawn of one hangs on no other."""
-        again = copy.copy(self)
-        again._sets = {
-            name: on_set.drawn_again(np.random.default_rng([*seed, zlib.crc32(name.encode())]))
+    def resampled(self, seed: tuple[int, ...]) -> "Rates":
+        """The same of each set's :meth:`OnSet.resampled`, each with numbers of its own."""
+        resample = copy.copy(self)
+        resample._sets = {
+            name: on_set.resampled(np.random.default_rng([*seed, zlib.crc32(name.encode())]))
             for name, on_set in self._sets.items()
         }
-        return again
+        return resample
 
     def on(self, set_name: str) -> OnSet:
         """The errors on a set: of the model that the paper tests on it, else of the first that was."""
         if set_name in self._sets:
             return self._sets[set_name]
         reason = f": {self._left_out[set_name]}" if set_name in self._left_out else ""
-        raise UntoldError(f"{exhibits_of(set_name).title} is not part of this run{reason}")
+        raise NotTestableError(f"{catalogue_of(set_name).title} is not part of this run{reason}")
 
     def on_published(self, set_name: str) -> OnSet:
         """As :meth:`on`, for what is compared with other people's figures."""
         on_set = self.on(set_name)
-        if self._drawn:
-            raise UntoldError(
-                f"drawn people stand in for {on_set.title}, and no other method was measured on them"
+        if self._synthetic:
+            raise NotTestableError(
+                f"synthetic people stand in for {on_set.title}, and no other method was measured on them"
             )
         return on_set

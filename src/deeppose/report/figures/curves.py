@@ -12,8 +12,11 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, PercentFormatter, StrMethodFormatter
 
 from deeppose.core.files import atomic_path
-from deeppose.core.metrics import pdj
+from deeppose.core.metrics import share_within
+from deeppose.core.predictors import MEAN_POSE, is_other_method
 from deeppose.core.skeleton import Skeleton
+from deeppose.evaluation.bootstrap import Resamples, resample_weights
+from deeppose.evaluation.error_tables import matrix, of_set, predictors
 from deeppose.report.style import (
     JOINT_LINES,
     PEER_LINES,
@@ -22,9 +25,8 @@ from deeppose.report.style import (
     new_figure,
     styled,
 )
-from deeppose.report.tables import MEAN_POSE, is_peer, matrix, of_set, predictors
 
-STEPS_PER_DIAMETER = 100
+THRESHOLDS = np.arange(51) / 100
 LIMB_JOINTS = {"Arms": ("elbow", "wrist"), "Legs": ("knee", "ankle")}
 HELD_OUT = "held_out_pdj@0.2"
 
@@ -38,22 +40,20 @@ _LOSSES = (
 )
 
 
-def pdj_curves(
-    joint_errors: pd.DataFrame, skeleton: Skeleton, set_name: str, end: float = 0.5
-) -> pd.DataFrame:
-    """PDJ (§4.1) of each joint, left and right pooled, at the distances 0, 0.01, … `end`.
+def pdj_curves(joint_errors: pd.DataFrame, skeleton: Skeleton, set_name: str, seed: int) -> pd.DataFrame:
+    """PDJ (§4.1) of each joint, left and right pooled, at the distances 0, 0.01, … 0.5.
 
     Parameters
     ----------
     joint_errors
         Columns set, predictor, example, joint, error: multiples of the true pose's diameter.
-    end
-        Largest distance, in the same unit.
+    seed
+        Of the bootstrap.
 
     Returns
     -------
-    Columns predictor, joint (a kind: "wrist"), t, rate (0 to 1). A joint that a predictor doesn't predict,
-    or that is labelled nowhere, has no rows.
+    Columns predictor, joint (a kind: "wrist"), t, rate (0 to 1), ci95 (half the width of its 95 % interval).
+    A joint that a predictor doesn't predict, or that is labelled nowhere, has no rows.
 
     Raises
     ------
@@ -61,21 +61,32 @@ def pdj_curves(
         If `joint_errors` has nothing of that set.
     """
     errors = of_set(joint_errors, set_name)
-    thresholds = np.arange(round(end * STEPS_PER_DIAMETER) + 1) / STEPS_PER_DIAMETER
+    weights = resample_weights(errors["example"].nunique(), seed, set_name)
     pieces = []
     for predictor in predictors(errors):
         distances = matrix(errors, predictor, "joint", skeleton.joints, "error")
-        rates = pd.DataFrame([pdj(distances, skeleton, t) for t in thresholds], dtype=np.float64)
-        rates.insert(0, "t", thresholds)
-        long = rates.melt(id_vars="t", var_name="joint", value_name="rate").dropna()
-        long.insert(0, "predictor", predictor)
-        pieces.append(long)
-    return pd.concat(pieces, ignore_index=True)[["predictor", "joint", "t", "rate"]]
+        resamples = Resamples(distances, THRESHOLDS, weights)
+        for kind, joints in skeleton.joint_kinds.items():
+            of_kind = distances[:, list(joints)]
+            if np.isnan(of_kind).all():
+                continue
+            curve = {
+                "predictor": predictor,
+                "joint": kind,
+                "t": THRESHOLDS,
+                "rate": [share_within(of_kind, t) for t in THRESHOLDS],
+                "ci95": resamples.half_widths([joints]),
+            }
+            pieces.append(pd.DataFrame(curve))
+    columns = ["predictor", "joint", "t", "rate", "ci95"]
+    return pd.concat(pieces, ignore_index=True) if pieces else pd.DataFrame(columns=columns)
 
 
-def select(curves: pd.DataFrame, chosen: Sequence[str], joints: Sequence[str]) -> pd.DataFrame:
-    """The curves of some predictors and of some kinds of joints: what one figure shows."""
-    wanted = curves["predictor"].isin(chosen) & curves["joint"].isin(joints)
+def select(
+    curves: pd.DataFrame, chosen: Sequence[str], joints: Sequence[str], end: float = 0.5
+) -> pd.DataFrame:
+    """The curves of some predictors and kinds of joints up to a distance: what one figure shows."""
+    wanted = curves["predictor"].isin(chosen) & curves["joint"].isin(joints) & (curves["t"] <= end)
     return curves[wanted].reset_index(drop=True)
 
 
@@ -86,7 +97,7 @@ def write_curves(curves: pd.DataFrame, target: Path) -> None:
 
 
 @styled
-def limbs_figure(curves: pd.DataFrame, predictor: str, title: str, caption: str = "") -> Figure:
+def limbs_figure(curves: pd.DataFrame, predictor: str, network: str, title: str, caption: str = "") -> Figure:
     """Figure 4: one predictor's curves for the joints of the arms and of the legs, the mean pose dotted.
 
     A skeleton without legs gets the arms' panel alone.
@@ -97,6 +108,8 @@ def limbs_figure(curves: pd.DataFrame, predictor: str, title: str, caption: str 
         From :func:`pdj_curves`.
     predictor
         Whose curves are solid: the last stage.
+    network
+        What the stages are networks of, for the legend.
     """
     known = set(curves["joint"])
     shown = {limbs: joints for limbs, joints in LIMB_JOINTS.items() if known.intersection(joints)}
@@ -112,29 +125,34 @@ def limbs_figure(curves: pd.DataFrame, predictor: str, title: str, caption: str 
         axes.set_xlabel(_DISTANCE)
     panels[0].set_ylabel(_RATE)
     handles = [Line2D([], [], label=joint, **line) for joint, line in JOINT_LINES.items() if joint in known]
-    handles.append(Line2D([], [], color="0.3", label=_named(predictor)))
+    handles.append(Line2D([], [], color="0.3", label=_named(predictor, network)))
     handles.append(Line2D([], [], color="0.3", label=MEAN_POSE, **_DOTTED))
     figure.legend(handles=handles, loc="outside right center")
     return figure
 
 
 @styled
-def joints_figure(curves: pd.DataFrame, joints: Sequence[str], title: str, caption: str = "") -> Figure:
+def joints_figure(
+    curves: pd.DataFrame, joints: Sequence[str], network: str, title: str, caption: str = ""
+) -> Figure:
     """Figures 3, 5 and 7: a panel for each joint, in it a line for each predictor.
 
     Parameters
     ----------
     curves
-        From :func:`pdj_curves`; all of it is drawn. With a column `images`, as :func:`by_images` makes it,
-        the first images' lines are solid or as ever, the others' are thin and have hollow markers.
+        From :func:`pdj_curves`; all of it is plotted. With a column `images`, as
+        :func:`deeppose.report.tables.stacked_by_images` makes it, the first images' lines are solid or as
+        ever, the others' are thin and have hollow markers.
     joints
         Joint kinds, two panels in a row.
+    network
+        What the stages are networks of, for the legend.
     """
     rows = (len(joints) + 1) // 2
     figure = new_figure(7.6, 1.0 + 2.4 * rows, title, caption)
     panels = figure.subplots(rows, 2, sharex=True, sharey=True, squeeze=False).ravel()
     images = list(dict.fromkeys(curves["images"])) if "images" in curves else [""]
-    lines = _lines(curves, images)
+    lines = _lines(curves, images, network)
     for axes, joint in zip(panels, joints, strict=False):
         for predictor, part, line in lines:
             rows_of_part = curves[curves["images"] == part] if part else curves
@@ -153,17 +171,19 @@ def joints_figure(curves: pd.DataFrame, joints: Sequence[str], title: str, capti
     return figure
 
 
-def _named(predictor: str) -> str:
-    """A predictor's name for legends, authors and year of another method on a line of its own."""
-    if is_peer(predictor):
+def _named(predictor: str, network: str) -> str:
+    """A predictor's name for legends: with a stage its network, with another method its authors."""
+    if is_other_method(predictor):
         return predictor.replace(" (", "\n(")
-    return predictor if predictor == MEAN_POSE else f"DeepPose, {predictor}"
+    return predictor if predictor == MEAN_POSE else f"DeepPose, {predictor}\n({network})"
 
 
-def _lines(curves: pd.DataFrame, images: Sequence[str]) -> list[tuple[str, str, dict[str, Any]]]:
+def _lines(
+    curves: pd.DataFrame, images: Sequence[str], network: str
+) -> list[tuple[str, str, dict[str, Any]]]:
     """Each predictor and part of the images that has curves, and how its line looks."""
     every = max(1, (curves["t"].nunique() - 1) // 10)
-    peers = [name for name in predictors(curves) if is_peer(name)]
+    peers = [name for name in predictors(curves) if is_other_method(name)]
     lines = []
     for predictor in predictors(curves):
         known = PREDICTOR_LINES.get(predictor)
@@ -173,7 +193,7 @@ def _lines(curves: pd.DataFrame, images: Sequence[str]) -> list[tuple[str, str, 
                 continue
             line = {"marker": "o", **look, **_HOLLOW} if number else look
             line = {**line, "markevery": (every, every)}
-            label = _named(predictor) + (f"\n{part}" if part else "")
+            label = _named(predictor, network) + (f"\n{part}" if part else "")
             lines.append((predictor, part, {**line, "label": label}))
     return lines
 
@@ -200,8 +220,9 @@ def training_figure(logs: Mapping[str, pd.DataFrame], title: str, caption: str =
     losses.set_yscale("log")
     losses.set_ylabel("Training loss")
     held_out.set_ylabel("Held-out PDJ at 0.2, all joints")
-    held_out.set_ylim(0, 1)
-    held_out.yaxis.set_major_formatter(PercentFormatter(xmax=1))
+    # From where the data begin: what stages differ by is a small part of 0 to 1.
+    held_out.margins(y=0.08)
+    held_out.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
     for axes in (losses, held_out):
         axes.set_xlabel("Step")
         axes.set_xlim(left=0)
@@ -224,22 +245,26 @@ def containment_figure(curve: pd.DataFrame, scale: float, share: float, title: s
     caption = f"Dotted: {scale:.2f}, the factor taken, with {share:.1%} of the labelled training joints."
     figure = new_figure(4.6, 3.2, title, caption)
     axes = figure.subplots()
-    # Where it runs along the panel's edge the line is drawn whole.
+    # Where it runs along the panel's edge the line is shown whole.
     axes.plot(curve["factor"], curve["share"], color=PREDICTED_COLOUR, clip_on=False)
     axes.axvline(scale, color="black", linestyle=":", linewidth=1.2)
     axes.set_xlabel("Factor by which the face's rectangle is enlarged")
     axes.set_ylabel("Share of joints inside")
     axes.set_xlim(left=0)
     axes.set_ylim(0, 1)
-    axes.yaxis.set_major_formatter(PercentFormatter(xmax=1))
+    axes.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
     return figure
 
 
 def _curve(axes: Axes, curves: pd.DataFrame, predictor: str, joint: str, **line: object) -> None:
     rows = curves[(curves["predictor"] == predictor) & (curves["joint"] == joint)]
     if not rows.empty:
-        # Markers on the panel's edge are drawn whole.
-        axes.plot(rows["t"], rows["rate"], clip_on=False, **line)  # type: ignore[arg-type]
+        # Markers on the panel's edge are shown whole.
+        (curve,) = axes.plot(rows["t"], rows["rate"], clip_on=False, **line)  # type: ignore[arg-type]
+        low, high = (rows["rate"] + sign * rows["ci95"] for sign in (-1, 1))
+        axes.fill_between(
+            rows["t"], low.clip(0), high.clip(upper=1), color=curve.get_color(), alpha=0.15, linewidth=0
+        )
 
 
 def _finish(axes: Axes, curves: pd.DataFrame) -> None:
@@ -247,4 +272,4 @@ def _finish(axes: Axes, curves: pd.DataFrame) -> None:
     axes.set_ylim(0, 1)
     axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 5, 10]))
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    axes.yaxis.set_major_formatter(PercentFormatter(xmax=1))
+    axes.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))

@@ -1,4 +1,4 @@
-"""Faces and the initial boxes made of them, drawn on their images, for a look at what was chosen how."""
+"""Faces and the initial boxes made of them, plotted on their images."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -72,7 +72,7 @@ def choose_box_examples(
         If there is no candidate.
     """
     if not len(candidates):
-        raise FaceError("there is no example to draw initial boxes of")
+        raise FaceError("there is no example to show initial boxes of")
     found = faces["offset"].value_counts().reindex(offsets[candidates], fill_value=0).to_numpy()
     without = np.array([chosen[row] == NO_FACE for row in candidates])
     groups = (~without & (found == 1), ~without & (found > 1), without)
@@ -125,11 +125,11 @@ def boxes_figure(
         for axes, row in zip(line, choice.rows[name], strict=False):
             _show(axes, images[row], examples.boxes[row])
             for face in faces.loc[faces["offset"] == offsets[row], FACE_COLUMNS].to_numpy(np.float64):
-                _draw(axes, face, "a detected face")
-            _draw(axes, torsos[row], "torso, as labelled")
-            _draw(axes, examples.boxes[row], "initial box")
+                _plot(axes, face, "a detected face")
+            _plot(axes, torsos[row], "torso, as labelled")
+            _plot(axes, examples.boxes[row], "initial box")
             if name != ROWS[-1]:
-                _draw(axes, enlarged(examples.boxes[row], 1 / scale), "the person's face")
+                _plot(axes, enlarged(examples.boxes[row], 1 / scale), "the person's face")
             pose = examples.poses[row]
             axes.scatter(
                 pose[:, 0], pose[:, 1], s=7, c=TRUE_COLOUR, edgecolors="black", linewidths=0.5, zorder=3
@@ -158,7 +158,7 @@ def _show(axes: Axes, image: Pixels, box: Floats) -> None:
     axes.set_ylim(last[1] + margin, first[1] - margin)
 
 
-def _draw(axes: Axes, box: Floats, what: str) -> None:
+def _plot(axes: Axes, box: Floats, what: str) -> None:
     if np.isnan(box).any():
         return
     corner = (float(box[0] - box[2] / 2), float(box[1] - box[3] / 2))

@@ -1,4 +1,4 @@
-"""The Normals of the simulated displacements (§3.2) drawn over what they were fitted to."""
+"""The normal distributions of the simulated displacements (§3.2) over what they were fitted to."""
 
 import math
 
@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Ellipse
 from matplotlib.ticker import MaxNLocator
 
-from deeppose.core.geometry import Floats
+from deeppose.core.geometry import Bools, Floats
 from deeppose.core.skeleton import Skeleton
 from deeppose.report.style import new_figure, styled
 
@@ -32,13 +32,13 @@ def normals_figure(
     *,
     narrowest: float = 0.0,
 ) -> Figure:
-    """A panel for each joint: observed displacements, the Normal's mean, one and two standard deviations.
+    """A panel for each joint: observed displacements, the fitted mean, one and two standard deviations.
 
     Parameters
     ----------
     displacements
         Columns joint (index), dx, dy: prediction less truth. Of more than `MOST_POINTS` of a joint every
-        n-th is drawn, n the smallest that keeps to that number.
+        n-th is plotted, n the smallest that keeps to that number.
     normals
         Columns joint, mean_x, mean_y, var_x, var_y, cov_xy.
     unit
@@ -49,26 +49,34 @@ def normals_figure(
     """
     joints = len(skeleton.joints)
     rows = math.ceil(joints / _COLUMNS)
-    caption = (
-        f"n: displacements of the joint; beyond: those outside the axes, which are the same in all panels. "
-        f"Where n is above {MOST_POINTS}, every ⌈n/{MOST_POINTS}⌉-th is drawn."
-    )
-    if narrowest:
-        caption += f" A standard deviation below {narrowest:g} was raised to it."
-    legend_apart = joints == rows * _COLUMNS
-    width = 1.75 * _COLUMNS + (1.7 if legend_apart else 0.5)
-    figure = new_figure(width, 2.0 * rows + 1.2, title, caption)
-    panels = figure.subplots(rows, _COLUMNS, sharex=True, sharey=True, squeeze=False).ravel()
     fitted = normals.set_index("joint").loc[list(range(joints))]
     means = fitted[["mean_x", "mean_y"]].to_numpy()
     variances = fitted[["var_x", "var_y"]].to_numpy()
     covariances = fitted[["var_x", "cov_xy", "cov_xy", "var_y"]].to_numpy().reshape(-1, 2, 2)
+    # By joint and axis, whether the floor decides and not the displacements.
+    raised = (narrowest > 0) & np.isclose(np.sqrt(variances), narrowest)
+    caption = (
+        f"n: displacements of the joint; beyond: those outside the axes, which are the same in all panels. "
+        f"Where n is above {MOST_POINTS}, every ⌈n/{MOST_POINTS}⌉-th is shown."
+    )
+    if narrowest:
+        caption += (
+            f" A standard deviation below {narrowest:g} was raised to it: of {raised.size}, one in x and one "
+            f"in y a joint, {raised.sum()} are that floor, not fitted; the titles say which."
+        )
+    legend_apart = joints == rows * _COLUMNS
+    width = 1.75 * _COLUMNS + (1.7 if legend_apart else 0.5)
+    figure = new_figure(width, 2.0 * rows + 1.2, title, caption)
+    panels = figure.subplots(rows, _COLUMNS, sharex=True, sharey=True, squeeze=False).ravel()
     reach = 1.05 * float((np.abs(means) + 3 * np.sqrt(variances)).max())
     for joint, axes in enumerate(panels[:joints]):
         observed = displacements.loc[displacements["joint"] == joint, ["dx", "dy"]].to_numpy()
         _joint_panel(axes, observed, means[joint], covariances[joint], reach)
         beyond = int((np.abs(observed) > reach).any(axis=1).sum())
-        axes.set_title(f"{skeleton.joints[joint]}\nn = {len(observed)}, {beyond} beyond", fontsize=8.5)
+        title = skeleton.joints[joint]
+        if narrowest:
+            title += f": {_decided_by(raised[joint])}"
+        axes.set_title(f"{title}\nn = {len(observed)}, {beyond} beyond", fontsize=8.5)
     for axes in panels[joints:]:
         axes.set_axis_off()
     for index, axes in enumerate(panels[:joints]):
@@ -84,9 +92,16 @@ def normals_figure(
     return figure
 
 
+def _decided_by(raised: Bools) -> str:
+    """What the standard deviations in x and y are, given which the floor decides, `(2,)`."""
+    if raised.all():
+        return "floor"
+    return f"floor in {'x' if raised[0] else 'y'}" if raised.any() else "fitted"
+
+
 def _joint_panel(axes: Axes, observed: Floats, mean: Floats, covariance: Floats, reach: float) -> None:
-    drawn = observed[:: max(1, math.ceil(len(observed) / MOST_POINTS))]
-    axes.scatter(drawn[:, 0], drawn[:, 1], s=3, c=_POINTS, alpha=0.5, linewidths=0, rasterized=True)
+    shown = observed[:: max(1, math.ceil(len(observed) / MOST_POINTS))]
+    axes.scatter(shown[:, 0], shown[:, 1], s=3, c=_POINTS, alpha=0.5, linewidths=0, rasterized=True)
     variances, angle = principal_axes(*covariance[[0, 0, 1], [0, 1, 1]].tolist())
     sides = 2 * np.sqrt(np.maximum(variances, 0))
     centre = (float(mean[0]), float(mean[1]))

@@ -1,4 +1,4 @@
-"""Poses drawn on their images: the paper's Figures 6, 8 and 9."""
+"""Poses plotted on their images: the paper's Figures 6, 8 and 9."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from deeppose.core.errors import PredictionsError
 from deeppose.core.geometry import Floats
 from deeppose.core.skeleton import Skeleton
+from deeppose.evaluation.error_tables import of_set
 from deeppose.report.style import PREDICTED_COLOUR, TRUE_COLOUR, limb_colours, new_figure, styled
-from deeppose.report.tables import of_set
 
 Image = NDArray[np.uint8]
 
@@ -126,8 +126,8 @@ def stages_sheet(
         shown = [truth[row], *(poses[row] for poses in poses_by_stage.values())]
         for axes, (stage, poses) in zip(panels[row], poses_by_stage.items(), strict=True):
             _show(axes, image, shown, cut=cut)
-            _draw_plain(axes, truth[row], skeleton, TRUE_COLOUR, "black")
-            _draw_plain(axes, poses[row], skeleton, PREDICTED_COLOUR, "white")
+            _plot_plain(axes, truth[row], skeleton, TRUE_COLOUR, "black")
+            _plot_plain(axes, poses[row], skeleton, PREDICTED_COLOUR, "white")
             if row == 0:
                 axes.set_title(stage.capitalize())
         panels[row, 0].set_ylabel(_standing(choice, row))
@@ -158,7 +158,7 @@ def stick_sheet(
     images
         The chosen examples' images, each `(height, width, 3)`.
     truth
-        Their true poses, `(n, k, 2)` pixels, NaN where unlabelled; not drawn, but what is shown of an image
+        Their true poses, `(n, k, 2)` pixels, NaN where unlabelled; not plotted, but what is shown of an image
         holds them.
     poses
         Their predictions, `(n, k, 2)` pixels.
@@ -174,14 +174,14 @@ def stick_sheet(
             axes.set_axis_off()
             continue
         _show(axes, images[index], [truth[index], poses[index]], cut=cut)
-        _draw_sticks(axes, poses[index], skeleton)
+        _plot_sticks(axes, poses[index], skeleton)
         axes.set_xlabel(_standing(choice, index), fontsize=8, labelpad=2)
     _limb_legend(figure, skeleton)
     return figure
 
 
 @styled
-def draw_predictions(image: Image, poses_by_stage: Mapping[str, Floats], skeleton: Skeleton) -> Figure:
+def predictions_sheet(image: Image, poses_by_stage: Mapping[str, Floats], skeleton: Skeleton) -> Figure:
     """One image with the stick figure of each stage, side by side.
 
     Parameters
@@ -198,7 +198,7 @@ def draw_predictions(image: Image, poses_by_stage: Mapping[str, Floats], skeleto
     panels = figure.subplots(1, len(poses_by_stage), squeeze=False)[0]
     for axes, (stage, pose) in zip(panels, poses_by_stage.items(), strict=True):
         _show(axes, image, list(poses_by_stage.values()))
-        _draw_sticks(axes, pose, skeleton)
+        _plot_sticks(axes, pose, skeleton)
         axes.set_title(stage.capitalize())
     _limb_legend(figure, skeleton)
     return figure
@@ -273,11 +273,11 @@ def _square(
 
 
 def _segments(pose: Floats, skeleton: Skeleton) -> tuple[list[Floats], list[str]]:
-    drawn = [limb for limb in skeleton.limbs if np.isfinite(pose[[limb.start, limb.end]]).all()]
-    return [pose[[limb.start, limb.end]] for limb in drawn], [limb.name for limb in drawn]
+    complete = [limb for limb in skeleton.limbs if np.isfinite(pose[[limb.start, limb.end]]).all()]
+    return [pose[[limb.start, limb.end]] for limb in complete], [limb.name for limb in complete]
 
 
-def _draw_plain(axes: Axes, pose: Floats, skeleton: Skeleton, colour: str, casing: str) -> None:
+def _plot_plain(axes: Axes, pose: Floats, skeleton: Skeleton, colour: str, casing: str) -> None:
     segments, _ = _segments(pose, skeleton)
     effects = [withStroke(linewidth=3.2, foreground=casing)]
     axes.add_collection(
@@ -290,7 +290,7 @@ def _draw_plain(axes: Axes, pose: Floats, skeleton: Skeleton, colour: str, casin
         axes.scatter(alone[:, 0], alone[:, 1], s=12, c=colour, edgecolors=casing, linewidths=0.8, zorder=3)
 
 
-def _draw_sticks(axes: Axes, pose: Floats, skeleton: Skeleton) -> None:
+def _plot_sticks(axes: Axes, pose: Floats, skeleton: Skeleton) -> None:
     segments, names = _segments(pose, skeleton)
     palette = limb_colours(limb.name for limb in skeleton.limbs)
     colours = [palette[name] for name in names]

@@ -1,4 +1,4 @@
-"""`plot` and `plot-photos` on made-up tables: what they write for each model, whatever is there or isn't."""
+"""Tables, figures and photographs of made-up errors: what is written, whatever is there or isn't."""
 
 import json
 import shutil
@@ -14,15 +14,17 @@ from deeppose.core.examples import BOX_COLUMNS, TORSO_COLUMNS, Examples, write_e
 from deeppose.core.geometry import diameter
 from deeppose.core.images import write_images
 from deeppose.core.params import load_params
+from deeppose.core.paths import Item
 from deeppose.core.pose_files import write_poses
 from deeppose.core.skeleton import SKELETONS
-from deeppose.core.viewpoint import circumstances
-from deeppose.evaluation.error_tables import error_tables, shares_by_circumstance
-from deeppose.report import catalogue as exhibits
-from deeppose.report.tables import PDJ_THRESHOLDS
+from deeppose.core.viewpoint import viewpoints
+from deeppose.evaluation.error_tables import error_tables
+from deeppose.evaluation.rates import PDJ_THRESHOLDS, rates_by_viewpoint
+from deeppose.report import catalogue, photos, plots
 
 MODEC = "MODEC (Sapp and Taskar 2013)"
 LABELS = "observer-centric as published"
+NETWORK = "(EfficientNet-Lite0 with maps)"
 TRAINED = {"lsp": ["lsp", "lsp-extended"], "flic": ["flic"]}
 TESTED = {"lsp": ["lsp", "parse"], "flic": ["flic", "buffy"]}
 EXAMPLES = 6
@@ -34,11 +36,6 @@ WIDTH, HEIGHT = 60, 40
 def project(tmp_path, monkeypatch):
     """A function that makes what both stages read, runs them, and gives the report folder and the figures."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(str(ROOT / "stages"))
-    import plot
-    import plot_photos
-    from deeppose.core.paths import Item
-
     # Saving takes most of the time; one test below is about the files.
     written = {}
 
@@ -46,33 +43,33 @@ def project(tmp_path, monkeypatch):
         written[name] = figure
         (folder / f"{name}.png").write_bytes(b"")
 
-    def draw(model, *, profile="cpu", stages=3, left_out=(), peer=False, save=False, again=False):
+    def make_all(model, *, profile="cpu", stages=3, left_out=(), peer=False, save=False, again=False):
         if not again:
             make(tmp_path, profile, model, stages, left_out, peer)
-        monkeypatch.setattr(plot, "save_plot", plot_saver if save else keep)
-        monkeypatch.setattr(plot_photos, "save_photos", photo_saver if save else keep)
-        monkeypatch.setattr(plot_photos, "picture_size", measure if save else lambda _: (1, 1))
+        monkeypatch.setattr(plots, "save_plot", plot_saver if save else keep)
+        monkeypatch.setattr(photos, "save_photos", photo_saver if save else keep)
+        monkeypatch.setattr(photos, "picture_size", measure if save else lambda _: (1, 1))
         item = Item(load_params(), profile, model)
         if item.reports.is_dir():
             for folder in ("tables", "figures", "photos"):
                 shutil.rmtree(item.reports / folder, ignore_errors=True)
         written.clear()
-        plot.main(item, 0)
-        plot_photos.main(item, 0)
+        plots.plot(item)
+        photos.plot_photos(item)
         return tmp_path / "reports" / profile / model, dict(written)
 
-    plot_saver, photo_saver, measure = plot.save_plot, plot_photos.save_photos, plot_photos.picture_size
-    return draw
+    plot_saver, photo_saver, measure = plots.save_plot, photos.save_photos, photos.picture_size
+    return make_all
 
 
-def write_initial_boxes(data, reports, offsets):
+def write_initial_boxes(data, offsets):
     """Every example has one face, in the middle of its image."""
     boxes = pd.DataFrame([(WIDTH / 2, HEIGHT / 2, 40.0, 32.0)] * len(offsets), columns=BOX_COLUMNS)
     boxes.assign(chosen="only face").to_parquet(data / "test-initial-boxes.parquet")
     face = np.array([[WIDTH / 2, HEIGHT / 2, 10.0, 8.0, 0.9]])
     faces_table(offsets, [face] * len(offsets)).to_parquet(data / "test-faces.parquet")
     (data / "containment.csv").write_text("factor,share\n1,0.1\n4,1\n")
-    (reports / "initial-boxes.json").write_text(json.dumps({"scale": 4.0, "share_contained": 1.0}))
+    (data / "initial-boxes.json").write_text(json.dumps({"scale": 4.0, "share_contained": 1.0}))
 
 
 def make(root, profile, model, stages, left_out, peer):
@@ -99,7 +96,7 @@ def make(root, profile, model, stages, left_out, peer):
         table.assign(diameter=diameters, **dict.fromkeys(TORSO_COLUMNS, np.nan)), poses, labelled
     )
     write_examples(examples, data / "test/examples.parquet", data / "test/joints.parquet")
-    write_initial_boxes(data, reports, table["offset"].to_numpy())
+    write_initial_boxes(data, table["offset"].to_numpy())
     errors = []
     for name in tested:
         rows = examples.rows("test", name)
@@ -128,21 +125,22 @@ def make(root, profile, model, stages, left_out, peer):
     for kind, frames in zip(("joint", "limb"), zip(*errors, strict=True), strict=True):
         pd.concat(frames, ignore_index=True).to_parquet(evaluation / f"{kind}-errors.parquet")
     joints_table = pd.read_parquet(evaluation / "joint-errors.parquet")
-    seen = [circumstances(name, poses[examples.rows("test", name)], skeleton, None, None) for name in tested]
-    apart = shares_by_circumstance(joints_table, pd.concat(seen), PDJ_THRESHOLDS)
+    seen = [viewpoints(name, poses[examples.rows("test", name)], skeleton, None, None) for name in tested]
+    apart = rates_by_viewpoint(joints_table, pd.concat(seen), PDJ_THRESHOLDS)
     apart.to_parquet(evaluation / "by-circumstance.parquet")
     because = {name: f"no {name} here: get it from its page" for name in left_out}
     manifests = data.parent / "manifests"
     manifests.mkdir(exist_ok=True)
     (manifests / f"{model}.json").write_text(json.dumps({"archives": {}, "left_out": because, "peers": {}}))
     trained = {name: {"labels": LABELS, "train": {}, "test": {}} for name in TRAINED[model]}
-    (reports / "annotations.json").write_text(
+    (data / "annotations.json").write_text(
         json.dumps({"sets": {name: {"labels": LABELS, "test": {}} for name in tested} | trained})
     )
     for stage in range(1, stages + 1):
         log = pd.DataFrame({"step": [1, 2], "loss": [0.2, 0.1], "held_out_pdj@0.2": [0.1, 0.2]})
         log.to_csv(reports / f"training-stage{stage}.csv", index=False)
     for stage in range(2, stages + 1):
+        (data / f"augmented-set-stage{stage}.json").write_text(json.dumps({"boxes": 3}))
         observed = pd.DataFrame({"joint": range(joints), "dx": 0.1, "dy": 0.2})
         observed.to_parquet(data / f"displacements-stage{stage}.parquet")
         fitted = {"mean_x": 0.0, "mean_y": 0.0, "var_x": 1.0, "var_y": 1.0, "cov_xy": 0.0}
@@ -181,6 +179,7 @@ def test_lsp_brings_its_tables_and_figures_and_parse_table_2(project):
         "pdj-lsp-by-circumstance",
         "table2-pcp-parse",
         "pdj-parse",
+        "counts",
     }
     apart = (reports / "tables" / "pdj-lsp-by-circumstance.md").read_text("utf-8")
     assert "| stage 3 | trunk: upright |" in apart
@@ -192,7 +191,7 @@ def test_lsp_brings_its_tables_and_figures_and_parse_table_2(project):
     assert "as if the person faced the camera" in caption(written["figure8-poses-lsp"])
     assert "model lsp, trained on lsp and lsp-extended" in caption(written["figure4-pdj-lsp"])
     assert f"Measured on 6 test examples. Labels: {LABELS}." in caption(written["figure4-pdj-lsp"])
-    for name in tables:
+    for name in tables - {"counts"}:
         assert "Measured on 6 test examples." in (reports / "tables" / f"{name}.md").read_text("utf-8")
 
 
@@ -211,12 +210,12 @@ def test_flic_brings_figures_3_5_and_9_and_buffy_figure_7(project, capsys):
         "displacement-normals-stage2",
         "displacement-normals-stage3",
     }
-    assert {path.stem for path in (reports / "tables").iterdir()} == {"pdj-flic", "pdj-buffy"}
+    assert {path.stem for path in (reports / "tables").iterdir()} == {"pdj-flic", "pdj-buffy", "counts"}
     assert capsys.readouterr().out == ""
     figure = written["figure3-pdj-flic"]
     assert title(figure) == "Figure 3: PDJ on FLIC after two cascade stages"
     assert [axes.get_xlim() for axes in figure.axes] == [(0, 0.2)] * 2
-    assert legend(figure.axes[0]) == [["DeepPose, stage 2"], ["mean pose"]]
+    assert legend(figure.axes[0]) == [["DeepPose, stage 2", NETWORK], ["mean pose"]]
     assert "after stage 2 of 3" in caption(figure)
     assert "with flic_oc_Sapp_CVPR13.mat in predictions/ of the mirror folder" in caption(figure)
     assert [axes.get_xlim() for axes in written["figure5-pdj-flic-by-stage"].axes] == [(0, 0.5)] * 2
@@ -225,8 +224,9 @@ def test_flic_brings_figures_3_5_and_9_and_buffy_figure_7(project, capsys):
 
 
 def buffy_is_shown_whole_and_in_its_customary_part(reports, figure):
-    ours = "DeepPose, stage 2"
-    expected = [[ours, "all 6 images"], [ours, "3 of episodes 2, 5, 6"], ["mean pose", "all 6 images"]]
+    ours = ["DeepPose, stage 2", NETWORK]
+    whole, part = "all 6 images", "3 of episodes 2, 5, 6"
+    expected = [[*ours, whole], [*ours, part], ["mean pose", whole]]
     assert legend(figure.axes[0]) == legend(figure.axes[1]) == expected
     assert "the pose diameter is the length of the torso's stick" in caption(figure)
     table = pd.read_csv(reports / "tables" / "pdj-buffy.csv")
@@ -242,13 +242,13 @@ def test_a_set_of_ones_own_brings_curves_of_all_its_joints_and_pictures(project,
     curves = written["pdj-mine-by-stage"]
     assert title(curves) == "PDJ on mine after each stage"
     assert [axes.get_title() for axes in curves.axes] == ["Shoulder", "Elbow", "Wrist", "Hip", "Eye"]
-    assert {path.stem for path in (reports / "tables").iterdir()} == {"pcp-mine", "pdj-mine"}
+    assert {path.stem for path in (reports / "tables").iterdir()} == {"pcp-mine", "pdj-mine", "counts"}
 
 
 def test_joints_that_are_labelled_nowhere_have_no_panel(project, monkeypatch):
     # As on Buffy, neither hips nor eyes.
     monkeypatch.setitem(TESTED, "flic", ["buffy"])
-    monkeypatch.setattr(exhibits, "OF_THE_PAPER", {})
+    monkeypatch.setattr(catalogue, "PAPER_SETS", {})
     _, written = project("flic")
     panels = [axes.get_title() for axes in written["pdj-buffy-by-stage"].axes]
     assert panels == ["Shoulder", "Elbow", "Wrist"]
@@ -261,7 +261,7 @@ def test_a_set_without_any_diameter_brings_tables_alone(project, tmp_path, monke
     pd.read_parquet(errors).assign(error=np.nan).to_parquet(errors)
     reports, written = project("flic", again=True)
     assert not [name for name in written if "mine" in name]
-    assert {path.stem for path in (reports / "tables").iterdir()} == {"pcp-mine", "pdj-mine"}
+    assert {path.stem for path in (reports / "tables").iterdir()} == {"pcp-mine", "pdj-mine", "counts"}
     said = capsys.readouterr().out
     for name in ("pdj-mine-by-stage", "poses-mine-by-stage", "poses-mine", "worst-poses-mine"):
         assert f"{name} is left out: no pose of mine has a diameter, so no joint counts" in said
@@ -271,11 +271,15 @@ def test_other_methods_stand_beside_ours(project):
     reports, written = project("flic", peer=True)
     figure = written["figure3-pdj-flic"]
     for axes in figure.axes:
-        assert legend(axes) == [["DeepPose, stage 2"], ["MODEC", "(Sapp and Taskar 2013)"], ["mean pose"]]
+        assert legend(axes) == [
+            ["DeepPose, stage 2", NETWORK],
+            ["MODEC", "(Sapp and Taskar 2013)"],
+            ["mean pose"],
+        ]
         assert set(axes.lines[1].get_ydata()) == {1.0}
     assert "mirror folder" not in caption(figure)
-    assert all("MODEC" not in text for [text] in legend(written["figure5-pdj-flic-by-stage"].axes[0]))
-    assert f"| {MODEC} | 0.1 | 1.000 | 1.000 | 1.000 | – | – | – |" in (
+    assert all("MODEC" not in label for label, *_ in legend(written["figure5-pdj-flic-by-stage"].axes[0]))
+    assert f"| {MODEC} | 0.1 | 1.000 ± 0.000 | 1.000 ± 0.000 | 1.000 ± 0.000 | – | – | – |" in (
         reports / "tables" / "pdj-flic.md"
     ).read_text("utf-8")
     the_curves_lie_beside_each_figure_as_they_are_drawn(reports, written)
@@ -303,7 +307,7 @@ def test_a_shorter_cascade(project, stages, after):
     assert (reports / "figures" / "pdj-flic-last-stage.csv").is_file()
 
 
-def test_a_set_that_is_left_out_takes_its_exhibits_along(project, capsys):
+def test_a_set_that_is_left_out_takes_its_tables_and_figures_along(project, capsys):
     reports, written = project("flic", left_out=["buffy"])
     assert capsys.readouterr().out.splitlines() == [
         "pdj-buffy is left out: no buffy here: get it from its page",
@@ -317,25 +321,26 @@ def test_without_any_test_set_of_photographs_the_folder_is_there_all_the_same(pr
     reports, _ = project("lsp", left_out=["lsp"])
     assert (reports / "photos").is_dir()
     assert not list((reports / "photos").iterdir())
-    assert {path.stem for path in (reports / "tables").iterdir()} == {"table2-pcp-parse", "pdj-parse"}
+    assert {path.stem for path in (reports / "tables").iterdir()} == {
+        "table2-pcp-parse",
+        "pdj-parse",
+        "counts",
+    }
     assert "Figure 8 (figure8-poses-lsp) is left out" in capsys.readouterr().out
 
 
 def test_only_what_shows_photographs_stands_on_them(project, tmp_path):
-    import plot
-    from deeppose.core.paths import Item
-
     reports, _ = project("flic")
     noted = json.loads((tmp_path / "data/cpu/photographed/flic.json").read_text())
     assert set(noted) == {path.name for path in (reports / "photos").iterdir()}
     assert "photos" not in (tmp_path / "data/cpu/drawn/flic.json").read_text()
     shutil.rmtree(tmp_path / "data/cpu/flic/test")
     shutil.rmtree(tmp_path / "data/cpu/flic/test-predictions")
-    plot.main(Item(load_params(), "cpu", "flic"), 0)
+    plots.plot(Item(load_params(), "cpu", "flic"))
 
 
-@pytest.mark.parametrize(("model", "stand_in"), [("lsp", "drawn people"), ("flic", "drawn scenes")])
-def test_drawn_pictures_are_named_as_such(project, model, stand_in):
+@pytest.mark.parametrize(("model", "stand_in"), [("lsp", "synthetic people"), ("flic", "synthetic scenes")])
+def test_synthetic_people_are_named_as_such(project, model, stand_in):
     reports, written = project(model, profile="demo")
     names = {"lsp": "LSP", "parse": "Image Parse", "flic": "FLIC", "buffy": "Buffy"}
     for name in TESTED[model]:
@@ -346,9 +351,9 @@ def test_drawn_pictures_are_named_as_such(project, model, stand_in):
         if name.startswith("figure"):
             assert stand_in in title(figure)
             if "poses" not in name:
-                assert "drawn pictures, not comparable with the paper" in caption(figure)
+                assert "synthetic people, not comparable with the paper" in caption(figure)
     for name in {"figure3-pdj-flic", "figure4-pdj-lsp", "figure7-pdj-buffy"} & set(written):
-        assert caption(written[name]).endswith("Of drawn pictures other methods have no predictions.")
+        assert caption(written[name]).endswith("Other methods have no predictions on synthetic images.")
 
 
 def test_the_same_bytes_twice(project):
@@ -360,4 +365,4 @@ def test_the_same_bytes_twice(project):
         )
     assert files[0] == files[1]
     kinds = {path.suffix for path in files[0]}
-    assert kinds == {".png", ".pdf", ".svg", ".csv", ".md", ".tex", ".json"}
+    assert kinds == {".png", ".svg", ".csv", ".md", ".tex", ".json"}

@@ -1,4 +1,4 @@
-"""The stage `evaluate` where other people's predictions are: it takes the examples, not the archive."""
+"""What is evaluated where other people's predictions are: they take the examples, not the archive."""
 
 import json
 
@@ -12,9 +12,11 @@ from deeppose.core.errors import PredictionsError
 from deeppose.core.examples import Examples
 from deeppose.core.files import sha256
 from deeppose.core.params import load_params
+from deeppose.core.paths import Item
 from deeppose.core.pose_files import write_poses
 from deeppose.core.skeleton import FLIC_LABELLED, UPPER_BODY
 from deeppose.data.peers import PEERS
+from deeppose.evaluation.evaluate import predictions_on
 
 MODEC = PEERS[0]
 COUNT = 3
@@ -36,10 +38,6 @@ def peers(tmp_path, monkeypatch, examples):
     """A function that gives, by name, whose poses there are beside a file of MODEC's, scaled by a factor."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DEEPPOSE_MIRROR", str(tmp_path / "mirror"))
-    monkeypatch.syspath_prepend(str(ROOT / "stages"))
-    import evaluate
-    from deeppose.core.paths import Item
-
     item = Item(load_params(ROOT / "params.yaml"), "cpu", "flic")
     rows = examples.rows("test", "flic")
 
@@ -53,7 +51,7 @@ def peers(tmp_path, monkeypatch, examples):
         path.write_bytes(archives.mat(pred=poses.transpose(2, 1, 0) + 1))
         item.manifest.parent.mkdir(parents=True, exist_ok=True)
         item.manifest.write_text(json.dumps({"peers": {path.name: {"sha256": sha256(path)}}}))
-        found = evaluate.predicted(item, "flic", examples, rows)
+        found = predictions_on(item, "flic", examples, rows)
         return {name: (poses, predicts) for name, poses, predicts in found}
 
     return predicted

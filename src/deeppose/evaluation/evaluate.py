@@ -1,0 +1,73 @@
+"""Evaluate an item: errors of every stage, of the mean training pose and of other methods (§4.1)."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from deeppose.core.errors import PredictionsError
+from deeppose.core.examples import Examples, Indices
+from deeppose.core.geometry import Bools, Floats
+from deeppose.core.paths import Item
+from deeppose.core.pose_files import read_poses
+from deeppose.core.predictors import MEAN_POSE
+from deeppose.data.peers import find_peers, peer_poses
+from deeppose.data.subsets import subsets_of
+from deeppose.evaluation.error_tables import error_tables
+from deeppose.evaluation.evaluation import Evaluation
+from deeppose.evaluation.rates import PDJ_THRESHOLDS, rates_by_viewpoint
+
+
+def evaluate(item: Item) -> Evaluation:
+    """The errors on every test set, on its customary parts, and on the held-out images."""
+    train, test = item.train.read_annotations(), item.test.read_annotations()
+    sets = {name: (test, test.rows("test", name)) for name in test.sets("test")}
+    sets["held-out"] = (train, train.rows("held-out"))
+    tables = []
+    for set_name, (examples, rows) in sets.items():
+        for predictor, poses, predicts in predictions_on(item, set_name, examples, rows):
+            for part_name, chosen in _with_subsets(set_name, examples, rows).items():
+                part = rows[chosen]
+                tables.append(
+                    error_tables(
+                        part_name,
+                        predictor,
+                        poses[chosen],
+                        examples.poses[part],
+                        examples.labelled[part] & predicts,
+                        examples.diameters[part],
+                        item.skeleton,
+                    )
+                )
+    joints, limbs = (pd.concat(kind, ignore_index=True) for kind in zip(*tables, strict=True))
+    del tables
+    by_viewpoint = rates_by_viewpoint(joints, pd.read_parquet(item.viewpoints), PDJ_THRESHOLDS)
+    return Evaluation(item.model_name, joints, limbs, by_viewpoint, item.skeleton)
+
+
+def predictions_on(
+    item: Item, set_name: str, examples: Examples, rows: Indices
+) -> Iterator[tuple[str, Floats, Bools]]:
+    """Who predicts a set, the poses `(n, k, 2)`, and which joints are predicted at all, `(k,)`."""
+    joints = item.skeleton.joints
+    for predictor in (MEAN_POSE, *item.stage_names):
+        path = item.test_prediction(set_name, predictor)
+        yield predictor, read_poses(path, len(rows), item.skeleton), np.ones(len(joints), dtype=bool)
+    noted = item.read_manifest()["peers"]
+    for found in find_peers(item.archive_folders()):
+        if found.path.name not in noted or found.peer.set != set_name:
+            continue
+        if found.sha256 != noted[found.path.name]["sha256"]:
+            raise PredictionsError(f"{found.path} has changed since it was noted: run `dvc repro` again")
+        truth, labelled = examples.poses[rows], examples.labelled[rows]
+        poses, names = peer_poses(found, truth, labelled, item.skeleton)
+        yield found.peer.method, poses, np.array([joint in names for joint in joints])
+
+
+def _with_subsets(set_name: str, examples: Examples, rows: Indices) -> dict[str, Bools]:
+    """The set, and its customary parts: which of its rows each takes."""
+    files = examples.table["file"].iloc[rows]
+    chosen: dict[str, Bools] = {set_name: np.ones(len(rows), dtype=bool)}
+    for subset, pattern in subsets_of(set_name).items():
+        chosen[subset] = files.str.contains(pattern).to_numpy(bool)
+    return chosen

@@ -1,0 +1,63 @@
+"""The report of a profile: all metrics in one file, the paper's claims with their verdicts, and the page."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from deeppose.core.files import read_json, write_json, write_text
+from deeppose.core.params import Params
+from deeppose.core.paths import Item, profile_reports, runs_log
+from deeppose.evaluation.evaluation import Evaluation, read_evaluation
+from deeppose.report.catalogue import left_out_lines
+from deeppose.report.claims.judge import judge, write_claims
+from deeppose.report.claims.rates import other_methods
+from deeppose.report.headline import headline
+from deeppose.report.page import TIMES, Run, library_versions, render_page, times_script
+
+
+def write_report(params: Params, profile: str) -> None:
+    """Write metrics, claims and page of a profile from what was evaluated of its models."""
+    reports = profile_reports(profile)
+    items = {name: Item(params, profile, name) for name in params.models}
+    manifests = {name: item.read_manifest() for name, item in items.items()}
+    evaluations: dict[str, Evaluation] = {}
+    metrics: dict[str, Any] = {}
+    skipped: dict[str, str] = {}
+    photographs: dict[str, Any] = {}
+    for name, item in items.items():
+        if not (item.evaluation / "metrics.json").is_file():
+            skipped[name] = _why_skipped(item)
+            print(f"the model {name} is left out: {skipped[name]}")
+            for line in left_out_lines(dict.fromkeys(item.model.test, skipped[name]), ()):
+                print(line)
+            continue
+        metrics[name] = read_json(item.evaluation / "metrics.json")
+        photographs[name] = read_json(item.photographed)
+        evaluations[name] = read_evaluation(item)
+    write_json(reports / "metrics.json", metrics)
+    tested = {name: item.model.test for name, item in items.items()}
+    write_json(reports / "headline.json", headline(metrics, tested, params.cascade_stages))
+    claims = judge(
+        list(evaluations.values()),
+        synthetic=params.profiles[profile].synthetic,
+        seed=params.seed,
+        network=params.profiles[profile].network.label,
+        left_out={set_name: why for item in items.values() for set_name, why in item.left_out.items()},
+    )
+    title = f"What the paper's text claims, and what profile {profile} gave"
+    write_claims(claims, reports / "claims.csv", reports / "claims.md", title)
+    others = {
+        name: other_methods(evaluation.joints, name)
+        for evaluation in evaluations.values()
+        for name in evaluation.joints["set"].unique()
+    }
+    run = Run(profile, params, reports, manifests, skipped, metrics, claims, others, photographs)
+    write_text(reports / "index.html", render_page(run, library_versions()))
+    log = runs_log(profile)
+    runs: Mapping[str, Any] = read_json(log) if log.is_file() else {}
+    write_text(reports / TIMES, times_script({stage: run["seconds"] for stage, run in runs.items()}))
+
+
+def _why_skipped(item: Item) -> str:
+    """What would bring a model of which there is nothing to measure."""
+    missing = [item.left_out[name] for name in item.model.train if name in item.left_out]
+    return "; ".join(missing) or "nothing of it was evaluated"
