@@ -1,4 +1,4 @@
-"""Check our numbers: what the published weights give on the archives that are here, beside the published ones.
+"""Check our numbers: what the published weights give on the archives that are here, beside them.
 
     python scripts/verify.py
 
@@ -31,7 +31,7 @@ from deeppose.core.files import atomic_path, read_json
 from deeppose.core.params import Params, load_params, mirror_folders
 from deeppose.core.paths import Item
 from deeppose.data.peers import PEERS, find_peers, how_to_add
-from deeppose.data.registry import ENTRIES, Entry, entry_named, find_archive, how_to_get, where_looked
+from deeppose.data.registry import ENTRIES, entry_named, find_archive, how_to_get, where_looked
 
 CLONE = Path("data/verify")
 RESULT = Path("reports/verify")
@@ -110,7 +110,7 @@ def main() -> int:
     with clone_of_commit() as clone:
         with contextlib.chdir(clone):
             here = look_around(load_params(), mirror_folders(str(mirror)))
-            print("\n".join(here.notes))
+            print(*here.notes, sep="\n", end="\n" if here.notes else "")
             if not here.train:
                 sys.exit("error: nothing can be checked: no model has the images that judge it")
             published, archives = read_published()
@@ -157,29 +157,26 @@ def look_around(params: Params, folders: Sequence[Path]) -> Here:
         labels = [entry for entry in ENTRIES if entry.labels_of in sets and about.labels == "oc"]
         missing = [e for e in [*map(entry_named, sets), *labels] if find_archive(e, folders) is None]
         names = [entry.name for entry in missing]
-        if any(name in needed for name in names):
-            without = f"the model {model} is not checked"
-            notes += [missing_note(entry, folders, without) for entry in missing if entry.name in needed]
-            continue
-        train[model] = [name for name in about.train if name not in names]
-        if len(train[model]) < len(about.train):
-            incomplete.add(model)
         for entry in missing:
-            if entry.name in about.train:
+            if entry.name in needed:
+                without = f"the model {model} is not checked"
+            elif entry.name in about.train:
                 without = f"{model} is measured, not drawn, and its mean pose not compared"
             elif entry.labels_of:
                 without = f"a rule makes the labels, and numbers on {entry.labels_of} differ"
             else:
                 without = f"nothing is measured on {entry.name}"
-            notes.append(missing_note(entry, folders, without))
+                without += ", unless it can be downloaded" if entry.urls else ""
+            notes.append(f"{where_looked(entry, folders)}: {without}; {how_to_get(entry, folders[-1])}")
+        if any(name in needed for name in names):
+            continue
+        train[model] = [name for name in about.train if name not in names]
+        if len(train[model]) < len(about.train):
+            incomplete.add(model)
         found = {found.peer.file for found in find_peers(folders)}
         absent = [peer for peer in PEERS if peer.set in about.test and peer.file not in found]
         notes += [how_to_add(peer, folders[-1]) for peer in absent]
     return Here(train, frozenset(incomplete), notes)
-
-
-def missing_note(entry: Entry, folders: Sequence[Path], without: str) -> str:
-    return f"{where_looked(entry, folders)}: {without}; {how_to_get(entry, folders[-1])}"
 
 
 def read_published() -> tuple[dict[Key, float], dict[str, Any]]:
