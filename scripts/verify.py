@@ -31,7 +31,7 @@ from deeppose.core.files import atomic_path, read_json
 from deeppose.core.params import Params, load_params, mirror_folders
 from deeppose.core.paths import Item
 from deeppose.data.peers import PEERS, find_peers, how_to_add
-from deeppose.data.registry import ENTRIES, entry_named, find_archive, how_to_get, where_looked
+from deeppose.data.registry import ENTRIES, Entry, entry_named, find_archive
 
 CLONE = Path("data/verify")
 RESULT = Path("reports/verify")
@@ -112,7 +112,7 @@ def main() -> int:
             here = look_around(load_params(), mirror_folders(str(mirror)))
             print(*here.notes, sep="\n", end="\n" if here.notes else "")
             if not here.train:
-                sys.exit("error: nothing can be checked: no model has the images that judge it")
+                sys.exit("error: nothing can be checked without them")
             published, archives = read_published()
             prepare(here, str(mirror))
             finished = run_stages(here.targets, began)
@@ -148,35 +148,40 @@ def look_around(params: Params, folders: Sequence[Path]) -> Here:
     """Which models can be checked with what the folders hold, and what is missing."""
     train: dict[str, list[str]] = {}
     incomplete, notes = set(), []
-    for model, about in params.model.items():
-        if model not in params.models:
-            continue
+    for model in params.models:
+        about = params.model[model]
         sets = dict.fromkeys(about.train + about.test)
         # The held-out images come from these, and no stage goes without a training set.
         needed = Item(params, PROFILE, model).trusted
         labels = [entry for entry in ENTRIES if entry.labels_of in sets and about.labels == "oc"]
         missing = [e for e in [*map(entry_named, sets), *labels] if find_archive(e, folders) is None]
         names = [entry.name for entry in missing]
+        is_judged = not any(name in needed for name in names)
         for entry in missing:
-            if entry.name in needed:
-                without = f"the model {model} is not checked"
-            elif entry.name in about.train:
-                without = f"{model} is measured, not drawn, and its mean pose not compared"
-            elif entry.labels_of:
-                without = f"a rule makes the labels, and numbers on {entry.labels_of} differ"
-            else:
-                without = f"nothing is measured on {entry.name}"
-                without += ", unless it can be downloaded" if entry.urls else ""
-            notes.append(f"{where_looked(entry, folders)}: {without}; {how_to_get(entry, folders[-1])}")
-        if any(name in needed for name in names):
+            without = what_without(entry, model, is_training=entry.name in about.train, is_judged=is_judged)
+            notes.append(f"  {entry.wanted} ({entry.title}): {without}. From {entry.page}")
+        if not is_judged:
             continue
         train[model] = [name for name in about.train if name not in names]
         if len(train[model]) < len(about.train):
             incomplete.add(model)
         found = {found.peer.file for found in find_peers(folders)}
         absent = [peer for peer in PEERS if peer.set in about.test and peer.file not in found]
-        notes += [how_to_add(peer, folders[-1]) for peer in absent]
+        notes += [f"  {how_to_add(peer, folders[-1])}" for peer in absent]
+    if notes:
+        notes.insert(0, f"Not in {' or '.join(map(str, folders))}, where they can be put:")
     return Here(train, frozenset(incomplete), notes)
+
+
+def what_without(entry: Entry, model: str, *, is_training: bool, is_judged: bool) -> str:
+    """What happens without a set's archive, in words."""
+    if is_training and not is_judged:
+        return f"the model {model} is not checked"
+    if is_training:
+        return f"{model} is measured, not drawn, and its mean pose not compared"
+    if entry.labels_of:
+        return f"a rule makes the labels, and numbers on {entry.labels_of} differ"
+    return f"nothing is measured on {entry.name}{', unless it can be downloaded' if entry.urls else ''}"
 
 
 def read_published() -> tuple[dict[Key, float], dict[str, Any]]:
