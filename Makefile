@@ -1,5 +1,6 @@
 # make repro   the pipeline on synthetic people
 # make test    the tests
+# make verify  the published numbers again, from the published weights and your archives: ten minutes, no training
 # make figures reports/cpu again, from published errors: a minute, no training
 # make docs    the site of docs/ and reports/, in site/
 # All make the environment first, once; TORCH=cpu|cuda|auto says which build of torch it takes.
@@ -13,11 +14,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/python -m uv
 UV_VERSION := 0.13.9
 export PATH := $(CURDIR)/$(BIN):$(PATH)
-# How long torch's threads spin before they sleep. Its default halves the speed, and worse, beside other work
-# on the machine; not to spin at all costs a small network a third of its speed on an idle one.
-export GOMP_SPINCOUNT ?= 10000
-
-.PHONY: env repro figures test lint docs bench bench-demo bench-export bench-scale bench-gpu check-determinism check-kill lock clean
+.PHONY: env repro verify figures test lint docs bench bench-demo bench-export bench-scale bench-gpu check-determinism check-kill lock clean
 
 env: $(VENV)/.installed
 
@@ -34,6 +31,10 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 repro: env
 	@python scripts/mend_lock.py
 	dvc repro
+
+# What the published weights give on the archives that are here, number by number beside what was published.
+verify: env
+	@python scripts/verify.py
 
 # The tables and figures of `cpu` again, from published errors; nothing is trained.
 figures: env

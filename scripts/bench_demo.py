@@ -34,7 +34,7 @@ def main() -> None:
         Row("`dvc version`, s", turns.median(VERSION)),
         Row("the one in times of the other", turns.ratio(REPRO, VERSION), at_most=3),
     ]
-    sections = [Section("The pipeline of drawn people", rows)]
+    sections = [Section("The pipeline on synthetic people", rows)]
     report = report_of("What the demo costs", "python scripts/bench_demo.py", sections, load_params().threads)
     write_report(OUTPUT, report)
 

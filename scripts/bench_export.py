@@ -22,7 +22,7 @@ from benching import table, write_report
 
 from deeppose.cascade.devices import set_up_device
 from deeppose.core.params import Device, load_params
-from deeppose.deploy.export import INPUT, OUTPUT, TOLERANCE, drawn_crops, export_network, open_session
+from deeppose.deploy.export import INPUT, OUTPUT, TOLERANCE, export_network, open_session, sample_crops
 from deeppose.networks.fused import merged
 from deeppose.networks.regressor import Regressor
 from deeppose.provenance import git_revision, machine
@@ -60,7 +60,7 @@ def beside(network: Regressor, threads: int, rounds: int, seconds: float) -> dic
     for_prediction = merged(network, torch.device("cpu"))
     speeds = {}
     for batch in BATCHES:
-        crops = drawn_crops(batch, network.size)
+        crops = sample_crops(batch, network.size)
         ours = partial(for_prediction, torch.from_numpy(crops))
         theirs = partial(session.run, [OUTPUT], {INPUT: crops})
         found: dict[str, list[float]] = {OURS: [], EXPORTED: []}

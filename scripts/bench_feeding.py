@@ -219,7 +219,7 @@ def packing_section(images: int, rounds: int) -> Section:
             Row("decoding's share of packing", share, ".0%"),
             Row(f"LSP and LSP extended, {LSP_AND_EXTENDED:,} images, s", LSP_AND_EXTENDED / packed, ".0f"),
         ],
-        f"{images:,} drawn JPEG files of {WIDTH}×{HEIGHT} pixels, {len(files[0]) / 1000:.0f} kB each, in a "
+        f"{images:,} synthetic JPEG files, {WIDTH}×{HEIGHT} pixels, {len(files[0]) / 1000:.0f} kB each, in a "
         "zip archive. Packing reads them from there, decodes them, takes their digests and colours, writes "
         "them into one file and tables the examples.",
     )

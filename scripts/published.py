@@ -1,7 +1,7 @@
 """What the last run of `cpu` made and may be handed on, in published/: weights, predictions, errors.
 
     python scripts/published.py weights   put the weights into data/cpu, where `deeppose predict` looks
-    python scripts/published.py figures   draw reports/cpu again, from published errors alone
+    python scripts/published.py figures   plot reports/cpu again, from published errors alone
     python scripts/published.py push      publish what the last run of `cpu` made in this folder
 
 published/ is a DVC remote that a plain clone has. No image and no annotation is in it.
@@ -38,15 +38,15 @@ def main(what: str) -> None:
             dvc("pull", "--quiet", "--remote", REMOTE, *weights(params))
             keep(weights(params))
         elif what == "figures":
-            dvc("pull", "--quiet", "--remote", REMOTE, *what_is_drawn_from(params))
-            drawn = [f"plot@{PROFILE}-{model}" for model in params.models]
-            dvc("repro", "--quiet", "--single-item", "--force", *drawn, f"report@{PROFILE}")
+            dvc("pull", "--quiet", "--remote", REMOTE, *what_is_plotted_from(params))
+            plots = [f"plot@{PROFILE}-{model}" for model in params.models]
+            dvc("repro", "--quiet", "--single-item", "--force", *plots, f"report@{PROFILE}")
             say_what_differs()
         else:
             made_of = provenance(params)
             check_committed(made_of)
             shutil.rmtree(Path(REMOTE) / "files", ignore_errors=True)
-            paths = [*weights(params), *predictions(params), *what_is_drawn_from(params)]
+            paths = [*weights(params), *predictions(params), *what_is_plotted_from(params)]
             dvc("push", "--remote", REMOTE, *paths)
             write_json(Path("reports") / PROFILE / "provenance.json", made_of)
 
@@ -66,7 +66,7 @@ def predictions(params: Params) -> list[str]:
     return [f"data/{PROFILE}/{model}/test-predictions" for model in params.models]
 
 
-def what_is_drawn_from(params: Params) -> list[str]:
+def what_is_plotted_from(params: Params) -> list[str]:
     """All that the stages plot and report stand on, but for what git has."""
     paths = [f"data/{PROFILE}/manifests"]
     for model in params.models:
@@ -104,8 +104,8 @@ def say_what_differs() -> None:
         check=True,
     ).stdout
     if changed:
-        sys.exit(f"drawn again, but not as they are in git:\n{changed}")
-    print(f"reports/{PROFILE}/index.html and all beside it: drawn again, the same bytes as in git")
+        sys.exit(f"plotted, but not as they are in git:\n{changed}")
+    print(f"reports/{PROFILE}/index.html and all beside it: plotted, the same bytes as in git")
 
 
 @contextlib.contextmanager

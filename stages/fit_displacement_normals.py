@@ -20,7 +20,7 @@ def main(item: Item, stage: int) -> None:
     displacements = displacements_of_frames(
         item.train_predictions_of_frames(stage - 1, examples),
         examples,
-        item.rows_of_normals(examples),
+        item.rows_of_displacements(examples),
         item.skeleton,
         item.profile.displacement_units,
     )

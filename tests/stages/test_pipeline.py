@@ -1,6 +1,7 @@
 """The DAG, by running a small copy of the project: what runs, what runs again, what a kill leaves."""
 
 import ast
+import importlib
 import json
 import os
 import random
@@ -16,6 +17,9 @@ import pandas as pd
 import pytest
 import yaml
 from project import ROOT, call, dvc, environment, git, hashes, lock, small_copy, small_params, write_params
+
+from deeppose.core.params import load_params
+from deeppose.core.paths import Item
 
 STAGES = (
     "download",
@@ -80,25 +84,40 @@ def stands_on(script: Path) -> set[str]:
     return {str(path.relative_to(ROOT)) for path in found}
 
 
-def modules(deps: list[str]) -> set[str]:
-    """The modules among the deps; a folder of ours stands for all of its own."""
-    found = {dep for dep in deps if dep.endswith(".py")}
-    for folder in (ROOT / dep for dep in deps if dep.startswith("src/") and (ROOT / dep).is_dir()):
-        found |= {str(path.relative_to(ROOT)) for path in folder.glob("*.py") if path.name != "__init__.py"}
-    return found
+def packages(modules: set[str]) -> set[str]:
+    """What `deps` names for modules: scripts by themselves, packages of ours as folders.
+
+    Which commit and machine a run is of is no part of a result.
+    """
+    named = {re.sub(r"^(src/deeppose/\w+)/.*", r"\1", module) for module in modules}
+    return named - {"src/deeppose/provenance.py"}
 
 
 @pytest.mark.parametrize("name", STAGES)
-def test_the_deps_of_a_stage_are_the_modules_it_stands_on(name):
+def test_the_deps_of_a_stage_are_the_packages_it_imports(name):
     stage = PIPELINE["stages"][name]
     script = ROOT / stage["cmd"].split()[1]
-    assert modules(stage["deps"]) == stands_on(script)
+    code = {dep for dep in stage["deps"] if dep.startswith(("src/", "stages/"))}
+    assert code == packages(stands_on(script))
 
 
 def test_a_figure_is_no_reason_to_train():
-    trains = modules(PIPELINE["stages"]["train-stage1"]["deps"])
-    assert not trains & {f"src/deeppose/{name}.py" for name in ("style", "curves", "pose_figures", "tables")}
-    assert {"src/deeppose/cascade/training.py", "src/deeppose/networks/alexnet.py"} <= trains
+    trains = set(PIPELINE["stages"]["train-stage1"]["deps"])
+    assert not trains & {f"src/deeppose/{name}" for name in ("report", "evaluation", "data", "boxes")}
+    assert {"src/deeppose/cascade", "src/deeppose/networks"} <= trains
+
+
+@pytest.mark.parametrize("name", sorted(set(STAGES) - {"download", "report"}))
+def test_a_stage_knows_its_outputs(name, monkeypatch):
+    stage = PIPELINE["stages"][name]
+    monkeypatch.syspath_prepend(str(ROOT / "stages"))
+    _, script, _, _, *number = stage["cmd"].split()
+    item = Item(load_params(ROOT / "params.yaml"), "demo", "lsp")
+    known = importlib.import_module(Path(script).stem).outputs(item, int((number or [0])[0]))
+    entries = [entry for kind in ("outs", "metrics", "plots") for entry in stage.get(kind, [])]
+    listed = [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
+    listed = [path.replace("${item.profile}", "demo").replace("${item.model}", "lsp") for path in listed]
+    assert sorted(map(str, known)) == sorted(listed)
 
 
 # One run from nothing
@@ -178,9 +197,9 @@ def test_held_out_images_are_in_no_training(project):
         assert set(part[trained]) == {"train"}
 
 
-def test_a_second_run_has_nothing_to_do_but_look_for_archives(copied):
+def test_a_second_run_has_nothing_to_do(copied):
     before = hashes(copied)
-    assert ran(dvc(copied, "repro")) == {"download"}
+    assert ran(dvc(copied, "repro")) == set()
     assert hashes(copied) == before
 
 
@@ -198,10 +217,11 @@ def test_sigma_runs_again_only_what_follows_from_it(copied):
     output = dvc(copied, "exp", "run", "-S", "sigma=1.7")
     unmoved = {"annotate-normalize", "detect-faces", "initial-boxes", "train-stage1", "predict-train-stage1"}
     unmoved |= {"download", "fit-displacement-normals-stage2"}
-    assert ran(output) - {"download"} == set(STAGES) - unmoved
+    assert ran(output) == set(STAGES) - unmoved
     difference = dvc(copied, "metrics", "diff")
-    assert "lsp.lsp.stage_2.pdj@0.2" in difference
-    assert "lsp.lsp.stage_1.pdj@0.2" not in difference
+    assert "headline.json" in difference
+    assert "metrics.json" not in difference
+    assert max(map(len, difference.splitlines())) <= 120
     assert "1.7" in dvc(copied, "params", "diff")
 
 
@@ -229,7 +249,7 @@ def test_labels_that_are_put_into_the_mirror_folder_later_are_noticed(mirror, tm
     for names in (published[:2], published[2:]):
         for name in names:
             (tmp_path / "mirror" / name).symlink_to(mirror / name)
-        dvc(copy, "repro", "download@demo")
+        dvc(copy, "repro", "--force", "download@demo")
         found.append(json.loads((copy / "data" / "demo" / "manifests" / "lsp.json").read_text()))
     assert set(found[0]["archives"]) == set(published[:2])
     assert set(found[1]["archives"]) == set(published)
@@ -245,7 +265,7 @@ def is_within(path: str, listed: str) -> bool:
 
 
 def test_the_params_of_a_stage_are_those_it_reads(copied):
-    done = call(copied, sys.executable, str(ROOT / "tests" / "read_params.py"))
+    done = call(copied, sys.executable, str(ROOT / "tests" / "support" / "read_params.py"))
     assert done.returncode == 0, done.stdout
     read = json.loads(done.stdout.splitlines()[-1])
     free = {"workers", "mirror"}  # no part of a result: how many cut crops, where archives lie

@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel
 
 from deeppose.core.params import load_params
+from deeppose.core.paths import Item
 
 WHOLE = ("model_dump", "model_copy")
 # Mappings that are read as one, not by key.
@@ -49,21 +50,20 @@ class Noted:
 
 def main():
     sys.path.insert(0, str(Path("stages").resolve()))
-    common = importlib.import_module("common")
     read = {}
     for name, stage in yaml.safe_load(Path("dvc.yaml").read_text())["stages"].items():
-        if stage.get("always_changed"):
+        if name == "download":
             continue
         _, script, *arguments = stage["cmd"].split()
         module = importlib.import_module(Path(script).stem)
         paths = set()
         params = Noted(load_params(), "", paths)
         if name == "report":
-            module.load_params = lambda params=params: params
-            module.main("demo")
+            sys.argv[1:] = ["demo"]
+            module.main(params)
         else:
             for model in load_params().models:
-                module.main(common.Item(params, "demo", model), int((arguments[2:] or [0])[0]))
+                module.main(Item(params, "demo", model), int((arguments[2:] or [0])[0]))
         read[name] = sorted({re.sub(r"^model\.\w+", "model.*", path) for path in paths})
     print(json.dumps(read))
 

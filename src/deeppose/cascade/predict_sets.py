@@ -39,11 +39,11 @@ class _Part(NamedTuple):
 def predict_training_images(item: Item, stage: int, fabric: Fabric) -> tuple[Floats, Floats]:
     """What a stage predicts of the training images, as they are and mirrored, each `(n, k, 2)` pixels.
 
-    Images whose labels give no normal distribution and judge nothing stay NaN.
+    Images that are neither fitted to nor held out stay NaN.
     """
     examples = item.train.read_examples()
     images = images_of(item, item.train, examples, fabric.device)
-    rows = np.sort(np.concatenate([item.rows_of_normals(examples), examples.rows("held-out")]))
+    rows = np.sort(np.concatenate([item.rows_of_displacements(examples), examples.rows("held-out")]))
     network, description = load_network(item.weights(stage))
     network = merged(network, fabric.device)
     predictor = predictor_of(item, fabric, description, shared=True)

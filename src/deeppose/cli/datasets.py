@@ -102,12 +102,10 @@ def _added_since(folders: Sequence[Path]) -> Iterator[str]:
         return
     params = load_params()
     for profile in params.profiles:
-        found = {
-            name for model in params.models for name in added_since(Item(params, profile, model), folders)
-        }
-        if found:
+        items = [Item(params, profile, model) for model in params.models]
+        if found := {name for item in items for name in added_since(item, folders)}:
             yield (
-                f"The last run of profile {profile} did without {', '.join(sorted(found))}, there now. To "
-                f"run with it, say profile: {profile} in params.yaml, then:\n"
+                f"The last run of profile {profile} did without {', '.join(sorted(found))}, there now. "
+                f"To run with it, say profile: {profile} in params.yaml, then:\n"
                 f"  dvc repro --force --single-item download@{profile}\n  dvc repro"
             )

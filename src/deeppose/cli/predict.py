@@ -34,8 +34,8 @@ def predict(
     profile: Annotated[
         str | None,
         typer.Option(
-            help="Whose weights are taken. Default: `profile` of params.yaml; where that has seen drawn "
-            f"people alone, {PUBLISHED}, whose weights are published."
+            help="Whose weights are taken. Default: `profile` of params.yaml; where that has seen "
+            f"synthetic people alone, {PUBLISHED}, whose weights are published."
         ),
     ] = None,
     output: Annotated[
@@ -123,10 +123,10 @@ def weights_of(model: str, profile: str | None) -> list[Path]:
         if not path.is_file():
             there = "`python scripts/published.py weights` puts the published one there, "
             trains = f"`dvc repro` with profile {profile} trains it"
-            drawn = f"; --profile {params.profile} takes weights that have seen drawn people alone"
+            synthetic = f"; --profile {params.profile} takes weights that have seen synthetic people alone"
             raise WeightsError(
                 f"{path} is not there: {there if profile == PUBLISHED else ''}{trains}"
-                f"{drawn if profile != params.profile and has_drawn_people(params) else ''}"
+                f"{synthetic if profile != params.profile and has_synthetic_people(params) else ''}"
             )
         if path.stat().st_size == 0:
             raise WeightsError(
@@ -138,11 +138,11 @@ def weights_of(model: str, profile: str | None) -> list[Path]:
 
 
 def profile_for_photographs(params: "Params") -> str:
-    """The profile of params.yaml, or the published one where that has seen drawn people alone."""
-    return PUBLISHED if has_drawn_people(params) and PUBLISHED in params.profiles else params.profile
+    """The profile of params.yaml, or the published one where that has seen synthetic people alone."""
+    return PUBLISHED if has_synthetic_people(params) and PUBLISHED in params.profiles else params.profile
 
 
-def has_drawn_people(params: "Params") -> bool:
+def has_synthetic_people(params: "Params") -> bool:
     """Whether the profile of params.yaml is trained on them."""
     return params.profiles[params.profile].synthetic
 

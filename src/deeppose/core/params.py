@@ -151,7 +151,7 @@ class RefinementStage(_Section):
 
 
 class Embedded(_Section):
-    """The drawn people of `demo`."""
+    """The synthetic people of `demo`."""
 
     lsp_images: Annotated[int, Field(ge=4, multiple_of=2, description="half train, half test")]
     extended_images: PositiveInt
@@ -179,7 +179,7 @@ class Profile(_Section):
         Annotated[tuple[str, ...], Field(min_length=1)] | None,
         Field(
             strict=False,
-            description="training sets that held-out images and the Normals' displacements are taken from; "
+            description="training sets that held-out images and the fitted displacements are taken from; "
             "null: all",
         ),
     ]
@@ -192,7 +192,11 @@ class Profile(_Section):
     displacement_units: Literal["pixels", "diameter"]
     covariance: Literal["diagonal", "full"]
     narrowest_normal: Annotated[
-        float, Field(ge=0, description="smallest standard deviation of a Normal, in displacement_units")
+        float,
+        Field(
+            ge=0,
+            description="smallest standard deviation of a displacement, in displacement_units",
+        ),
     ]
     boxes_per_joint: PositiveInt
     real_predictions: bool
@@ -274,7 +278,7 @@ class Model(_Section):
     initial_box: Literal["image", "face"]
     face: Annotated[
         Literal["torso", "confidence"] | None,
-        Field(description="of several faces: the one at the labelled torso, or the surest"),
+        Field(description="of several faces: the one at the labelled torso, or the most confident"),
     ]
     sigma: PositiveFloat
     held_out: PositiveInt

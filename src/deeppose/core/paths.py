@@ -204,12 +204,12 @@ class Item:
 
     @property
     def trusted(self) -> list[str]:
-        """The training sets whose labels judge the model and give its Normals."""
+        """The training sets whose labels judge the model and give its displacements."""
         among = self.profile.trusted
         return [name for name in self.model.train if among is None or name in among]
 
-    def rows_of_normals(self, examples: Examples) -> Indices:
-        """The training examples whose displacements the Normals are fitted to, by row."""
+    def rows_of_displacements(self, examples: Examples) -> Indices:
+        """The training examples whose displacements are fitted, by row."""
         rows, trusted = examples.rows("train"), self.profile.trusted
         return rows if trusted is None else rows[examples.table["set"].iloc[rows].isin(trusted)]
 

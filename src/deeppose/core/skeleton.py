@@ -25,7 +25,7 @@ class Skeleton:
     joints
         Names, in the order of the pose's rows; a side is written first ("left wrist").
     limbs
-        What is drawn; those with a `kind` count for PCP (§4.1).
+        What stick figures show; those with a `kind` count for PCP (§4.1).
     diameter
         Pairs of joints whose distance is the pose's diameter (§4.1), the upper one first, tried in this
         order: the first pair of which both are labelled decides.

@@ -63,7 +63,7 @@ def viewpoints(
 
 
 def _trunks(poses: Floats, skeleton: Skeleton) -> NDArray[np.object_]:
-    """In words, `(n,)`; None where it can't be told. The pairs that make the diameter span the trunk."""
+    """In words, `(n,)`; None where it is unknown. The pairs that make the diameter span the trunk."""
     across = np.stack([poses[:, upper] - poses[:, lower] for upper, lower in skeleton.diameter])
     right, down = across.mean(axis=0).T
     known = np.hypot(right, down) > 0

@@ -82,20 +82,20 @@ def _generator() -> list[Path]:
 
 
 def _synthetic_sets(item: Item) -> dict[str, Any]:
-    """Draw the embedded archives, if what they are drawn from has changed; give them by set."""
+    """Make the archives of synthetic people, if what they follow from has changed; give them by set."""
     folder, settings = item.archive_folders()[0], item.profile.embedded
     assert settings is not None
     stamp_path = folder / "drawn-from.json"
-    drawn_from = {
+    made_from = {
         "settings": settings.model_dump(),
         "seed": item.params.seed,
         "generator": {str(path.relative_to(PACKAGE)): sha256(path) for path in _generator()},
     }
     stamp = read_json(stamp_path) if stamp_path.is_file() else {}
-    if stamp.get("drawn_from") != drawn_from or not _whole(folder, stamp["sets"], item.checksums):
+    if stamp.get("drawn_from") != made_from or not _whole(folder, stamp["sets"], item.checksums):
         paths = write_embedded(folder, settings, item.params.seed)
         stamp = {
-            "drawn_from": drawn_from,
+            "drawn_from": made_from,
             "sets": {
                 name: {path.name: {"sha256": archive_sha256(path, item.checksums), "packing": "drawn"}}
                 for name, path in zip(SYNTHETIC_SETS, paths, strict=True)
@@ -107,7 +107,7 @@ def _synthetic_sets(item: Item) -> dict[str, Any]:
 
 
 def _of_synthetic(item: Item, sets: dict[str, Any]) -> dict[str, object]:
-    """The drawn archives that a model stands on."""
+    """The archives of synthetic people that a model stands on."""
 
     archives: dict[str, object] = {}
     left_out: dict[str, str] = {}
@@ -125,11 +125,9 @@ def _of_synthetic(item: Item, sets: dict[str, Any]) -> dict[str, object]:
 
 
 def _whole(folder: Path, sets: dict[str, Any], checksums: Path) -> bool:
-    """Whether the archives are there as they were drawn."""
-    drawn_files = {folder / name: noted["sha256"] for files in sets.values() for name, noted in files.items()}
-    return all(
-        path.is_file() and archive_sha256(path, checksums) == digest for path, digest in drawn_files.items()
-    )
+    """Whether the archives are there as they were made."""
+    made = {folder / name: noted["sha256"] for files in sets.values() for name, noted in files.items()}
+    return all(path.is_file() and archive_sha256(path, checksums) == digest for path, digest in made.items())
 
 
 def _without_labels(item: Item, entry: "Entry") -> str:

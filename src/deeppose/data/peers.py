@@ -1,4 +1,4 @@
-"""Other people's predictions on the published sets, which can be drawn beside ours.
+"""Other people's predictions on the published sets, which can stand beside ours.
 
 One element of PEERS is one file; nothing else has to change when one is added. The files are not downloaded:
 who wants one in the tables and figures puts it beside the archives.

@@ -95,7 +95,7 @@ def largest_difference(network: Regressor, path: Path) -> float:
     session = open_session(path, threads=torch.get_num_threads())
     differences = []
     for batch in CHECKED_BATCHES:
-        crops = drawn_crops(batch, network.size)
+        crops = sample_crops(batch, network.size)
         (found,) = session.run([OUTPUT], {INPUT: crops})
         with torch.inference_mode():
             expected = network(torch.from_numpy(crops)).numpy()
@@ -114,7 +114,7 @@ def open_session(path: Path, threads: int) -> Any:  # noqa: ANN401 - onnxruntime
     return runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
-def drawn_crops(count: int, size: int) -> Pixels:
+def sample_crops(count: int, size: int) -> Pixels:
     """Crops `(count, size, size, 3)` of blotches of all sizes and colours, the same in each call."""
     generator = torch.Generator().manual_seed(0)
     total = torch.zeros(count, 3, size, size)
@@ -158,7 +158,7 @@ def describe(network: Regressor, description: dict[str, Any]) -> dict[str, Any]:
 
 def _write_onnx(network: Regressor, path: Path) -> None:
     exporter = importlib.import_module("torch.onnx")
-    example = torch.from_numpy(drawn_crops(2, network.size))
+    example = torch.from_numpy(sample_crops(2, network.size))
     # Its progress, and its advice to those who write exporters, is not for who calls us.
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):

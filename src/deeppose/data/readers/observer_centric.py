@@ -84,7 +84,7 @@ def observer_centric(
 
 
 def _up(points: Floats, skeleton: Skeleton) -> tuple[Floats, dict[str, int]]:
-    """The body's axis `(n, 2)`, NaN where it can't be told, and what it was made of."""
+    """The body's axis `(n, 2)`, NaN where it is unknown, and what it was made of."""
     neck = points[:, skeleton.joints.index("neck")]
     ((left_shoulder, right_shoulder), *_) = _pairs(skeleton, GROUPS["arms"])
     (left_hip, right_hip), (left_knee, right_knee), _ = _pairs(skeleton, GROUPS["legs"])

@@ -1,4 +1,4 @@
-"""The embedded data: drawn people, in the layouts of the published archives of all sets.
+"""Synthetic people, in the layouts of the published archives of all sets.
 
 Full bodies stand in for LSP, LSP extended and Image Parse, film scenes for FLIC and Buffy.
 """

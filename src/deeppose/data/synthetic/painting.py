@@ -51,7 +51,7 @@ _DISC = np.stack([np.cos(_TURNS), np.sin(_TURNS)], axis=1)
 
 @dataclass(frozen=True)
 class Drawing:
-    """A drawn person.
+    """A synthetic person.
 
     Attributes
     ----------
@@ -106,7 +106,7 @@ def draw(
     textures
         Colour images `(h, w, 3)` that backgrounds are cut from.
     height
-        Of a standing person, pixels; the drawn one is up to 12 % larger or smaller.
+        Of a standing person, pixels; the painted one is up to 12 % larger or smaller.
     margins
         The least and the largest on a side, `(2,)`, or of both axes, `(2, 2)`, in shares of the person's
         longer side.

@@ -1,7 +1,7 @@
 """Film scenes for the embedded data: one or two people from the waist up, somewhere in a cluttered frame.
 
 Bodies are those of `figure.py`, painted as `drawing.py` paints them. A face detector has to find these
-people, and it finds no drawn face: so the face is a photograph, of the portrait of Eileen Collins that NASA
+people, and it finds no painted face: so the face is a photograph, of the portrait of Eileen Collins that NASA
 made (public domain) and scikit-image brings along. Skin and hair are tinted, and it turns with the head.
 """
 
