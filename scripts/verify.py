@@ -16,10 +16,10 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import pandas as pd
 import yaml
@@ -215,27 +215,22 @@ def prepare(here: Here, mirror: str) -> None:
 
 def run_stages(targets: Sequence[str], began: float) -> bool:
     """Whether all ran to their end; says which begins, and once a minute that it is still at it."""
-    command = repro_command(Path.cwd(), "--keep-going", *targets)
-    stage, said = "", time.monotonic()
-    with Path("repro.log").open(encoding="utf-8") as log, subprocess.Popen(**command) as process:
-        while True:
-            ended = process.poll() is not None
-            for stage in begun(log):
-                said = say(stage, began)
-            if ended:
-                break
-            if time.monotonic() - said >= 60:
-                said = say(f"still {stage}", began)
+    log, begun, said = Path("repro.log"), 0, time.monotonic()
+    with subprocess.Popen(**repro_command(Path.cwd(), "--keep-going", *targets)) as process:
+        ended = False
+        while not ended:
             time.sleep(0.2)
+            ended = process.poll() is not None
+            stages = re.findall(r"^Running stage '(.+)'", log.read_text(encoding="utf-8"), re.M)
+            for stage in stages[begun:]:
+                said = say(stage, began)
+            begun = len(stages)
+            if time.monotonic() - said >= 60:
+                said = say(f"still {stages[-1]}" if stages else "DVC is still reading the pipeline", began)
     if process.returncode:
-        errors = re.findall(r"^.*error: .*$", Path("repro.log").read_text(encoding="utf-8"), re.I | re.M)
-        print(*errors, f"what came out is compared all the same; {RESULT / 'repro.log'} has it all", sep="\n")
+        errors = re.findall(r"^.*error: .*$", log.read_text(encoding="utf-8"), re.I | re.M)
+        print(*errors, f"what came out is compared all the same; {RESULT / log} has it all", sep="\n")
     return process.returncode == 0
-
-
-def begun(log: TextIO) -> list[str]:
-    """The stages that DVC began since the log was read last."""
-    return re.findall(r"^Running stage '(.+)'", log.read(), re.M)
 
 
 def say(what: str, began: float) -> float:
@@ -265,7 +260,7 @@ def measured(here: Here) -> dict[Key, float]:
     return {k: v for k, v in numbers.items() if not (k[0] in here.incomplete and k[2] == "mean_pose")}
 
 
-def people(models: Sequence[str] | Mapping[str, Any]) -> dict[Key, int]:
+def people(models: Iterable[str]) -> dict[Key, int]:
     """How many people each set has, by model and set."""
     counts: dict[Key, int] = {}
     for model in models:
@@ -302,7 +297,7 @@ def compare(
     return numbers
 
 
-def other_archives(published: Mapping[str, Any], models: Sequence[str] | Mapping[str, Any]) -> list[str]:
+def other_archives(published: Mapping[str, Any], models: Iterable[str]) -> list[str]:
     """In words which archives hold other bytes than those of the published run."""
     remarks = []
     for model in models:
@@ -359,8 +354,12 @@ def summary(numbers: Sequence[Number]) -> list[str]:
     verdicts = [v for v in (SAME, ROUNDED, DIFFERS, MISSING) if counts[v]]
     found = ", ".join(f"{counts[verdict]} {verdict}" for verdict in verdicts)
     lines = [f"{len(numbers) - counts[NEW]} published numbers: {found}."]
+    sets = {number.key[:2] for number in numbers if number.here is not None}
     for verdict, what in ((MISSING, "Not measured here"), (NEW, "Not in the published run")):
-        groups = Counter("/".join(number.key[:2]) for number in numbers if number.verdict == verdict)
+        of_verdict = [number.key for number in numbers if number.verdict == verdict]
+        # A predictor alone is missing, where the set has others.
+        parts = [key[:3] if verdict == MISSING and key[:2] in sets else key[:2] for key in of_verdict]
+        groups = Counter(map("/".join, parts))
         if groups:
             lines.append(f"{what}: {', '.join(f'{group} ({count})' for group, count in groups.items())}.")
     most = max(numbers, key=lambda number: abs(number.difference))
