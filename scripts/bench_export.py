@@ -21,7 +21,8 @@ from bench_setup import network_of
 from benching import table, write_report
 
 from deeppose.cascade.devices import set_up_device
-from deeppose.core.params import Device, load_params
+from deeppose.core.params import Device
+from deeppose.core.params_file import load_params
 from deeppose.deploy.export import INPUT, OUTPUT, TOLERANCE, export_network, open_session, sample_crops
 from deeppose.networks.fused import merged
 from deeppose.networks.regressor import Regressor

@@ -37,7 +37,8 @@ from benching import Row, Section, Turns, in_turn, measured, own_memory, peak_of
 from deeppose.cascade.batches import Batch, JointBoxes, Table, batches
 from deeppose.core.examples import Examples
 from deeppose.core.images import Images, write_images
-from deeppose.core.params import Params, load_params
+from deeppose.core.params import Params
+from deeppose.core.params_file import load_params
 from deeppose.core.skeleton import FULL_BODY
 from deeppose.data.annotate import annotate
 from deeppose.data.pose_set import PERSON_CENTRIC, PoseSet

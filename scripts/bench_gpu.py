@@ -29,7 +29,8 @@ from benching import write_report
 from deeppose.cascade.batches import Batch, WholeBodies, batches
 from deeppose.cascade.device_images import DeviceImages
 from deeppose.cascade.devices import loader_workers
-from deeppose.core.params import CASCADE_STAGES_IN_DVC_YAML, Device, Params, load_params
+from deeppose.core.params import CASCADE_STAGES_IN_DVC_YAML, Device, Params
+from deeppose.core.params_file import load_params
 from deeppose.provenance import git_revision, machine
 
 OUTPUT = Path("reports/bench/gpu.json")

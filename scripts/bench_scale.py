@@ -166,7 +166,7 @@ def run_here(name: str, project: Path) -> dict[str, Any]:
     """One stage in the folder `project`; the peak memory is that of this process and its children."""
     run = RUNS[name]
     module = importlib.import_module(run.script)
-    from deeppose.core.params import load_params
+    from deeppose.core.params_file import load_params
     from deeppose.core.paths import Item
     from deeppose.data import annotate
 

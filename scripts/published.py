@@ -21,7 +21,8 @@ from provenance import is_commit, provenance
 from deeppose.cli.predict import PUBLISHED as PROFILE
 from deeppose.core.errors import DeepPoseError
 from deeppose.core.files import atomic_path, write_json, write_text
-from deeppose.core.params import CASCADE_STAGES_IN_DVC_YAML, Params, load_params
+from deeppose.core.params import CASCADE_STAGES_IN_DVC_YAML, Params
+from deeppose.core.params_file import load_params
 
 REMOTE = "published"
 PARAMS = Path("params.yaml")

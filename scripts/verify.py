@@ -28,7 +28,8 @@ from published import PROFILE, dvc, weights, what_is_plotted_from
 
 from deeppose.core.errors import DeepPoseError
 from deeppose.core.files import atomic_path, read_json
-from deeppose.core.params import Params, load_params, mirror_folders
+from deeppose.core.params import Params, mirror_folders
+from deeppose.core.params_file import load_params
 from deeppose.core.paths import Item
 from deeppose.data.peers import PEERS, find_peers, how_to_add
 from deeppose.data.registry import ENTRIES, Entry, entry_named, find_archive

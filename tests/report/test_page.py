@@ -24,7 +24,7 @@ from report_folder import (
     write_times,
 )
 
-from deeppose.core.params import load_params
+from deeppose.core.params_file import load_params
 from deeppose.core.skeleton import UPPER_BODY
 from deeppose.report.catalogue import PAPER_ENTRIES
 from deeppose.report.page import deviations, library_versions, params_text, times_script

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from project import ROOT, call, dvc, git
 
-from deeppose.core.params import load_params
+from deeppose.core.params_file import load_params
 
 pytestmark = pytest.mark.xdist_group("verify")
 
