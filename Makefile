@@ -1,6 +1,6 @@
 # make repro   the pipeline on synthetic people
 # make test    the tests
-# make verify  the published numbers again, from the published weights and your archives: ten minutes, no training
+# make verify  the published numbers again, from the published weights and your archives; no training
 # make figures reports/cpu again, from published errors: a minute, no training
 # make docs    the site of docs/ and reports/, in site/
 # All make the environment first, once; TORCH=cpu|cuda|auto says which build of torch it takes.
