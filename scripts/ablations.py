@@ -10,7 +10,6 @@ stopped, the stages that had ended are taken from DVC's cache, in which what all
 """
 
 import copy
-import csv
 import hashlib
 import json
 import subprocess
@@ -23,9 +22,10 @@ from typing import Any
 import pandas as pd
 import torch
 import yaml
+from pages import page_of, table
 from project_copy import check_mirror, project_copy, repro
 
-from deeppose.core.files import atomic_path, read_json, write_text
+from deeppose.core.files import read_json, write_text
 from deeppose.evaluation.formatting import difference_text, rate_text
 from deeppose.provenance import machine
 
@@ -57,10 +57,9 @@ def run(definition: dict[str, Any], params: dict[str, Any], names: list[str], *,
     with tempfile.TemporaryDirectory() as folder:
         project = project_copy(Path(folder) / "project")
         # A stage that is the same in two variants is trained once.
-        cache = subprocess.check_output([sys.executable, "-m", "dvc", "cache", "dir"], text=True).strip()
-        subprocess.run(
-            [sys.executable, "-m", "dvc", "cache", "dir", "--local", cache], cwd=project, check=True
-        )
+        command = [sys.executable, "-m", "dvc", "cache", "dir"]
+        cache = subprocess.check_output(command, text=True).strip()
+        subprocess.run([*command, "--local", cache], cwd=project, check=True)
         for seed in definition["seeds"]:
             for name in names:
                 found = results(definition, params)
@@ -110,24 +109,22 @@ def held_out(project: Path, params: dict[str, Any]) -> dict[str, Any]:
 
 def keep(name: str, params: str, seed: int, figures: dict[str, Any], where: str) -> None:
     """Add a run's figures to those of earlier runs."""
-    stages = [predictor for predictor in figures if predictor.startswith("stage_")]
-    rows = [
-        (
-            name,
-            params,
-            seed,
-            int(stage.removeprefix("stage_")),
-            figures[stage]["pdj@0.1"]["mean"],
-            figures[stage]["pdj@0.2"]["mean"],
-            figures[stage]["pcp"]["ave"],
-            where,
-        )
-        for stage in stages
-    ]
+    added = pd.DataFrame(
+        {
+            "variant": name,
+            "params": params,
+            "seed": seed,
+            "stage": int(predictor.removeprefix("stage_")),
+            "pdj@0.1": found["pdj@0.1"]["mean"],
+            "pdj@0.2": found["pdj@0.2"]["mean"],
+            "pcp": found["pcp"]["ave"],
+            "machine": where,
+        }
+        for predictor, found in figures.items()
+        if predictor.startswith("stage_")
+    )
     earlier = RESULTS.read_text(encoding="utf-8") if RESULTS.is_file() else ",".join(COLUMNS) + "\n"
-    with atomic_path(RESULTS) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        file.write(earlier)
-        csv.writer(file, lineterminator="\n").writerows(rows)
+    write_text(RESULTS, earlier + added.to_csv(index=False, header=False, columns=COLUMNS))
 
 
 def results(definition: dict[str, Any], params: dict[str, Any]) -> pd.DataFrame:
@@ -141,46 +138,36 @@ def results(definition: dict[str, Any], params: dict[str, Any]) -> pd.DataFrame:
 
 def page(definition: dict[str, Any], found: pd.DataFrame) -> str:
     """For each machine the variants beside the base, each over the seeds that both were run with."""
-    tables = [
-        line
-        for where, runs in found.groupby("machine")
-        for line in (f"On {where}:", "", *table(definition, runs), "")
-    ]
-    return "\n".join(
-        [
-            "# What each choice of `cpu` is worth",
-            "",
-            f"Made by `python scripts/ablations.py table` from the runs in [{RESULTS.name}]({RESULTS.name}); "
-            f"[{DEFINITION.name}]({DEFINITION.name}) says what was run. Measured on "
-            "[held-out](glossary.md#held-out) images of LSP's training part, not on a test part. Each seed "
-            "draws its own, the same for all variants. The variant with person-centric labels is measured by "
-            "such labels. Means are over the seeds that both the variant and the base were run with, ± the "
-            "standard deviation. The last column has the mean difference between runs of one seed.",
-            "",
-            *tables,
-            "All else as in `cpu`, but for",
-            "",
-            "```yaml",
-            yaml.safe_dump(definition["base"], sort_keys=False).rstrip(),
-            "```",
-            "",
-        ]
+    tables: list[str] = []
+    for where, runs in found.groupby("machine"):
+        tables += [f"On {where}:", variants_table(definition, runs)]
+    base = yaml.safe_dump(definition["base"], sort_keys=False)
+    return page_of(
+        "What each choice of `cpu` is worth",
+        f"Made by `python scripts/ablations.py table` from the runs in [{RESULTS.name}]({RESULTS.name}); "
+        f"[{DEFINITION.name}]({DEFINITION.name}) says what was run. Measured on "
+        "[held-out](glossary.md#held-out) images of LSP's training part, not on a test part. Each seed draws "
+        "its own, the same for all variants. The variant with person-centric labels is measured by such "
+        "labels. Means are over the seeds that both the variant and the base were run with, ± the standard "
+        "deviation. The last column has the mean difference between runs of one seed.",
+        *tables,
+        "All else as in `cpu`, but for",
+        f"```yaml\n{base}```",
     )
 
 
-def table(definition: dict[str, Any], found: pd.DataFrame) -> list[str]:
-    """The lines of one machine's table."""
+def variants_table(definition: dict[str, Any], found: pd.DataFrame) -> str:
+    """One machine's table."""
     of_base = found[found["variant"] == "base"].set_index(["seed", "stage"])
-    heads = ["Variant", "Stage", "Seeds", *HEADS.values(), f"{HEADS[JUDGE]}, less base's"]
-    lines = [heads, ["---", *["---:"] * (len(heads) - 1)]]
+    rows = []
     for name, variant in definition["variants"].items():
         of_variant = found[found["variant"] == name].set_index(["seed", "stage"])
         paired = of_variant[of_variant.index.isin(of_base.index)]
         for stage, runs in paired.groupby("stage"):
             gap = spread((runs[JUDGE] - of_base[JUDGE]).dropna(), difference_text) if name != "base" else ""
             measured = [spread(runs[column], rate_text) for column in HEADS]
-            lines.append([variant["words"], str(stage), str(len(runs)), *measured, gap])
-    return ["| " + " | ".join(cells) + " |" for cells in lines]
+            rows.append([variant["words"], str(stage), str(len(runs)), *measured, gap])
+    return table(["Variant", "Stage", "Seeds", *HEADS.values(), f"{HEADS[JUDGE]}, less base's"], rows)
 
 
 def spread(values: "pd.Series[float]", text: Callable[[float], str]) -> str:

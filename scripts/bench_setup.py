@@ -1,6 +1,9 @@
 """What benchmarks run on, without any data set: the paper's network ready to train, pictures of nobody."""
 
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,14 +11,15 @@ import pandas as pd
 import torch
 from lightning_fabric import Fabric
 
-from deeppose.cascade.batches import Batch, CropSource, WholeBodies
+from deeppose.cascade.batches import Batch, CropSource, Table, WholeBodies, batches
 from deeppose.cascade.processes import start_fabric
 from deeppose.cascade.training import build_optimizer, train_step
 from deeppose.core.examples import BOX_COLUMNS, Examples
-from deeppose.core.geometry import diameter
+from deeppose.core.geometry import Floats, diameter
 from deeppose.core.images import Pixels
 from deeppose.core.params import Device, Params, Training
-from deeppose.core.skeleton import FULL_BODY
+from deeppose.core.skeleton import FULL_BODY, Skeleton
+from deeppose.data.pose_set import PERSON_CENTRIC, PoseSet
 from deeppose.networks.regressor import Regressor
 from deeppose.networks.weights import build_network
 
@@ -57,16 +61,17 @@ def papers_network(params: Params) -> Regressor:
     return network_of(params, PROFILE)
 
 
-def network_of(params: Params, profile: str) -> Regressor:
+def network_of(params: Params, profile: str, seed: int = 0) -> Regressor:
     """The network of a profile, with the same fresh weights each time."""
+    torch.manual_seed(seed)
+    return build_network(**network_sizes(params, profile))
+
+
+def network_sizes(params: Params, profile: str) -> dict[str, Any]:
+    """What a profile's network of the full body is built with."""
     sizes = params.profiles[profile].network
-    torch.manual_seed(0)
-    return build_network(
-        **sizes.model_dump(exclude={"input"}),
-        joints=len(FULL_BODY.joints),
-        size=sizes.input,
-        mean=MEAN_COLOUR,
-    )
+    more = {"joints": len(FULL_BODY.joints), "size": sizes.input, "mean": MEAN_COLOUR}
+    return sizes.model_dump(exclude={"input"}) | more
 
 
 def random_pictures(count: int) -> list[Pixels]:
@@ -99,3 +104,33 @@ def whole_bodies(params: Params, images: CropSource, examples: Examples) -> Whol
         keep_joints=profile.stage1.keep_joints,
         seed=(0, 1),
     )
+
+
+def feed(
+    table: Table, params: Params, device: str = "cpu", *, last: int = sys.maxsize, workers: int = 0
+) -> Iterator[Batch]:
+    """Batches of the profile `paper` up to step `last`, cut by so many processes (0: by this one)."""
+    batch, there = params.profiles[PROFILE].training.batch, torch.device(device)
+    return batches(table, batch=batch, first=0, last=last, rank=0, processes=1, workers=workers, device=there)
+
+
+def random_pose_set(archive: Path, members: Sequence[str], skeleton: Skeleton) -> PoseSet:
+    """A set of random poses, all joints labelled, on the members of an archive; the first half trains."""
+    poses = random_poses(len(members), skeleton, 1)
+    return PoseSet(
+        name="lsp",
+        archive=archive,
+        members=tuple(members),
+        poses=poses,
+        labelled=np.ones(poses.shape[:2], dtype=bool),
+        train=np.arange(len(members)) < len(members) // 2,
+        skeleton=skeleton,
+        labels=PERSON_CENTRIC,
+        exchanged={},
+    )
+
+
+def random_poses(count: int, skeleton: Skeleton, seed: int) -> Floats:
+    """So many, anywhere in an image of LSP's size."""
+    corner = [WIDTH - 1, HEIGHT - 1]
+    return np.random.default_rng(seed).uniform([0, 0], corner, (count, len(skeleton.joints), 2))

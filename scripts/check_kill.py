@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from project_copy import hashes, project_copy, repro, repro_command, shorten
+from project_copy import check_same, hashes, project_copy, repro, repro_command, shorten
 
 
 def main(kills: int, seed: int, *, short: bool) -> None:
@@ -38,12 +38,7 @@ def main(kills: int, seed: int, *, short: bool) -> None:
             print(f"kill {number + 1}: after {after:.1f} s, {process.returncode}")
         subprocess.run([sys.executable, "scripts/mend_lock.py"], cwd=killed, check=True)
         repro(killed)
-        found = hashes(killed)
-    different = [path for path in expected if expected[path] != found.get(path)]
-    for path in different:
-        print(f"differs: {path}")
-    if different:
-        sys.exit("the killed run ended with other outputs")
+        check_same(expected, hashes(killed), "the killed run ended with other outputs")
     print(f"all {len(expected)} outputs have the hashes of the undisturbed run")
 
 

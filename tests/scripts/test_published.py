@@ -61,7 +61,6 @@ def published(tmp_path_factory):
     project = tmp_path_factory.mktemp("published") / "project"
     for name in (
         "scripts/published.py",
-        "scripts/provenance.py",
         ".dvc/config",
         ".dvc/.gitignore",
         ".gitignore",
