@@ -2,13 +2,12 @@
 
 import os
 import tempfile
-import zipfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 import cv2
 import numpy as np
@@ -23,9 +22,9 @@ from bench_setup import (
     papers_network,
     random_examples,
     random_pictures,
-    random_pose_set,
     runner_of,
     whole_bodies,
+    write_archive,
 )
 from benching import Row, Section, in_turn, measured, own_memory, peak_of, timed
 
@@ -156,10 +155,7 @@ def loader_memory(params: Params, folder: Path, name: str) -> float:
     return peak[0] - before
 
 
-Result = TypeVar("Result")
-
-
-def alone(work: Callable[..., Result], *arguments: object) -> Result:
+def alone(work: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401 - whatever it gives
     """What a function gives in a process of its own."""
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
         return pool.submit(work, *arguments).result()
@@ -198,15 +194,6 @@ def smooth_jpegs(count: int) -> list[bytes]:
         noisy = np.clip(smooth + generator.normal(0, 6, smooth.shape), 0, 255).astype(np.uint8)
         files.append(cv2.imencode(".jpg", noisy, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes())
     return files
-
-
-def write_archive(path: Path, files: Sequence[bytes]) -> PoseSet:
-    """The files in a zip archive, with random poses; the first half trains."""
-    members = tuple(f"images/im{number:05d}.jpg" for number in range(1, len(files) + 1))
-    with zipfile.ZipFile(path, "w") as archive:
-        for member, data in zip(members, files, strict=True):
-            archive.writestr(member, data)
-    return random_pose_set(path, members, FULL_BODY)
 
 
 def pack(pose_set: PoseSet, folder: Path) -> None:

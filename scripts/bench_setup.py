@@ -1,8 +1,10 @@
 """What benchmarks run on, without any data set: the paper's network ready to train, pictures of nobody."""
 
 import sys
+import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -114,17 +116,24 @@ def feed(
     return batches(table, batch=batch, first=0, last=last, rank=0, processes=1, workers=workers, device=there)
 
 
-def random_pose_set(archive: Path, members: Sequence[str], skeleton: Skeleton) -> PoseSet:
-    """A set of random poses, all joints labelled, on the members of an archive; the first half trains."""
-    poses = random_poses(len(members), skeleton, 1)
+def write_archive(path: Path, files: Sequence[bytes], images: int = 0, examples_an_image: int = 1) -> PoseSet:
+    """A zip archive of the files, as often as needed for so many images, and random poses on them.
+
+    All joints are labelled, and the first half trains.
+    """
+    members = [f"images/im{number:08d}.jpg" for number in range(images or len(files))]
+    with zipfile.ZipFile(path, "w") as archive:
+        for member, data in zip(members, cycle(files), strict=False):
+            archive.writestr(member, data)
+    poses = random_poses(len(members) * examples_an_image, FULL_BODY, 1)
     return PoseSet(
         name="lsp",
-        archive=archive,
-        members=tuple(members),
+        archive=path,
+        members=tuple(member for member in members for _ in range(examples_an_image)),
         poses=poses,
         labelled=np.ones(poses.shape[:2], dtype=bool),
-        train=np.arange(len(members)) < len(members) // 2,
-        skeleton=skeleton,
+        train=np.arange(len(poses)) < len(poses) // 2,
+        skeleton=FULL_BODY,
         labels=PERSON_CENTRIC,
         exchanged={},
     )

@@ -10,7 +10,7 @@ import statistics
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -58,11 +58,11 @@ class Section:
     note: str = ""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Turns:
     """Seconds that each of several things took, by round."""
 
-    seconds: dict[str, list[float]] = field(default_factory=dict)
+    seconds: dict[str, list[float]]
 
     def median(self, name: str) -> float:
         """Seconds of one of them."""
@@ -79,13 +79,8 @@ def in_turn(works: Mapping[str, Callable[[], float]], rounds: int) -> Turns:
 
     Each gives the seconds that it took, see :func:`timed`.
     """
-    turns = Turns({name: [] for name in works})
-    for number in range(rounds + 1):
-        for name, work in works.items():
-            seconds = work()
-            if number:
-                turns.seconds[name].append(seconds)
-    return turns
+    taken = [{name: work() for name, work in works.items()} for _ in range(rounds + 1)]
+    return Turns({name: [seconds[name] for seconds in taken[1:]] for name in works})
 
 
 def timed(work: Callable[[], object]) -> Callable[[], float]:
@@ -149,14 +144,8 @@ def report_of(title: str, command: str, sections: Iterable[Section], threads: in
         {**vars(section), "rows": [vars(row) | {"target": row.target} for row in section.rows]}
         for section in sections
     ]
-    return {
-        **made_on(),
-        "title": title,
-        "command": command,
-        "versions": versions,
-        "threads": threads,
-        "sections": shown,
-    }
+    told = {"title": title, "command": command, "versions": versions, "threads": threads}
+    return {**made_on(), **told, "sections": shown}
 
 
 def page(report: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ examples to train on, and as many to test on.
 """
 
 import pickle
-import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pandas as pd
 import yaml
-from bench_setup import HEIGHT, MEAN_COLOUR, WIDTH, network_of, network_sizes, random_pose_set, random_poses
+from bench_setup import HEIGHT, MEAN_COLOUR, WIDTH, network_of, network_sizes, random_poses, write_archive
 
 from deeppose.boxes.faces import FACE_COLUMNS
 from deeppose.core.examples import BOX_COLUMNS, TORSO_COLUMNS, Examples, write_examples
@@ -22,7 +22,7 @@ from deeppose.core.geometry import diameter, image_box, mirror_poses
 from deeppose.core.images import Pixels, write_images
 from deeppose.core.params import load_params
 from deeppose.core.pose_files import write_poses
-from deeppose.core.skeleton import FULL_BODY, SKELETONS
+from deeppose.core.skeleton import SKELETONS
 from deeppose.core.viewpoint import viewpoints
 from deeppose.networks.weights import save_network
 
@@ -43,17 +43,10 @@ def make_archive(folder: Path, size: int, examples_an_image: int) -> None:
     write_params(folder)
     archive = folder / "data" / PROFILE / "archives" / "images.zip"
     archive.parent.mkdir(parents=True)
-    encoded = [cv2.imencode(".jpg", picture)[1].tobytes() for picture in pictures()]
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as packed:
-        for number in range(-(-2 * size // examples_an_image)):
-            packed.writestr(member(number), encoded[number % len(encoded)])
-    members = [member(row // examples_an_image) for row in range(2 * size)]
-    pose_set = random_pose_set(archive.relative_to(folder), members, FULL_BODY)
-    (folder / PICKLED_SET).write_bytes(pickle.dumps(pose_set))
-
-
-def member(image: int) -> str:
-    return f"images/im{image:08d}.jpg"
+    files = [cv2.imencode(".jpg", picture)[1].tobytes() for picture in pictures()]
+    pose_set = write_archive(archive, files, -(-2 * size // examples_an_image), examples_an_image)
+    pickled = pickle.dumps(replace(pose_set, archive=archive.relative_to(folder)))
+    (folder / PICKLED_SET).write_bytes(pickled)
 
 
 def make_project(folder: Path, size: int) -> None:
@@ -99,7 +92,7 @@ def make_half(folder: Path, model: str, size: int, seed: int, held_out: int) -> 
             "set": model,
             "part": np.where(np.arange(size) < held_out, "held-out", part).astype(object),
             "index": np.arange(size, dtype=np.int32),
-            "file": [member(number) for number in image],
+            "file": [f"images/im{number:08d}.jpg" for number in image],
             "digest": [f"{number:064x}" for number in image],
             "offset": np.array([place.offset for place in places])[image],
             "width": np.int32(WIDTH),
