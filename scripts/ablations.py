@@ -38,12 +38,12 @@ HEADS = {"pdj@0.1": "PDJ at 0.1", "pdj@0.2": "PDJ at 0.2", "pcp": "PCP"}
 def main(what: str, names: list[str], *, cuda: bool) -> None:
     definition = yaml.safe_load(DEFINITION.read_text(encoding="utf-8"))
     params = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
-    unknown = [name for name in names if name not in definition["variants"]]
-    if what not in ("run", "table") or unknown:
-        known = ", ".join(definition["variants"])
-        sys.exit(f"no variant {unknown[0]!r} in {DEFINITION}, only {known}" if unknown else __doc__)
+    variants = definition["variants"]
+    for name in names:
+        if name not in variants:
+            sys.exit(f"no variant {name!r} in {DEFINITION}, only {', '.join(variants)}")
     if what == "run":
-        run(definition, params, names or list(definition["variants"]), cuda=cuda)
+        run(definition, params, names or list(variants), cuda=cuda)
     write_text(PAGE, page(definition, results(definition, params)))
 
 
@@ -102,29 +102,18 @@ def held_out(project: Path, params: dict[str, Any]) -> dict[str, Any]:
     write_text(project / "params.yaml", yaml.safe_dump(params, sort_keys=False))
     profile, (model,) = params["profile"], params["models"]
     repro(project, f"evaluate@{profile}-{model}")
-    measured = read_json(project / "data" / profile / "evaluation" / model / "metrics.json")
-    figures: dict[str, Any] = measured["held-out"]
-    return figures
+    return read_json(project / "data" / profile / "evaluation" / model / "metrics.json")["held-out"]
 
 
 def keep(name: str, params: str, seed: int, figures: dict[str, Any], where: str) -> None:
     """Add a run's figures to those of earlier runs."""
-    added = pd.DataFrame(
-        {
-            "variant": name,
-            "params": params,
-            "seed": seed,
-            "stage": int(predictor.removeprefix("stage_")),
-            "pdj@0.1": found["pdj@0.1"]["mean"],
-            "pdj@0.2": found["pdj@0.2"]["mean"],
-            "pcp": found["pcp"]["ave"],
-            "machine": where,
-        }
-        for predictor, found in figures.items()
-        if predictor.startswith("stage_")
-    )
+    rows = []
+    for predictor, found in figures.items():
+        if predictor.startswith("stage_"):
+            rates = found["pdj@0.1"]["mean"], found["pdj@0.2"]["mean"], found["pcp"]["ave"]
+            rows.append((name, params, seed, int(predictor.removeprefix("stage_")), *rates, where))
     earlier = RESULTS.read_text(encoding="utf-8") if RESULTS.is_file() else ",".join(COLUMNS) + "\n"
-    write_text(RESULTS, earlier + added.to_csv(index=False, header=False, columns=COLUMNS))
+    write_text(RESULTS, earlier + pd.DataFrame(rows).to_csv(index=False, header=False))
 
 
 def results(definition: dict[str, Any], params: dict[str, Any]) -> pd.DataFrame:
@@ -177,7 +166,7 @@ def spread(values: "pd.Series[float]", text: Callable[[float], str]) -> str:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
+    if len(sys.argv) < 2 or sys.argv[1] not in ("run", "table"):
         sys.exit(__doc__)
     what, *names = sys.argv[1:]
     main(what, [name for name in names if name != "--cuda"], cuda="--cuda" in names)

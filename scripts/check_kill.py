@@ -1,6 +1,6 @@
 """Kill `dvc repro` at random moments; the run that follows must end with the hashes of an undisturbed one.
 
-    python scripts/check_kill.py [--short] [KILLS [SEED]]
+    python scripts/check_kill.py [--short]
 
 With --short on a twentieth of the demo. SIGKILL goes to DVC and the stage it runs, at moments spread over the
 length of the undisturbed run. Works in a copy of what git tracks.
@@ -17,9 +17,11 @@ from pathlib import Path
 
 from project_copy import check_same, hashes, project_copy, repro, repro_command, shorten
 
+KILLS, SEED = 10, 2014
 
-def main(kills: int, seed: int, *, short: bool) -> None:
-    moments = random.Random(seed)
+
+def main(*, short: bool) -> None:
+    moments = random.Random(SEED)
     with tempfile.TemporaryDirectory() as folder:
         undisturbed, killed = (project_copy(Path(folder) / name) for name in ("undisturbed", "killed"))
         if short:
@@ -30,8 +32,8 @@ def main(kills: int, seed: int, *, short: bool) -> None:
         length = time.monotonic() - started
         expected = hashes(undisturbed)
         print(f"undisturbed: {len(expected)} outputs in {length:.0f} s")
-        for number in range(kills):
-            after = moments.uniform(0, 2 * length / kills)
+        for number in range(KILLS):
+            after = moments.uniform(0, 2 * length / KILLS)
             with subprocess.Popen(**repro_command(killed), start_new_session=True) as process:
                 time.sleep(after)
                 os.killpg(process.pid, signal.SIGKILL)
@@ -43,5 +45,4 @@ def main(kills: int, seed: int, *, short: bool) -> None:
 
 
 if __name__ == "__main__":
-    given = [int(value) for value in sys.argv[1:] if value != "--short"]
-    main(*given, *(10, 2014)[len(given) :], short="--short" in sys.argv)
+    main(short="--short" in sys.argv)
