@@ -47,8 +47,8 @@ def main(what: str) -> None:
             made_of = provenance(params)
             check_committed(made_of)
             shutil.rmtree(Path(REMOTE) / "files", ignore_errors=True)
-            paths = [*weights(params), *predictions(params), *what_is_plotted_from(params)]
-            dvc("push", "--remote", REMOTE, *paths)
+            predictions = [f"data/{PROFILE}/{model}/test-predictions" for model in params.models]
+            dvc("push", "--remote", REMOTE, *weights(params), *predictions, *what_is_plotted_from(params))
             write_json(Path("reports") / PROFILE / "provenance.json", made_of)
 
 
@@ -61,10 +61,6 @@ def keep(paths: Sequence[str]) -> None:
 
 def weights(params: Params) -> list[str]:
     return [f"data/{PROFILE}/{model}/stage{stage}.safetensors" for model in params.models for stage in STAGES]
-
-
-def predictions(params: Params) -> list[str]:
-    return [f"data/{PROFILE}/{model}/test-predictions" for model in params.models]
 
 
 def what_is_plotted_from(params: Params) -> list[str]:

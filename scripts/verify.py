@@ -288,12 +288,11 @@ def other_archives(published: Mapping[str, Any], models: Iterable[str]) -> list[
     for model in models:
         manifest = Path("data") / PROFILE / "manifests" / f"{model}.json"
         found = read_json(manifest)["archives"] if manifest.is_file() else {}
-        for name, noted in published[model].items():
-            if name in found and found[name]["sha256"] != noted["sha256"]:
-                remarks.append(
-                    f"{name} is not the file of the published run, so numbers on it may differ: "
-                    f"{found[name]['packing']} here, {noted['packing']} there"
-                )
+        for name in found:
+            noted, packing = published[model].get(name, found[name]), found[name]["packing"]
+            if found[name]["sha256"] != noted["sha256"]:
+                words = f"{name} is not the file of the published run, so numbers on it may differ: "
+                remarks.append(f"{words}{packing} here, {noted['packing']} there")
     return remarks
 
 
@@ -335,8 +334,7 @@ def cell(number: Number | None) -> str:
 def summary(numbers: Sequence[Number]) -> list[str]:
     """The counts, what was not measured, what is new, and the largest difference, in words."""
     counts = Counter(number.verdict for number in numbers)
-    verdicts = [v for v in (SAME, ROUNDED, DIFFERS, MISSING) if counts[v]]
-    found = ", ".join(f"{counts[verdict]} {verdict}" for verdict in verdicts)
+    found = ", ".join(f"{counts[v]} {v}" for v in (SAME, ROUNDED, DIFFERS, MISSING) if counts[v])
     lines = [f"{len(numbers) - counts[NEW]} published numbers: {found}."]
     for verdict, what in ((MISSING, "Not measured here"), (NEW, "Not in the published run")):
         groups = Counter("/".join(number.key[:2]) for number in numbers if number.verdict == verdict)
@@ -344,9 +342,8 @@ def summary(numbers: Sequence[Number]) -> list[str]:
             lines.append(f"{what}: {', '.join(f'{group} ({count})' for group, count in groups.items())}.")
     most = max(numbers, key=lambda number: abs(number.difference))
     if most.difference:
-        lines.append(
-            f"The largest difference: {most.name}, {most.published:.4f} published, {most.here:.4f} here."
-        )
+        before_and_now = f"{most.published:.4f} published, {most.here:.4f} here"
+        lines.append(f"The largest difference: {most.name}, {before_and_now}.")
     if counts[ROUNDED] or counts[DIFFERS]:
         lines.append(WHAT_ROUNDING_IS)
     return lines
