@@ -14,10 +14,6 @@ BIN := $(VENV)/bin
 UV := $(BIN)/python -m uv
 UV_VERSION := 0.13.9
 export PATH := $(CURDIR)/$(BIN):$(PATH)
-# How long torch's threads spin before they sleep. Its default halves the speed, and worse, beside other work
-# on the machine; not to spin at all costs a small network a third of its speed on an idle one.
-export GOMP_SPINCOUNT ?= 10000
-
 .PHONY: env repro verify figures test lint docs bench bench-demo bench-export bench-scale bench-gpu check-determinism check-kill lock clean
 
 env: $(VENV)/.installed

@@ -16,7 +16,7 @@ from benching import report_of, write_report
 
 from deeppose.cascade.batches import rows_of_step
 from deeppose.cascade.devices import set_up_device
-from deeppose.core.params import load_params
+from deeppose.core.params_file import load_params
 
 OUTPUT = Path("reports/bench/bench.json")
 ROUNDS = 5

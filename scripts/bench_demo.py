@@ -15,7 +15,7 @@ from pathlib import Path
 from benching import Row, Section, in_turn, measured, report_of, timed, write_report
 from project_copy import project_copy, repro, repro_command
 
-from deeppose.core.params import load_params
+from deeppose.core.params_file import load_params
 
 OUTPUT = Path("reports/bench/demo.json")
 ROUNDS = 5

@@ -22,7 +22,7 @@ from benching import in_turn, made_on, write_report
 from pages import page_of, table
 
 from deeppose.cascade.devices import set_up_device
-from deeppose.core.params import load_params
+from deeppose.core.params_file import load_params
 from deeppose.deploy.export import INPUT, OUTPUT, TOLERANCE, export_network, open_session, sample_crops
 from deeppose.networks.fused import merged
 from deeppose.networks.regressor import Regressor

@@ -169,7 +169,7 @@ def run_here(name: str, project: Path) -> dict[str, Any]:
     run = RUNS[name]
     sys.path.append(str(STAGES))
     module = importlib.import_module(run.script)
-    from deeppose.core.params import load_params
+    from deeppose.core.params_file import load_params
     from deeppose.core.paths import Item
     from deeppose.data import annotate
 

@@ -16,7 +16,7 @@ from bench_setup import papers_network
 from pages import page_of, table
 
 from deeppose.core.files import read_json, write_text
-from deeppose.core.params import load_params
+from deeppose.core.params_file import load_params
 from deeppose.networks.regressor import parameter_count
 
 MEASURED, PAGE = (Path("reports/bench") / name for name in ("gpu.json", "communication.md"))

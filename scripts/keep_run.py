@@ -21,7 +21,8 @@ from published import is_commit, leaves, provenance
 
 from deeppose.core.errors import DeepPoseError
 from deeppose.core.files import read_json, write_json, write_text
-from deeppose.core.params import Params, load_params
+from deeppose.core.params import Params
+from deeppose.core.params_file import load_params
 from deeppose.evaluation.formatting import rate_text
 from deeppose.evaluation.rates import PDJ_THRESHOLDS
 from deeppose.report.catalogue import catalogue_of

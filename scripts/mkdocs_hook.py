@@ -17,6 +17,8 @@ from mkdocs.structure.pages import Page
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ("CHANGELOG.md", "CONTRIBUTING.md", "data/README.md")
 LEXERS = {".py": "python", ".yaml": "yaml", ".toml": "toml"}
+GLOSSARY = ("../../docs/glossary.md", "../../glossary/")
+"""Where it lies for a report in the project, and for one in the site."""
 CODE = "---\nsearch:\n  exclude: true\n---\n\n# {name}\n\n~~~~~~{lexer}\n{text}~~~~~~\n"
 LINK = re.compile(r"(\]\()(?!\w+:|#)([^)#\s]+)")
 
@@ -51,6 +53,9 @@ def on_post_build(config: MkDocsConfig) -> None:
     for name in reports():  # as files too: the reports' own pages link to them
         if name.endswith(".md"):
             shutil.copyfile(ROOT / name, Path(config.site_dir) / name)
+        if name.endswith(".html"):
+            page = Path(config.site_dir) / name
+            page.write_text(page.read_text("utf-8").replace(*GLOSSARY), "utf-8")
 
 
 def reports() -> list[str]:

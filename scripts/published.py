@@ -21,7 +21,8 @@ import yaml
 from deeppose.cli.predict import PUBLISHED as PROFILE
 from deeppose.core.errors import DeepPoseError
 from deeppose.core.files import atomic_path, read_json, write_json, write_text
-from deeppose.core.params import CASCADE_STAGES_IN_DVC_YAML, Params, load_params
+from deeppose.core.params import CASCADE_STAGES_IN_DVC_YAML, Params
+from deeppose.core.params_file import load_params
 from deeppose.report.page import library_versions, params_text
 
 REMOTE = "published"

@@ -25,7 +25,7 @@ def draw(stages: dict[str, dict[str, Any]], report: Path) -> None:
 @styled
 def figure(stages: dict[str, dict[str, Any]]) -> Figure:
     """Seconds and peak memory, a line a stage, told apart by colour, marker and dashes."""
-    plotted = new_figure(11, 6.4, "Time and memory of the stages against the number of examples", CAPTION)
+    plotted = new_figure(13, 5.2, "Time and memory of the stages against the number of examples", CAPTION)
     panels = plotted.subplots(1, 2)
     colours = colormaps["tab20"].colors[::2] + colormaps["Dark2"].colors
     sizes = {"linewidth": 1.5, "markersize": 5}
@@ -47,5 +47,5 @@ def figure(stages: dict[str, dict[str, Any]]) -> Figure:
         axes.set(xscale="log", yscale="log", xlabel="Examples", ylabel=label)
         axes.set_ylim(lowest / 1.5, highest * 1.5)
     handles, names = panels[0].get_legend_handles_labels()
-    plotted.legend(handles, names, loc="outside lower center", ncols=3)
+    plotted.legend(handles, names, loc="outside right center")
     return plotted

@@ -20,7 +20,7 @@ from deeppose.core.examples import BOX_COLUMNS, TORSO_COLUMNS, Examples, write_e
 from deeppose.core.files import write_json
 from deeppose.core.geometry import diameter, image_box, mirror_poses
 from deeppose.core.images import Pixels, write_images
-from deeppose.core.params import load_params
+from deeppose.core.params_file import load_params
 from deeppose.core.pose_files import write_poses
 from deeppose.core.skeleton import SKELETONS
 from deeppose.core.viewpoint import viewpoints

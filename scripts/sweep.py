@@ -19,7 +19,8 @@ import dvc.api
 import pandas as pd
 from project_copy import check_mirror
 
-from deeppose.core.params import CASCADE_STAGES_IN_DVC_YAML, load_params
+from deeppose.core.params import CASCADE_STAGES_IN_DVC_YAML
+from deeppose.core.params_file import load_params
 
 CANDIDATES = {"lsp": (1.5, 1.7, 2.0, 2.3), "flic": (0.8, 1.0, 1.2)}  # §4.1
 

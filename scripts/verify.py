@@ -26,7 +26,8 @@ from published import PROFILE, dvc, leaves, weights, what_is_plotted_from
 
 from deeppose.core.errors import DeepPoseError
 from deeppose.core.files import atomic_path, read_json
-from deeppose.core.params import Model, Params, load_params, mirror_folders
+from deeppose.core.params import Model, Params, mirror_folders
+from deeppose.core.params_file import load_params
 from deeppose.core.paths import Item
 from deeppose.data.peers import PEERS, find_peers, how_to_add
 from deeppose.data.registry import ENTRIES, Entry, entry_named, find_archive
@@ -209,19 +210,21 @@ def prepare(here: Here, mirror: str) -> None:
 
 def run_stages(targets: Sequence[str], began: float) -> bool:
     """Whether all ran to their end; says which begins, and once a minute that it is still at it."""
-    command = repro_command(Path.cwd(), "--keep-going", *targets)
-    said, stage, ended = time.monotonic(), "", False
-    with Path("repro.log").open(encoding="utf-8") as log, subprocess.Popen(**command) as process:
+    log, begun, said = Path("repro.log"), 0, time.monotonic()
+    with subprocess.Popen(**repro_command(Path.cwd(), "--keep-going", *targets)) as process:
+        ended = False
         while not ended:
-            ended = process.poll() is not None
-            for stage in re.findall(r"^Running stage '(.+)'", log.read(), re.M):
-                said = say(stage, began)
-            if time.monotonic() - said >= 60:
-                said = say(f"still {stage}", began)
             time.sleep(0.2)
+            ended = process.poll() is not None
+            stages = re.findall(r"^Running stage '(.+)'", log.read_text(encoding="utf-8"), re.M)
+            for stage in stages[begun:]:
+                said = say(stage, began)
+            begun = len(stages)
+            if time.monotonic() - said >= 60:
+                said = say(f"still {stages[-1]}" if stages else "DVC is still reading the pipeline", began)
     if process.returncode:
-        errors = re.findall(r"^.*error: .*$", Path("repro.log").read_text(encoding="utf-8"), re.I | re.M)
-        print(*errors, f"what came out is compared all the same; {RESULT / 'repro.log'} has it all", sep="\n")
+        errors = re.findall(r"^.*error: .*$", log.read_text(encoding="utf-8"), re.I | re.M)
+        print(*errors, f"what came out is compared all the same; {RESULT / log} has it all", sep="\n")
     return process.returncode == 0
 
 
@@ -336,8 +339,12 @@ def summary(numbers: Sequence[Number]) -> list[str]:
     counts = Counter(number.verdict for number in numbers)
     found = ", ".join(f"{counts[v]} {v}" for v in (SAME, ROUNDED, DIFFERS, MISSING) if counts[v])
     lines = [f"{len(numbers) - counts[NEW]} published numbers: {found}."]
+    sets = {number.key[:2] for number in numbers if number.here is not None}
     for verdict, what in ((MISSING, "Not measured here"), (NEW, "Not in the published run")):
-        groups = Counter("/".join(number.key[:2]) for number in numbers if number.verdict == verdict)
+        of_verdict = [number.key for number in numbers if number.verdict == verdict]
+        # A predictor alone is missing, where the set has others.
+        parts = [key[:3] if verdict == MISSING and key[:2] in sets else key[:2] for key in of_verdict]
+        groups = Counter(map("/".join, parts))
         if groups:
             lines.append(f"{what}: {', '.join(f'{group} ({count})' for group, count in groups.items())}.")
     most = max(numbers, key=lambda number: abs(number.difference))

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from deeppose.core.errors import DeepPoseError
 from deeppose.core.files import leave_empty
-from deeppose.core.params import Params, load_params
+from deeppose.core.params import Params
+from deeppose.core.params_file import load_params
 from deeppose.core.paths import Item
 from deeppose.provenance import is_first_process, note_run
 

@@ -10,7 +10,7 @@ from deeppose.cascade.device_images import DeviceImages
 from deeppose.cascade.setup import images_of, workers_of
 from deeppose.core.examples import Examples
 from deeppose.core.images import Images, write_images
-from deeppose.core.params import load_params
+from deeppose.core.params_file import load_params
 from deeppose.core.paths import Item
 
 CPU = torch.device("cpu")

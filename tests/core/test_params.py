@@ -5,7 +5,8 @@ import yaml
 from pydantic import ValidationError
 
 from deeppose.core.errors import ParamsError
-from deeppose.core.params import CASCADE_STAGES_IN_DVC_YAML, load_params
+from deeppose.core.params import CASCADE_STAGES_IN_DVC_YAML
+from deeppose.core.params_file import load_params
 from deeppose.networks.alexnet import AlexNet
 
 OURS = Path(__file__).parents[2] / "params.yaml"

@@ -8,7 +8,7 @@ from project import ROOT
 from deeppose.core.errors import StageError
 from deeppose.core.examples import Examples
 from deeppose.core.files import write_json
-from deeppose.core.params import load_params
+from deeppose.core.params_file import load_params
 from deeppose.core.paths import Item
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 from project import small_params, write_params
 
-from deeppose.core.params import load_params
+from deeppose.core.params_file import load_params
 from deeppose.data.manifest import make_manifests
 
 

@@ -207,7 +207,7 @@ def test_weights_of_all_stages_are_needed(predict, project):
     assert (status, out) == (1, "")
     there = "`python scripts/published.py weights` puts the published one there"
     trains = "`dvc repro` with profile cpu trains it"
-    drawn = "--profile demo takes weights that have seen drawn people alone"
+    drawn = "--profile demo takes weights that have seen synthetic people alone"
     assert f"data/cpu/lsp/stage3.safetensors is not there: {there}, {trains}; {drawn}" in err
 
 

@@ -11,7 +11,7 @@ from project import ROOT
 from deeppose.core.errors import PredictionsError
 from deeppose.core.examples import Examples
 from deeppose.core.files import sha256
-from deeppose.core.params import load_params
+from deeppose.core.params_file import load_params
 from deeppose.core.paths import Item
 from deeppose.core.pose_files import write_poses
 from deeppose.core.skeleton import FLIC_LABELLED, UPPER_BODY

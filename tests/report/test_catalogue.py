@@ -1,7 +1,7 @@
 import pytest
 from project import ROOT
 
-from deeppose.core.params import load_params
+from deeppose.core.params_file import load_params
 from deeppose.data.registry import PAPER_TEST_SETS
 from deeppose.report.catalogue import (
     KINDS,

@@ -13,7 +13,7 @@ from deeppose.boxes.faces import faces_table
 from deeppose.core.examples import BOX_COLUMNS, TORSO_COLUMNS, Examples, write_examples
 from deeppose.core.geometry import diameter
 from deeppose.core.images import write_images
-from deeppose.core.params import load_params
+from deeppose.core.params_file import load_params
 from deeppose.core.paths import Item
 from deeppose.core.pose_files import write_poses
 from deeppose.core.skeleton import SKELETONS

@@ -9,7 +9,7 @@ import torch
 import yaml
 from project import ROOT, environment, git
 
-from deeppose.core.params import load_params
+from deeppose.core.params_file import load_params
 
 STAGE = """
 import json

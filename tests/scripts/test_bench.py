@@ -8,7 +8,7 @@ import torch
 from project import ROOT
 from torch import nn
 
-from deeppose.core.params import load_params
+from deeppose.core.params_file import load_params
 from deeppose.networks.alexnet import LocalResponseNorm
 from deeppose.networks.regressor import Regressor, parameter_count
 

@@ -14,7 +14,7 @@ def bench(monkeypatch, tmp_path):
     monkeypatch.syspath_prepend(str(ROOT / "scripts"))
     import bench_export
 
-    from deeppose.core.params import load_params
+    from deeppose.core.params_file import load_params
 
     params = load_params(ROOT / "params.yaml")
     narrow = params.profiles["demo"].network.model_copy(update={"width": 0.05, "input": 60})

@@ -25,7 +25,7 @@ def test_hours_follow_from_steps_and_speed(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "scripts"))
     import bench_gpu
 
-    from deeppose.core.params import load_params
+    from deeppose.core.params_file import load_params
 
     params = load_params(ROOT / "params.yaml")
     paper = params.profiles["paper"]

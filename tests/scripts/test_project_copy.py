@@ -4,7 +4,7 @@ import shutil
 
 from project import ROOT
 
-from deeppose.core.params import load_params
+from deeppose.core.params_file import load_params
 
 
 def test_the_short_demo_has_images_to_train_on(tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""scripts/published.py in a project whose stages write a line each: what is handed on, and drawn again."""
+"""scripts/published.py in a project whose stages write a line each: what is handed on, and plotted."""
 
 import json
 import shutil

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from project import ROOT, call, dvc, git
 
-from deeppose.core.params import load_params
+from deeppose.core.params_file import load_params
 
 pytestmark = pytest.mark.xdist_group("verify")
 
@@ -87,6 +87,15 @@ def test_a_set_that_is_not_here_is_missing_and_a_new_one_is_new(verify):
     ]
 
 
+def test_a_predictor_that_is_not_here_is_missing_by_name(verify):
+    stage = {"stage_1": measures(0.7)}
+    numbers, _ = compared(verify, {"lsp": {**stage, "MODEC": measures(0.6)}}, {"lsp": stage})
+    assert verify.summary(numbers) == [
+        "10 published numbers: 5 the same, 5 not measured here.",
+        "Not measured here: lsp/lsp/MODEC (5).",
+    ]
+
+
 def test_a_number_that_a_measured_set_lost_is_different(verify):
     _, verdicts = compared(
         verify, {"lsp": {"stage_1": measures(0.7)}}, {"lsp": {"stage_1": measures(0.7, wrist=None)}}
@@ -159,6 +168,31 @@ def test_without_its_file_a_peer_is_named(verify, tmp_path):
     shutil.rmtree(folder_without(tmp_path) / "predictions")
     here = verify.look_around(load_params(ROOT / "params.yaml"), [tmp_path])
     assert "MODEC" in "".join(here.notes)
+
+
+def test_the_mean_pose_of_other_training_images_is_not_compared(verify, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    evaluated = {"lsp": {"mean_pose": measures(0.3), "stage_1": measures(0.7)}}
+    for model in ("lsp", "flic"):
+        (verify.evaluation(model)).mkdir(parents=True)
+        (verify.evaluation(model) / "metrics.json").write_text(json.dumps(evaluated))
+    here = verify.Here({"lsp": ["lsp"], "flic": ["flic"]}, frozenset({"lsp"}), [])
+    found = {key[:3] for key in verify.measured(here)}
+    assert found == {("lsp", "lsp", "stage_1"), ("flic", "lsp", "stage_1"), ("flic", "lsp", "mean_pose")}
+
+
+def test_an_archive_with_other_bytes_is_named(verify, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    manifest = tmp_path / "data/cpu/manifests/flic.json"
+    manifest.parent.mkdir(parents=True)
+    here = {"FLIC.zip": {"sha256": "a", "packing": "published archive"}, "buffy.zip": {"sha256": "c"}}
+    manifest.write_text(json.dumps({"archives": here}))
+    published = {"flic": {"FLIC.zip": {"sha256": "b", "packing": "half size"}}}
+    (remark,) = verify.other_archives(published, ["flic"])
+    assert remark.startswith("FLIC.zip is not the file of the published run")
+    assert remark.endswith("published archive here, half size there")
+    published["flic"]["FLIC.zip"]["sha256"] = "a"
+    assert verify.other_archives(published, ["flic"]) == []
 
 
 # A small project

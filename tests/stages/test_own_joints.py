@@ -148,5 +148,5 @@ def test_its_table_has_its_limbs(page, three):
     errors = pd.DataFrame(
         {"limb": [limb.name for limb in horse.limbs], "strict": strict[0], "loose": loose[0]}
     ).assign(set="horses", predictor="stage 1", example=0)
-    table = pcp_table(errors, horse, "horses", "ours")
+    table = pcp_table(errors, horse, "horses", "ours", 1)
     assert table[["neck", "back", "leg_front", "leg_hind", "ave"]].iloc[0].tolist() == [1, 0, 0, 0, 0.25]

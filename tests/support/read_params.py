@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel
 
-from deeppose.core.params import load_params
+from deeppose.core.params_file import load_params
 from deeppose.core.paths import Item
 
 WHOLE = ("model_dump", "model_copy")

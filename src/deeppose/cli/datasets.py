@@ -94,7 +94,7 @@ def _peer_text(peer: "Peer", folders: Sequence[Path]) -> str:
 
 def _added_since(folders: Sequence[Path]) -> Iterator[str]:
     """For each profile what its last run did without that is there now, and what to type."""
-    from deeppose.core.params import load_params
+    from deeppose.core.params_file import load_params
     from deeppose.core.paths import Item
     from deeppose.data.manifest import added_since
 

@@ -28,7 +28,8 @@ def archive_folders(given: Path | None) -> list[Path]:
     """
     if given is not None:
         return [given]
-    from deeppose.core.params import load_params, mirror_folders
+    from deeppose.core.params import mirror_folders
+    from deeppose.core.params_file import load_params
 
     mirror = load_params().mirror if Path("params.yaml").is_file() else "data/mirror"
     return mirror_folders(mirror)

@@ -110,7 +110,7 @@ def weights_of(model: str, profile: str | None) -> list[Path]:
     WeightsError
         If they have not been trained.
     """
-    from deeppose.core.params import load_params
+    from deeppose.core.params_file import load_params
 
     params = load_params()
     profile = profile or profile_for_photographs(params)

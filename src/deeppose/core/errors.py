@@ -54,7 +54,7 @@ class ProcessesError(DeepPoseError):
 
 
 class StageError(DeepPoseError):
-    """A stage was run before what it stands on, or by hand where only the pipeline can run it."""
+    """A stage was run before its dependencies, or by hand where only the pipeline can run it."""
 
 
 class WeightsError(DeepPoseError):

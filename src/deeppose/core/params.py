@@ -1,15 +1,11 @@
 """params.yaml as typed, frozen objects; an unknown key or a value that is not allowed stops at once."""
 
 import os
-from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from deeppose.core.errors import ParamsError
 from deeppose.core.skeleton import SKELETONS
 
 PositiveInt = Annotated[int, Field(gt=0)]
@@ -20,11 +16,13 @@ Labels = Literal["oc", "pc"]
 CASCADE_STAGES_IN_DVC_YAML = 3
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
+    """A section of params.yaml."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
-class Device(_Section):
+class Device(Section):
     """Where a network runs, in Lightning Fabric's words and `tf32`, and where its crops are cut."""
 
     accelerator: Literal["cpu", "cuda", "auto"]
@@ -47,7 +45,7 @@ class Device(_Section):
     ]
 
 
-class AlexNet(_Section):
+class AlexNet(Section):
     """The paper's ψ (§3.1), and its size."""
 
     name: Literal["alexnet"]
@@ -68,7 +66,7 @@ class AlexNet(_Section):
         return "paper's network" if self.width == 1 else f"paper's network, {self.width:g} of its width"
 
 
-class SpatialNet(_Section):
+class SpatialNet(Section):
     """A ψ with a spatial output on a pretrained backbone, and its size."""
 
     name: Literal["spatial"]
@@ -88,7 +86,7 @@ class SpatialNet(_Section):
         return "EfficientNet-Lite0 with maps"
 
 
-class Adagrad(_Section):
+class Adagrad(Section):
     """Adaptive gradient updates (§3.1)."""
 
     name: Literal["adagrad"]
@@ -97,7 +95,7 @@ class Adagrad(_Section):
     epsilon: PositiveFloat
 
 
-class AdamW(_Section):
+class AdamW(Section):
     """Adam with decoupled weight decay; the learning rate falls along half a cosine to 0."""
 
     name: Literal["adamw"]
@@ -105,7 +103,7 @@ class AdamW(_Section):
     weight_decay: Annotated[float, Field(ge=0)]
 
 
-class Training(_Section):
+class Training(Section):
     """How every stage is trained (§3.1; §3.2 changes the data alone)."""
 
     batch: PositiveInt
@@ -121,7 +119,7 @@ Repeated = Annotated[
 ]
 
 
-class InitialStage(_Section):
+class InitialStage(Section):
     """Stage 1 (§3.1)."""
 
     steps: Steps
@@ -133,7 +131,7 @@ class InitialStage(_Section):
     repeated: Repeated
 
 
-class RefinementStage(_Section):
+class RefinementStage(Section):
     """A stage s ≥ 2 (§3.2)."""
 
     steps: Steps
@@ -150,7 +148,7 @@ class RefinementStage(_Section):
     repeated: Repeated
 
 
-class Embedded(_Section):
+class Embedded(Section):
     """The synthetic people of `demo`."""
 
     lsp_images: Annotated[int, Field(ge=4, multiple_of=2, description="half train, half test")]
@@ -171,7 +169,7 @@ class Embedded(_Section):
         return self
 
 
-class Profile(_Section):
+class Profile(Section):
     """One way to run the paper: which data, which sizes, which machine."""
 
     archives: Literal["embedded", "mirror"]
@@ -268,7 +266,7 @@ class Profile(_Section):
         return self
 
 
-class Model(_Section):
+class Model(Section):
     """One cascade: its joints, the sets that train and test it."""
 
     skeleton: str
@@ -292,7 +290,7 @@ class Model(_Section):
         return self
 
 
-class Params(_Section):
+class Params(Section):
     """The whole of params.yaml."""
 
     profile: str
@@ -360,106 +358,3 @@ class Params(_Section):
 def mirror_folders(mirror: str) -> list[Path]:
     """Where archives are looked for: $DEEPPOSE_MIRROR, then `mirror` of the params, where downloads land."""
     return [Path(folder) for folder in (os.environ.get("DEEPPOSE_MIRROR"), mirror) if folder]
-
-
-def load_params(path: Path = Path("params.yaml")) -> Params:
-    """Read and check params.yaml.
-
-    Raises
-    ------
-    ParamsError
-        Naming every bad key, its value and what is allowed.
-    """
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ParamsError(
-            f"{path} can't be read ({error.strerror}): run this in the project's folder"
-        ) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ParamsError(f"{path} is not valid YAML: {error}") from error
-    try:
-        return Params.model_validate(values)
-    except ValidationError as error:
-        problems = _explained(error.errors(include_url=False))
-        lines = (f"  {key}: {' or '.join(wrong)}" for key, wrong in problems.items())
-        raise ParamsError("\n".join([f"{path} holds what is not allowed:", *lines])) from error
-
-
-def _explained(problems: Sequence[ErrorDetails]) -> dict[str, list[str]]:
-    """What is wrong by key and value; a key of several types has a message for each."""
-    explained: dict[str, list[str]] = {}
-    for problem in problems:
-        if problem["type"] == "too_short" and problem["input"]:
-            continue  # its items are at fault, and named already
-        # Pydantic appends the type that it tried, as in sigma.literal['auto'].
-        loc = problem["loc"]
-        where = loc[:1] if loc[:1] in (("sigma",), ("workers",)) else _untagged(loc)
-        value = problem["input"]
-        if problem["type"].startswith("union_tag"):
-            where, value = [*where, "name"], problem["ctx"].get("tag")
-        key = ".".join(str(part) for part in where) or "(the whole file)"
-        if problem["type"] not in ("missing", "union_tag_not_found", "value_error"):
-            key += f" = {value!r}"
-        explained.setdefault(key, []).append(_what_is_allowed(problem))
-    return explained
-
-
-def _what_is_allowed(problem: ErrorDetails) -> str:
-    match problem["type"]:
-        case "extra_forbidden":
-            return f"unknown key, allowed here: {', '.join(_keys_beside(problem['loc']))}"
-        case "missing":
-            return "missing"
-        case "model_type" | "dict_type":
-            return "should be a section, keys and values"
-        case "tuple_type":
-            return "should be a list, as in [a, b]"
-        case "too_short":
-            return "should have an item at least"
-        case "union_tag_invalid":
-            return f"should be one of {problem['ctx']['expected_tags']}"
-        case "union_tag_not_found":
-            return "missing"
-        case "float_type" if str(problem["input"])[:1].isdigit():
-            return "should be a number, without quotes; YAML takes 1e-3 for text, write 1.0e-3"
-        case "value_error":
-            return str(problem["ctx"]["error"])
-        case _:
-            return problem["msg"].removeprefix("Input ")
-
-
-def _by_name(section: type[_Section], key: str) -> dict[int | str, type[_Section]]:
-    """The kinds that the section under `key` can have, by the `name` that says which it is."""
-    kinds = get_args(section.model_fields[key].annotation)
-    return {get_args(kind.model_fields["name"].annotation)[0]: kind for kind in kinds}
-
-
-# Pydantic counts such a name among the keys.
-TAGGED: dict[int | str, dict[int | str, type[_Section]]] = {
-    "network": _by_name(Profile, "network"),
-    "optimizer": _by_name(Training, "optimizer"),
-}
-
-
-def _untagged(location: Sequence[int | str]) -> list[int | str]:
-    return [
-        part
-        for before, part in zip(("", *location), location, strict=False)
-        if part not in TAGGED.get(before, ())
-    ]
-
-
-def _keys_beside(location: Sequence[int | str]) -> Iterator[str]:
-    section: Any = Params
-    for before, part in zip(("", *location), location[:-1], strict=False):
-        if part in TAGGED:
-            continue
-        if before in TAGGED:
-            section = TAGGED[before][part]
-        elif get_args(section):  # the name of a model or of a profile
-            section = get_args(section)[1]
-        else:
-            kind = section.model_fields[part].annotation
-            section = Embedded if kind == Embedded | None else kind
-    yield from section.model_fields

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import matplotlib.style
+import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from PIL import Image
@@ -22,7 +23,7 @@ R = TypeVar("R")
 PNG_DPI = 150
 # Figures that show photographs are kept small: some are in git.
 PHOTO_DPI = (120, 100, 85, 72, 60)
-PALETTE = 128
+PHOTO_COLOURS = 100
 MOST_BYTES_OF_PHOTOS = 300_000
 
 # Colours are told apart in grey by their lightness, and lines by dashes and markers as well.
@@ -68,6 +69,9 @@ LIMB_COLOURS = {
 SPARE_LIMB_COLOURS = ("#e377c2", "#17becf", "#bcbd22", "#a55194", "#6b6ecf", "#8c6d31")
 PREDICTED_COLOUR = "#d01c1f"
 TRUE_COLOUR = "#5cf25c"
+# A detected face, and an initial box.
+BOX_COLOURS = ("#f2c14e", "#1552b8")
+BLACK = "#000000"
 
 _LOOK: dict[str, Any] = {
     "font.family": "DejaVu Sans",
@@ -143,14 +147,34 @@ def save_photos(figure: Figure, folder: Path, name: str) -> None:
     for dpi in (PNG_DPI, *PHOTO_DPI):
         written = io.BytesIO()
         _render(figure, written, "png", dpi)
-        picture = Image.open(written).convert("RGB")
-        palette = picture.quantize(PALETTE, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
         small = io.BytesIO()
-        palette.save(small, "png", optimize=True)
+        _with_palette(Image.open(written).convert("RGB")).save(small, "png", optimize=True)
         if len(small.getvalue()) <= MOST_BYTES_OF_PHOTOS:
             break
     with atomic_path(folder / f"{name}.png") as temporary:
         temporary.write_bytes(small.getvalue())
+
+
+def _with_palette(picture: Image.Image) -> Image.Image:
+    """A picture of few colours: those that poses and boxes have, and the ones that suit the photographs."""
+    # `deeppose predict` takes this module, but not SciPy.
+    from scipy.spatial import cKDTree
+
+    own = [*LIMB_COLOURS.values(), *SPARE_LIMB_COLOURS, PREDICTED_COLOUR, TRUE_COLOUR, *BOX_COLOURS, BLACK]
+    suited = picture.quantize(PHOTO_COLOURS, method=Image.Quantize.MEDIANCUT).getpalette() or []
+    palette = np.vstack(
+        [
+            [list(bytes.fromhex(colour.removeprefix("#"))) for colour in own],
+            np.reshape(suited[: 3 * PHOTO_COLOURS], (-1, 3)),
+        ]
+    )
+    packed = np.asarray(picture).astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
+    colours, places = np.unique(packed, return_inverse=True)
+    # Pillow's own mapping to a given palette is off by some bits: white would turn grey.
+    _, nearest = cKDTree(palette).query(np.stack([colours >> 16, colours >> 8 & 255, colours & 255], axis=1))
+    mapped = Image.fromarray(nearest[places].reshape(packed.shape).astype(np.uint8))
+    mapped.putpalette(palette.astype(np.uint8).tobytes())
+    return mapped
 
 
 def picture_size(path: Path) -> tuple[int, int]:

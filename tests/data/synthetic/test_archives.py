@@ -1,4 +1,4 @@
-"""The drawn people: the published layouts, the same bytes every time, and bodies that a human could have."""
+"""Synthetic people: the published layouts, the same bytes every time, and bodies that a human could have."""
 
 import io
 import zipfile

@@ -18,17 +18,17 @@ from deeppose.core.errors import FaceError
 from deeppose.core.examples import TORSO_COLUMNS, Examples, Indices
 from deeppose.core.geometry import Floats
 from deeppose.core.images import ImageSource, Pixels
-from deeppose.report.style import TRUE_COLOUR, new_figure, styled
+from deeppose.report.style import BOX_COLOURS, PREDICTED_COLOUR, TRUE_COLOUR, new_figure, styled
 
 ROWS = ("one face", "several faces", "no face of the person's")
 
 # Free space around the image and its box, in shares of the longer side of both.
 _MARGIN = 0.03
 _LINES: dict[str, dict[str, Any]] = {
-    "a detected face": {"color": "#f2c14e", "linestyle": "-", "linewidth": 1.0},
-    "the person's face": {"color": "#d01c1f", "linestyle": "-", "linewidth": 1.8},
+    "a detected face": {"color": BOX_COLOURS[0], "linestyle": "-", "linewidth": 1.0},
+    "the person's face": {"color": PREDICTED_COLOUR, "linestyle": "-", "linewidth": 1.8},
     "torso, as labelled": {"color": "#ffffff", "linestyle": ":", "linewidth": 1.4},
-    "initial box": {"color": "#1552b8", "linestyle": "--", "linewidth": 1.8},
+    "initial box": {"color": BOX_COLOURS[1], "linestyle": "--", "linewidth": 1.8},
 }
 _CASING = [withStroke(linewidth=3.0, foreground="black", alpha=0.5)]
 

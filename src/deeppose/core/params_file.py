@@ -1,0 +1,115 @@
+"""Reading params.yaml; an unknown key or a value that is not allowed stops at once, all of them named."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from deeppose.core.errors import ParamsError
+from deeppose.core.params import Embedded, Params, Profile, Section, Training
+
+
+def load_params(path: Path = Path("params.yaml")) -> Params:
+    """Read and check params.yaml.
+
+    Raises
+    ------
+    ParamsError
+        Naming every bad key, its value and what is allowed.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ParamsError(
+            f"{path} can't be read ({error.strerror}): run this in the project's folder"
+        ) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ParamsError(f"{path} is not valid YAML: {error}") from error
+    try:
+        return Params.model_validate(values)
+    except ValidationError as error:
+        problems = _explained(error.errors(include_url=False))
+        lines = (f"  {key}: {' or '.join(wrong)}" for key, wrong in problems.items())
+        raise ParamsError("\n".join([f"{path} holds what is not allowed:", *lines])) from error
+
+
+def _explained(problems: Sequence[ErrorDetails]) -> dict[str, list[str]]:
+    """What is wrong by key and value; a key of several types has a message for each."""
+    explained: dict[str, list[str]] = {}
+    for problem in problems:
+        if problem["type"] == "too_short" and problem["input"]:
+            continue  # its items are at fault, and named already
+        # Pydantic appends the type that it tried, as in sigma.literal['auto'].
+        loc = problem["loc"]
+        where = loc[:1] if loc[:1] in (("sigma",), ("workers",)) else _untagged(loc)
+        value = problem["input"]
+        if problem["type"].startswith("union_tag"):
+            where, value = [*where, "name"], problem["ctx"].get("tag")
+        key = ".".join(str(part) for part in where) or "(the whole file)"
+        if problem["type"] not in ("missing", "union_tag_not_found", "value_error"):
+            key += f" = {value!r}"
+        explained.setdefault(key, []).append(_what_is_allowed(problem))
+    return explained
+
+
+def _what_is_allowed(problem: ErrorDetails) -> str:
+    match problem["type"]:
+        case "extra_forbidden":
+            return f"unknown key, allowed here: {', '.join(_keys_beside(problem['loc']))}"
+        case "missing":
+            return "missing"
+        case "model_type" | "dict_type":
+            return "should be a section, keys and values"
+        case "tuple_type":
+            return "should be a list, as in [a, b]"
+        case "too_short":
+            return "should have an item at least"
+        case "union_tag_invalid":
+            return f"should be one of {problem['ctx']['expected_tags']}"
+        case "union_tag_not_found":
+            return "missing"
+        case "float_type" if str(problem["input"])[:1].isdigit():
+            return "should be a number, without quotes; YAML takes 1e-3 for text, write 1.0e-3"
+        case "value_error":
+            return str(problem["ctx"]["error"])
+        case _:
+            return problem["msg"].removeprefix("Input ")
+
+
+def _by_name(section: type[Section], key: str) -> dict[int | str, type[Section]]:
+    """The kinds that the section under `key` can have, by the `name` that says which it is."""
+    kinds = get_args(section.model_fields[key].annotation)
+    return {get_args(kind.model_fields["name"].annotation)[0]: kind for kind in kinds}
+
+
+# Pydantic counts such a name among the keys.
+TAGGED: dict[int | str, dict[int | str, type[Section]]] = {
+    "network": _by_name(Profile, "network"),
+    "optimizer": _by_name(Training, "optimizer"),
+}
+
+
+def _untagged(location: Sequence[int | str]) -> list[int | str]:
+    return [
+        part
+        for before, part in zip(("", *location), location, strict=False)
+        if part not in TAGGED.get(before, ())
+    ]
+
+
+def _keys_beside(location: Sequence[int | str]) -> Iterator[str]:
+    section: Any = Params
+    for before, part in zip(("", *location), location[:-1], strict=False):
+        if part in TAGGED:
+            continue
+        if before in TAGGED:
+            section = TAGGED[before][part]
+        elif get_args(section):  # the name of a model or of a profile
+            section = get_args(section)[1]
+        else:
+            kind = section.model_fields[part].annotation
+            section = Embedded if kind == Embedded | None else kind
+    yield from section.model_fields
