@@ -259,8 +259,12 @@ def people(models: Iterable[str]) -> dict[Key, int]:
 
 def made(models: Iterable[str], name: str) -> list[tuple[str, Path]]:
     """The models that were evaluated, each with a file of its evaluation."""
-    files = [(model, Path("data") / PROFILE / "evaluation" / model / name) for model in models]
+    files = [(model, evaluation(model) / name) for model in models]
     return [(model, file) for model, file in files if file.is_file()]
+
+
+def evaluation(model: str) -> Path:
+    return Path("data") / PROFILE / "evaluation" / model
 
 
 def compare(
@@ -291,11 +295,10 @@ def other_archives(published: Mapping[str, Any], models: Iterable[str]) -> list[
     for model in models:
         manifest = Path("data") / PROFILE / "manifests" / f"{model}.json"
         found = read_json(manifest)["archives"] if manifest.is_file() else {}
-        for name in found:
-            noted, packing = published[model].get(name, found[name]), found[name]["packing"]
-            if found[name]["sha256"] != noted["sha256"]:
+        for name, noted in published[model].items():
+            if name in found and found[name]["sha256"] != noted["sha256"]:
                 words = f"{name} is not the file of the published run, so numbers on it may differ: "
-                remarks.append(f"{words}{packing} here, {noted['packing']} there")
+                remarks.append(f"{words}{found[name]['packing']} here, {noted['packing']} there")
     return remarks
 
 
