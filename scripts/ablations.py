@@ -10,7 +10,6 @@ stopped, the stages that had ended are taken from DVC's cache, in which what all
 """
 
 import copy
-import csv
 import hashlib
 import json
 import subprocess
@@ -23,9 +22,10 @@ from typing import Any
 import pandas as pd
 import torch
 import yaml
+from pages import page_of, table
 from project_copy import check_mirror, project_copy, repro
 
-from deeppose.core.files import atomic_path, read_json, write_text
+from deeppose.core.files import read_json, write_text
 from deeppose.evaluation.formatting import difference_text, rate_text
 from deeppose.provenance import machine
 
@@ -38,12 +38,12 @@ HEADS = {"pdj@0.1": "PDJ at 0.1", "pdj@0.2": "PDJ at 0.2", "pcp": "PCP"}
 def main(what: str, names: list[str], *, cuda: bool) -> None:
     definition = yaml.safe_load(DEFINITION.read_text(encoding="utf-8"))
     params = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
-    unknown = [name for name in names if name not in definition["variants"]]
-    if what not in ("run", "table") or unknown:
-        known = ", ".join(definition["variants"])
-        sys.exit(f"no variant {unknown[0]!r} in {DEFINITION}, only {known}" if unknown else __doc__)
+    variants = definition["variants"]
+    for name in names:
+        if name not in variants:
+            sys.exit(f"no variant {name!r} in {DEFINITION}, only {', '.join(variants)}")
     if what == "run":
-        run(definition, params, names or list(definition["variants"]), cuda=cuda)
+        run(definition, params, names or list(variants), cuda=cuda)
     write_text(PAGE, page(definition, results(definition, params)))
 
 
@@ -57,10 +57,9 @@ def run(definition: dict[str, Any], params: dict[str, Any], names: list[str], *,
     with tempfile.TemporaryDirectory() as folder:
         project = project_copy(Path(folder) / "project")
         # A stage that is the same in two variants is trained once.
-        cache = subprocess.check_output([sys.executable, "-m", "dvc", "cache", "dir"], text=True).strip()
-        subprocess.run(
-            [sys.executable, "-m", "dvc", "cache", "dir", "--local", cache], cwd=project, check=True
-        )
+        command = [sys.executable, "-m", "dvc", "cache", "dir"]
+        cache = subprocess.check_output(command, text=True).strip()
+        subprocess.run([*command, "--local", cache], cwd=project, check=True)
         for seed in definition["seeds"]:
             for name in names:
                 found = results(definition, params)
@@ -103,31 +102,18 @@ def held_out(project: Path, params: dict[str, Any]) -> dict[str, Any]:
     write_text(project / "params.yaml", yaml.safe_dump(params, sort_keys=False))
     profile, (model,) = params["profile"], params["models"]
     repro(project, f"evaluate@{profile}-{model}")
-    measured = read_json(project / "data" / profile / "evaluation" / model / "metrics.json")
-    figures: dict[str, Any] = measured["held-out"]
-    return figures
+    return read_json(project / "data" / profile / "evaluation" / model / "metrics.json")["held-out"]
 
 
 def keep(name: str, params: str, seed: int, figures: dict[str, Any], where: str) -> None:
     """Add a run's figures to those of earlier runs."""
-    stages = [predictor for predictor in figures if predictor.startswith("stage_")]
-    rows = [
-        (
-            name,
-            params,
-            seed,
-            int(stage.removeprefix("stage_")),
-            figures[stage]["pdj@0.1"]["mean"],
-            figures[stage]["pdj@0.2"]["mean"],
-            figures[stage]["pcp"]["ave"],
-            where,
-        )
-        for stage in stages
-    ]
+    rows = []
+    for predictor, found in figures.items():
+        if predictor.startswith("stage_"):
+            rates = found["pdj@0.1"]["mean"], found["pdj@0.2"]["mean"], found["pcp"]["ave"]
+            rows.append((name, params, seed, int(predictor.removeprefix("stage_")), *rates, where))
     earlier = RESULTS.read_text(encoding="utf-8") if RESULTS.is_file() else ",".join(COLUMNS) + "\n"
-    with atomic_path(RESULTS) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        file.write(earlier)
-        csv.writer(file, lineterminator="\n").writerows(rows)
+    write_text(RESULTS, earlier + pd.DataFrame(rows).to_csv(index=False, header=False))
 
 
 def results(definition: dict[str, Any], params: dict[str, Any]) -> pd.DataFrame:
@@ -141,46 +127,36 @@ def results(definition: dict[str, Any], params: dict[str, Any]) -> pd.DataFrame:
 
 def page(definition: dict[str, Any], found: pd.DataFrame) -> str:
     """For each machine the variants beside the base, each over the seeds that both were run with."""
-    tables = [
-        line
-        for where, runs in found.groupby("machine")
-        for line in (f"On {where}:", "", *table(definition, runs), "")
-    ]
-    return "\n".join(
-        [
-            "# What each choice of `cpu` is worth",
-            "",
-            f"Made by `python scripts/ablations.py table` from the runs in [{RESULTS.name}]({RESULTS.name}); "
-            f"[{DEFINITION.name}]({DEFINITION.name}) says what was run. Measured on "
-            "[held-out](glossary.md#held-out) images of LSP's training part, not on a test part. Each seed "
-            "draws its own, the same for all variants. The variant with person-centric labels is measured by "
-            "such labels. Means are over the seeds that both the variant and the base were run with, ± the "
-            "standard deviation. The last column has the mean difference between runs of one seed.",
-            "",
-            *tables,
-            "All else as in `cpu`, but for",
-            "",
-            "```yaml",
-            yaml.safe_dump(definition["base"], sort_keys=False).rstrip(),
-            "```",
-            "",
-        ]
+    tables: list[str] = []
+    for where, runs in found.groupby("machine"):
+        tables += [f"On {where}:", variants_table(definition, runs)]
+    base = yaml.safe_dump(definition["base"], sort_keys=False)
+    return page_of(
+        "What each choice of `cpu` is worth",
+        f"Made by `python scripts/ablations.py table` from the runs in [{RESULTS.name}]({RESULTS.name}); "
+        f"[{DEFINITION.name}]({DEFINITION.name}) says what was run. Measured on "
+        "[held-out](glossary.md#held-out) images of LSP's training part, not on a test part. Each seed draws "
+        "its own, the same for all variants. The variant with person-centric labels is measured by such "
+        "labels. Means are over the seeds that both the variant and the base were run with, ± the standard "
+        "deviation. The last column has the mean difference between runs of one seed.",
+        *tables,
+        "All else as in `cpu`, but for",
+        f"```yaml\n{base}```",
     )
 
 
-def table(definition: dict[str, Any], found: pd.DataFrame) -> list[str]:
-    """The lines of one machine's table."""
+def variants_table(definition: dict[str, Any], found: pd.DataFrame) -> str:
+    """One machine's table."""
     of_base = found[found["variant"] == "base"].set_index(["seed", "stage"])
-    heads = ["Variant", "Stage", "Seeds", *HEADS.values(), f"{HEADS[JUDGE]}, less base's"]
-    lines = [heads, ["---", *["---:"] * (len(heads) - 1)]]
+    rows = []
     for name, variant in definition["variants"].items():
         of_variant = found[found["variant"] == name].set_index(["seed", "stage"])
         paired = of_variant[of_variant.index.isin(of_base.index)]
         for stage, runs in paired.groupby("stage"):
             gap = spread((runs[JUDGE] - of_base[JUDGE]).dropna(), difference_text) if name != "base" else ""
             measured = [spread(runs[column], rate_text) for column in HEADS]
-            lines.append([variant["words"], str(stage), str(len(runs)), *measured, gap])
-    return ["| " + " | ".join(cells) + " |" for cells in lines]
+            rows.append([variant["words"], str(stage), str(len(runs)), *measured, gap])
+    return table(["Variant", "Stage", "Seeds", *HEADS.values(), f"{HEADS[JUDGE]}, less base's"], rows)
 
 
 def spread(values: "pd.Series[float]", text: Callable[[float], str]) -> str:
@@ -190,7 +166,7 @@ def spread(values: "pd.Series[float]", text: Callable[[float], str]) -> str:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
+    if len(sys.argv) < 2 or sys.argv[1] not in ("run", "table"):
         sys.exit(__doc__)
     what, *names = sys.argv[1:]
     main(what, [name for name in names if name != "--cuda"], cuda="--cuda" in names)

@@ -7,7 +7,6 @@ of rounds in which the two take turns, and so is their ratio. Writes reports/ben
 a page of it, and prints the page.
 """
 
-import statistics
 import tempfile
 import time
 from collections.abc import Callable
@@ -17,16 +16,16 @@ from typing import Any
 
 import onnxruntime
 import torch
+from bench_network import CPU
 from bench_setup import network_of
-from benching import table, write_report
+from benching import in_turn, made_on, write_report
+from pages import page_of, table
 
 from deeppose.cascade.devices import set_up_device
-from deeppose.core.params import Device
 from deeppose.core.params_file import load_params
 from deeppose.deploy.export import INPUT, OUTPUT, TOLERANCE, export_network, open_session, sample_crops
 from deeppose.networks.fused import merged
 from deeppose.networks.regressor import Regressor
-from deeppose.provenance import git_revision, machine
 
 REPORT = Path("reports/bench/export.json")
 PROFILES = ("cpu", "paper")
@@ -37,21 +36,20 @@ OURS, EXPORTED, RATIO = "ours, crops/s", "exported, crops/s", "exported by ours"
 
 def main() -> None:
     params = load_params()
-    set_up_device(Device(accelerator="cpu", devices=1, precision="32-true", crops="host"), params.threads)
+    set_up_device(CPU, params.threads)
     networks = {profile: network_of(params, profile).eval() for profile in PROFILES}
     report = {
-        "machine": machine(),
-        "revision": git_revision(),
+        **made_on(),
         "torch": str(torch.__version__),
         "onnxruntime": onnxruntime.__version__,
         "threads": params.threads,
         "rounds": ROUNDS,
-        "networks": {name: beside(of, params.threads, ROUNDS, SECONDS) for name, of in networks.items()},
+        "networks": {name: beside(of, params.threads) for name, of in networks.items()},
     }
     write_report(REPORT, report, page)
 
 
-def beside(network: Regressor, threads: int, rounds: int, seconds: float) -> dict[str, Any]:
+def beside(network: Regressor, threads: int) -> dict[str, Any]:
     """A network and its exported self in turn; each turn takes at least so many seconds."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.onnx"
@@ -62,18 +60,19 @@ def beside(network: Regressor, threads: int, rounds: int, seconds: float) -> dic
     speeds = {}
     for batch in BATCHES:
         crops = sample_crops(batch, network.size)
-        ours = partial(for_prediction, torch.from_numpy(crops))
-        theirs = partial(session.run, [OUTPUT], {INPUT: crops})
-        found: dict[str, list[float]] = {OURS: [], EXPORTED: []}
-        with torch.inference_mode():
-            for _ in range(rounds):
-                for what, call in ((OURS, ours), (EXPORTED, theirs)):
-                    found[what].append(batch * calls_a_second(call, seconds))
-        ratios = [after / before for before, after in zip(found[OURS], found[EXPORTED], strict=True)]
-        speeds[str(batch)] = {what: statistics.median(of) for what, of in found.items()} | {
-            RATIO: statistics.median(ratios)
+        calls = {
+            OURS: partial(for_prediction, torch.from_numpy(crops)),
+            EXPORTED: partial(session.run, [OUTPUT], {INPUT: crops}),
         }
+        with torch.inference_mode():
+            turns = in_turn({name: partial(seconds_a_call, call) for name, call in calls.items()}, ROUNDS)
+        speeds[str(batch)] = {name: batch / turns.median(name) for name in calls}
+        speeds[str(batch)][RATIO] = turns.ratio(OURS, EXPORTED)
     return {"input": network.size, "difference": difference, "bytes": size, "speeds": speeds}
+
+
+def seconds_a_call(call: Callable[[], Any]) -> float:
+    return 1 / calls_a_second(call, SECONDS)
 
 
 def calls_a_second(call: Callable[[], Any], seconds: float) -> float:
@@ -94,19 +93,13 @@ def page(report: dict[str, Any]) -> str:
             figures = [f"{speeds[OURS]:,.1f}", f"{speeds[EXPORTED]:,.1f}", f"{speeds[RATIO]:.2f}"]
             rows.append([f"that of `{name}`, {of['input']} px", batch, *figures])
     furthest = max(of["difference"] for of in report["networks"].values())
-    return "\n".join(
-        [
-            "# Exported networks beside ours",
-            "",
-            f"Made by `python scripts/bench_export.py` at commit {report['revision']}, torch "
-            f"{report['torch']}, onnxruntime {report['onnxruntime']}, on: {report['machine']}. "
-            f"{report['threads']} threads, medians of {report['rounds']} rounds in which the two take turns. "
-            f"Their outputs are at most {furthest:.0e} of a box's side from ours; {TOLERANCE:.0e} is what "
-            "is tolerated.",
-            "",
-            *table(["network", "crops a call", OURS, EXPORTED, RATIO], rows),
-            "",
-        ]
+    return page_of(
+        "Exported networks beside ours",
+        f"Made by `python scripts/bench_export.py` at commit {report['revision']}, torch {report['torch']}, "
+        f"onnxruntime {report['onnxruntime']}, on: {report['machine']}. {report['threads']} threads, medians "
+        f"of {report['rounds']} rounds in which the two take turns. Their outputs are at most {furthest:.0e} "
+        f"of a box's side from ours; {TOLERANCE:.0e} is what is tolerated.",
+        table(["network", "crops a call", OURS, EXPORTED, RATIO], rows),
     )
 
 

@@ -1,49 +1,42 @@
-"""What comes before the network: the augmented set, the loader of training batches, packed images.
-
-Two of its measurements are made in processes of their own, which it starts itself:
-
-    python scripts/bench_feeding.py augmented-set FOLDER   builds the set
-    python scripts/bench_feeding.py loader FOLDER NAME     cuts batches; prints the bytes that it holds
-"""
+"""What comes before the network: the augmented set, the loader of training batches, packed images."""
 
 import os
-import subprocess
-import sys
 import tempfile
-import zipfile
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pandas as pd
-import torch
 from bench_network import CPU
 from bench_setup import (
     HEIGHT,
     MEAN_COLOUR,
     PROFILE,
     WIDTH,
+    feed,
     papers_network,
     random_examples,
     random_pictures,
     runner_of,
     whole_bodies,
+    write_archive,
 )
-from benching import Row, Section, Turns, in_turn, measured, own_memory, peak_of, timed
+from benching import Row, Section, in_turn, measured, own_memory, peak_of, timed
 
-from deeppose.cascade.batches import Batch, JointBoxes, Table, batches
+from deeppose.cascade.batches import JointBoxes, Table
+from deeppose.cascade.train_stage import read_by_column
 from deeppose.core.examples import Examples
 from deeppose.core.images import Images, write_images
 from deeppose.core.params import Params
-from deeppose.core.params_file import load_params
 from deeppose.core.skeleton import FULL_BODY
 from deeppose.data.annotate import annotate
-from deeppose.data.pose_set import PERSON_CENTRIC, PoseSet
+from deeppose.data.pose_set import PoseSet
 from deeppose.displacements.augmented_set import simulated_boxes, write_augmented_set
-from train import read_by_column
 
 LSP_EXAMPLES = 11_000
 """Training examples of LSP and LSP extended."""
@@ -55,9 +48,8 @@ MOST = 0.05
 """Share of a training step that feeding may take."""
 AUGMENTED_SET = "augmented-set.parquet"
 LSP_AND_EXTENDED = 12_000
-ON_ONE_BATCH, FED, FIRST, LATER = (
-    "a step on one batch", "a step with the loader", "stage 1's loader", "a later stage's loader",
-)  # fmt: skip
+ON_ONE_BATCH, FED = "a step on one batch", "a step with the loader"
+FIRST, LATER = "stage 1's loader", "a later stage's loader"
 PACKING, DECODING = "packing", "decoding alone"
 
 
@@ -65,9 +57,11 @@ def feeding_sections(params: Params, rounds: int) -> list[Section]:
     """The augmented set of LSP, and batches by it and by whole bodies, beside the paper's step."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        built = [measured(partial(called, "augmented-set", folder)) for _ in range(rounds)]
+        build = partial(alone, build_augmented_set, params, folder, random_examples(LSP_EXAMPLES))
+        built = [measured(build) for _ in range(rounds)]
         seconds, memory = (float(np.median(values)) for values in zip(*built, strict=True))
         rows = len(pd.read_parquet(folder / AUGMENTED_SET, columns=["joint"]))
+        boxes = params.profiles[PROFILE].boxes_per_joint
         augmented = Section(
             "The augmented set",
             [
@@ -75,8 +69,8 @@ def feeding_sections(params: Params, rounds: int) -> list[Section]:
                 Row("seconds", seconds, ".1f", at_most=15),
                 Row("GB at its peak, the whole process", memory / 1e9, at_most=1.5),
             ],
-            f"{LSP_EXAMPLES:,} poses, all joints labelled, with {boxes_per_joint(params)} boxes a joint, and "
-            "their mirrored copies.",
+            f"{LSP_EXAMPLES:,} poses, all joints labelled, with {boxes} boxes a joint, and their mirrored "
+            "copies.",
         )
         write_images(folder / "images", random_pictures(PICTURES))
         return [augmented, loader_section(params, folder, rounds)]
@@ -87,32 +81,27 @@ def loader_section(params: Params, folder: Path, rounds: int) -> Section:
     first, later = (feed(table(params, folder), params) for table in TABLES.values())
     runner = runner_of(params, CPU, papers_network(params))
     fixed = next(first)
-    turns = in_turn(
-        {
-            ON_ONE_BATCH: timed(lambda: runner.train(fixed)),
-            FED: timed(lambda: runner.train(next(first))),
-            FIRST: timed(lambda: next(first)),
-            LATER: timed(lambda: next(later)),
-        },
-        rounds,
-    )
-    held = {name: float(called("loader", folder, name)) for name in TABLES}
+    works = {
+        ON_ONE_BATCH: timed(lambda: runner.train(fixed)),
+        FED: timed(lambda: runner.train(next(first))),
+        FIRST: timed(lambda: next(first)),
+        LATER: timed(lambda: next(later)),
+    }
+    turns = in_turn(works, rounds)
+    held = {name: alone(loader_memory, params, folder, name) for name in TABLES}
+    shares = {name: turns.ratio(name, ON_ONE_BATCH) for name in TABLES}
     return Section(
         "Feeding the paper's network",
         [
             *(Row(f"{name}, s", turns.median(name), ".3f") for name in turns.seconds),
             Row("with the loader, more by", turns.ratio(FED, ON_ONE_BATCH) - 1, ".1%", None, MOST),
-            *(share_row(turns, name) for name in TABLES),
-            *(Row(f"GB that {name} holds", held[name] / 1e9) for name in TABLES),
+            *(Row(f"{name}, share of the step", share, ".1%", None, MOST) for name, share in shares.items()),
+            *(Row(f"GB that {name} holds", held_there / 1e9) for name, held_there in held.items()),
         ],
         f"Batches of {len(fixed.crops)} crops, cut by the training process itself, as on a CPU. Images are "
         "decoded once, when they are packed; the loader reads them from a mapped file, whose pages are not "
         "counted as memory. A later stage's table is the augmented set above.",
     )
-
-
-def share_row(turns: Turns, name: str) -> Row:
-    return Row(f"{name}, share of the step", turns.ratio(name, ON_ONE_BATCH), ".1%", None, MOST)
 
 
 def whole_body_table(params: Params, folder: Path) -> Table:
@@ -122,15 +111,9 @@ def whole_body_table(params: Params, folder: Path) -> Table:
 
 def joint_box_table(params: Params, folder: Path) -> Table:
     """Of a later stage, on the images and the augmented set in `folder`."""
-    return JointBoxes(
-        images_of(folder),
-        read_by_column(folder / AUGMENTED_SET),
-        random_examples(LSP_EXAMPLES),
-        FULL_BODY,
-        params.profiles[PROFILE].network.input,
-        MEAN_COLOUR,
-        (0, 2),
-    )
+    boxes, examples = read_by_column(folder / AUGMENTED_SET), random_examples(LSP_EXAMPLES)
+    size = params.profiles[PROFILE].network.input
+    return JointBoxes(images_of(folder), boxes, examples, FULL_BODY, size, MEAN_COLOUR, (0, 2))
 
 
 TABLES: dict[str, Callable[[Params, Path], Table]] = {FIRST: whole_body_table, LATER: joint_box_table}
@@ -140,24 +123,6 @@ def images_of(folder: Path) -> Images:
     """An image for each example, several of them the same."""
     places = pd.DataFrame({"offset": np.arange(LSP_EXAMPLES) % PICTURES * (HEIGHT * WIDTH * 3)})
     return Images(folder / "images", places.assign(width=WIDTH, height=HEIGHT))
-
-
-def feed(table: Table, params: Params) -> Iterator[Batch]:
-    """The batches of an endless training, cut by this process."""
-    return batches(
-        table,
-        batch=params.profiles[PROFILE].training.batch,
-        first=0,
-        last=sys.maxsize,
-        rank=0,
-        processes=1,
-        workers=0,
-        device=torch.device("cpu"),
-    )
-
-
-def boxes_per_joint(params: Params) -> int:
-    return params.profiles[PROFILE].boxes_per_joint
 
 
 def build_augmented_set(params: Params, folder: Path, examples: Examples) -> None:
@@ -190,34 +155,27 @@ def loader_memory(params: Params, folder: Path, name: str) -> float:
     return peak[0] - before
 
 
-def called(*arguments: str | Path) -> str:
-    """What this file prints in a process of its own."""
-    command = [sys.executable, __file__, *map(str, arguments)]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+def alone(work: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401 - whatever it gives
+    """What a function gives in a process of its own."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        return pool.submit(work, *arguments).result()
 
 
 def packing_section(images: int, rounds: int) -> Section:
     """Packing of JPEG files of LSP's size against decoding the same files in as many threads."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        archive = folder / "lsp_dataset.zip"
         files = smooth_jpegs(images)
-        pose_set = write_archive(archive, files)
-        turns = in_turn(
-            {
-                PACKING: timed(partial(pack, pose_set, folder)),
-                DECODING: timed(partial(decode_all, files)),
-            },
-            rounds,
-        )
-    share = turns.ratio(DECODING, PACKING)
+        pose_set = write_archive(folder / "lsp_dataset.zip", files)
+        works = {PACKING: partial(pack, pose_set, folder), DECODING: partial(decode_all, files)}
+        turns = in_turn({name: timed(work) for name, work in works.items()}, rounds)
     packed = images / turns.median(PACKING)
     return Section(
         "Packing images",
         [
             Row("packed, images/s", packed, ",.0f"),
             Row("decoded alone, images/s", images / turns.median(DECODING), ",.0f"),
-            Row("decoding's share of packing", share, ".0%"),
+            Row("decoding's share of packing", turns.ratio(DECODING, PACKING), ".0%"),
             Row(f"LSP and LSP extended, {LSP_AND_EXTENDED:,} images, s", LSP_AND_EXTENDED / packed, ".0f"),
         ],
         f"{images:,} synthetic JPEG files, {WIDTH}×{HEIGHT} pixels, {len(files[0]) / 1000:.0f} kB each, in a "
@@ -238,38 +196,10 @@ def smooth_jpegs(count: int) -> list[bytes]:
     return files
 
 
-def write_archive(path: Path, files: Sequence[bytes]) -> PoseSet:
-    """The files in a zip archive, with random poses; the first half trains."""
-    members = tuple(f"images/im{number:05d}.jpg" for number in range(1, len(files) + 1))
-    with zipfile.ZipFile(path, "w") as archive:
-        for member, data in zip(members, files, strict=True):
-            archive.writestr(member, data)
-    examples = random_examples(len(files))
-    return PoseSet(
-        name="lsp",
-        archive=path,
-        members=members,
-        poses=examples.poses,
-        labelled=examples.labelled,
-        train=np.arange(len(files)) < len(files) // 2,
-        skeleton=FULL_BODY,
-        labels=PERSON_CENTRIC,
-        exchanged={},
-    )
-
-
 def pack(pose_set: PoseSet, folder: Path) -> None:
     """What the stage annotate-normalize does with the images of a set."""
-    annotate(
-        [pose_set],
-        [pose_set],
-        FULL_BODY,
-        folder / "train",
-        folder / "test",
-        held_out=1,
-        trusted=["lsp"],
-        seed=0,
-    )
+    halves = (folder / half for half in ("train", "test"))
+    annotate([pose_set], [pose_set], FULL_BODY, *halves, held_out=1, trusted=["lsp"], seed=0)
 
 
 def decode_all(files: Sequence[bytes]) -> None:
@@ -282,13 +212,3 @@ def decode_all(files: Sequence[bytes]) -> None:
 
     with ThreadPoolExecutor(cores) as pool:
         list(pool.map(decode, [files[core::cores] for core in range(cores)]))
-
-
-if __name__ == "__main__":
-    match sys.argv[1:]:
-        case ["augmented-set", folder]:
-            build_augmented_set(load_params(), Path(folder), random_examples(LSP_EXAMPLES))
-        case ["loader", folder, name]:
-            print(loader_memory(load_params(), Path(folder), name))
-        case _:
-            sys.exit(__doc__)

@@ -17,21 +17,21 @@ import torch
 from bench_setup import (
     PROFILE,
     Runner,
+    feed,
     papers_network,
     random_examples,
     random_pictures,
     runner_of,
     whole_bodies,
 )
-from benching import table as markdown_table
-from benching import write_report
+from benching import made_on, write_report
+from pages import page_of, table
 
-from deeppose.cascade.batches import Batch, WholeBodies, batches
+from deeppose.cascade.batches import Batch, WholeBodies
 from deeppose.cascade.device_images import DeviceImages
 from deeppose.cascade.devices import loader_workers
 from deeppose.core.params import CASCADE_STAGES_IN_DVC_YAML, Device, Params
 from deeppose.core.params_file import load_params
-from deeppose.provenance import git_revision, machine
 
 OUTPUT = Path("reports/bench/gpu.json")
 PRECISIONS = ("32-true", "tf32", "bf16-mixed")
@@ -53,17 +53,17 @@ def main() -> None:
     gpu = torch.device("cuda")
     workers = loader_workers(gpu)
     pictures, examples = random_pictures(PICTURES), random_examples(PICTURES)
-    table = whole_bodies(params, pictures, examples)
-    table_there = whole_bodies(params, DeviceImages(pictures, gpu), examples)
-    batch = next(fed(table, params, 1, workers))
+    bodies = whole_bodies(params, pictures, examples)
+    bodies_there = whole_bodies(params, DeviceImages(pictures, gpu), examples)
+    batch = next(fed(bodies, params, 1, workers))
     speeds: dict[str, dict[str, list[float]]] = {name: {} for name in PRECISIONS}
     for number in range(ROUNDS + 1):
         for precision in PRECISIONS:
             runner = on_gpu(params, precision)
             found = {
                 ONE_BATCH: on_one_batch(runner, batch),
-                FED: on_fed_batches(runner, table, params, workers),
-                CUT_THERE: on_fed_batches(runner, table_there, params, 0),
+                FED: on_fed_batches(runner, bodies, params, workers),
+                CUT_THERE: on_fed_batches(runner, bodies_there, params, 0),
                 PRODUCTS: matrix_products(precision),
             }
             # Stages predict in single precision, whatever they were trained in.
@@ -76,12 +76,11 @@ def main() -> None:
             torch.cuda.empty_cache()
     medians = {p: {what: statistics.median(s) for what, s in of.items()} for p, of in speeds.items()}
     report = {
-        "machine": machine(gpu=True),
-        "revision": git_revision(),
+        **made_on(gpu=True),
         "torch": str(torch.__version__),
         "workers": workers,
         "batch": params.profiles[PROFILE].training.batch,
-        "cutting alone": cutting(table, params, workers),
+        "cutting alone": cutting(bodies, params, workers),
         "speeds": medians,
         "same bits": {precision: same_bits(params, precision, batch) for precision in PRECISIONS},
         OFF: {precision: off_the_cpu(params, precision, batch) for precision in PRECISIONS},
@@ -95,23 +94,14 @@ def on_gpu(params: Params, precision: str) -> Runner:
     return runner_of(params, device, papers_network(params))
 
 
-def fed(table: WholeBodies, params: Params, steps: int, workers: int) -> Iterator[Batch]:
+def fed(bodies: WholeBodies, params: Params, steps: int, workers: int) -> Iterator[Batch]:
     """Batches for so many steps, those gone that were cut before the first was asked for."""
     ahead = 2 * workers  # what a loader has under way
-    feed = batches(
-        table,
-        batch=params.profiles[PROFILE].training.batch,
-        first=0,
-        # At the last step the workers must be as busy as before.
-        last=ahead + steps + ahead,
-        rank=0,
-        processes=1,
-        workers=workers,
-        device=torch.device("cuda"),
-    )
+    # At the last step the workers must be as busy as before.
+    cut = feed(bodies, params, "cuda", last=ahead + steps + ahead, workers=workers)
     for _ in range(ahead):
-        next(feed)
-    return feed
+        next(cut)
+    return cut
 
 
 def images_a_second(step: Callable[[], Any], images: int, steps: int = STEPS) -> float:
@@ -131,16 +121,16 @@ def on_one_batch(runner: Runner, batch: Batch) -> float:
     return images_a_second(lambda: runner.train(there), len(batch.crops))
 
 
-def on_fed_batches(runner: Runner, table: WholeBodies, params: Params, workers: int) -> float:
-    feed = fed(table, params, UNCOUNTED + STEPS, workers)
-    return images_a_second(lambda: runner.train(next(feed)), runner.training.batch)
+def on_fed_batches(runner: Runner, bodies: WholeBodies, params: Params, workers: int) -> float:
+    cut = fed(bodies, params, UNCOUNTED + STEPS, workers)
+    return images_a_second(lambda: runner.train(next(cut)), runner.training.batch)
 
 
-def cutting(table: WholeBodies, params: Params, workers: int) -> float:
+def cutting(bodies: WholeBodies, params: Params, workers: int) -> float:
     """Crops that the workers cut in a second, with nothing that takes them."""
     steps = 4 * STEPS
-    feed = fed(table, params, UNCOUNTED + steps, workers)
-    return images_a_second(lambda: next(feed), params.profiles[PROFILE].training.batch, steps)
+    cut = fed(bodies, params, UNCOUNTED + steps, workers)
+    return images_a_second(lambda: next(cut), params.profiles[PROFILE].training.batch, steps)
 
 
 def predicting(runner: Runner, params: Params, batch: Batch) -> float:
@@ -195,53 +185,34 @@ def apart(found: Any, expected: Any) -> float:  # noqa: ANN401 - tensors
 def hours(params: Params, speed: float) -> dict[str, float]:
     """What all steps of each model's stages take at so many images a second."""
     profile = params.profiles[PROFILE]
-    stages = range(1, CASCADE_STAGES_IN_DVC_YAML + 1)
-    return {
-        model: sum(profile.stage(stage).steps[model] for stage in stages)
-        * profile.training.batch
-        / speed
-        / 3600
-        for model in params.model
-    }
+    stages = [profile.stage(stage) for stage in range(1, CASCADE_STAGES_IN_DVC_YAML + 1)]
+    images = {model: sum(s.steps[model] for s in stages) * profile.training.batch for model in params.model}
+    return {model: count / speed / 3600 for model, count in images.items()}
 
 
 def page(report: dict[str, Any]) -> str:
     """The report as Markdown."""
-    rows = {
-        what: shown(report["speeds"], what, ",.0f")
-        for what in (ONE_BATCH, FED, CUT_THERE, PREDICTION, PRODUCTS)
-    }
-    rows |= {f"{what}, {OFF}": shown(report[OFF], what, ".0e") for what in report[OFF][PRECISIONS[0]]}
-    rows["the same bits again"] = [
-        "yes" if report["same bits"][precision] else "no" for precision in PRECISIONS
-    ]
-    for model in report["hours of training"][PRECISIONS[0]]:
-        rows[f"all steps of {model} at that speed, hours"] = shown(report["hours of training"], model, ".1f")
-    return "\n".join(
-        [
-            "# The paper's network on a GPU",
-            "",
-            f"Made by `python scripts/bench_gpu.py` at commit {report['revision']}, torch {report['torch']}, "
-            f"on: {report['machine']}. Batches of {report['batch']}, deterministic algorithms. "
-            f"{report['workers']} processes cut crops, alone {report['cutting alone']:,.0f} a second. Hours "
-            "leave out what isn't training, and take stage 1's crops for those of all stages. Predictions "
-            "are made in single precision, in TF32 where training is. A dash: not measured.",
-            "",
-            *markdown_table(
-                ["", *PRECISIONS],
-                ([what, *of] for what, of in rows.items()),
-            ),
-            "",
-        ]
+    times, apart = report["hours of training"], report[OFF]
+    speeds = (ONE_BATCH, FED, CUT_THERE, PREDICTION, PRODUCTS)
+    rows = [[what, *shown(report["speeds"], what, ",.0f")] for what in speeds]
+    rows += [[f"{what}, {OFF}", *shown(apart, what, ".0e")] for what in apart[PRECISIONS[0]]]
+    rows.append(["the same bits again", *("yes" if report["same bits"][p] else "no" for p in PRECISIONS)])
+    for model in times[PRECISIONS[0]]:
+        rows.append([f"all steps of {model} at that speed, hours", *shown(times, model, ".1f")])
+    return page_of(
+        "The paper's network on a GPU",
+        f"Made by `python scripts/bench_gpu.py` at commit {report['revision']}, torch {report['torch']}, on: "
+        f"{report['machine']}. Batches of {report['batch']}, deterministic algorithms. {report['workers']} "
+        f"processes cut crops, alone {report['cutting alone']:,.0f} a second. Hours leave out what isn't "
+        "training, and take stage 1's crops for those of all stages. Predictions are made in single "
+        "precision, in TF32 where training is. A dash: not measured.",
+        table(["", *PRECISIONS], rows),
     )
 
 
-def shown(of_precisions: dict[str, Any], what: str, style: str) -> list[str]:
-    """One row of figures, a dash where there is none."""
-    return [
-        format(of[what], style) if what in (of := of_precisions[precision]) else "–"
-        for precision in PRECISIONS
-    ]
+def shown(figures: dict[str, Any], what: str, style: str) -> list[str]:
+    """A figure for each precision, a dash where there is none."""
+    return [format(figures[p][what], style) if what in figures[p] else "–" for p in PRECISIONS]
 
 
 if __name__ == "__main__":

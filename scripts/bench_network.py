@@ -72,12 +72,7 @@ def kernels_of(product: Product) -> list[Callable[[], object]]:
     kernels: list[Callable[[], object]] = [lambda: left @ right.T]
     if torch.backends.mkldnn.is_available():
         inputs, weights = left.to_mkldnn(), right.to_mkldnn()
-
-        def by_onednn() -> Tensor:
-            with torch.inference_mode():
-                return functional.linear(inputs, weights)
-
-        kernels.append(by_onednn)
+        kernels.append(torch.inference_mode()(lambda: functional.linear(inputs, weights)))
     return kernels
 
 
@@ -120,10 +115,9 @@ def layer_sizes(network: Regressor) -> list[tuple[int, int, int]]:
 
 def with_normalisation(network: Regressor, layer: Callable[[], nn.Module]) -> Regressor:
     """The network, its normalisations replaced."""
-    for parent in list(network.modules()):
-        for name, child in parent.named_children():
-            if isinstance(child, LocalResponseNorm):
-                setattr(parent, name, layer())
+    for name, child in list(network.named_modules()):
+        if isinstance(child, LocalResponseNorm):
+            network.set_submodule(name, layer())
     return network
 
 
@@ -148,29 +142,21 @@ def network_sections(params: Params, batch: Batch, rounds: int) -> list[Section]
     images = len(batch.crops)
     forward, backward = (products_of(network, images, backward=b) for b in (False, True))
     each = runners(params)
-    trained = in_turn(
-        {name: timed(partial(runner.train, batch)) for name, runner in each.items()}
-        | {LIMIT: Products(backward).seconds},
-        rounds,
-    )
-    passed = in_turn(
-        {name: timed(partial(forward_pass, runner, batch.crops)) for name, runner in each.items()}
-        | {LIMIT: Products(forward).seconds},
-        rounds,
-    )
+    train = {name: timed(partial(runner.train, batch)) for name, runner in each.items()}
+    trained = in_turn(train | {LIMIT: Products(backward).seconds}, rounds)
+    passes = {name: timed(partial(forward_pass, runner, batch.crops)) for name, runner in each.items()}
+    passed = in_turn(passes | {LIMIT: Products(forward).seconds}, rounds)
     share = sum(product.operations for product in forward) / images / 1e9
     size = (
         f"{parameter_count(network) / 1e6:.1f} million parameters, {share:.2f} GFLOP forward an image. "
         f"Batches of {images} crops."
     )
+    profiled = profile_rows(lambda: each[OURS].train(batch))
+    note = "By torch's profiler, the operations that take the most, without those that they call."
     return [
         Section("Training the paper's network", speed_rows(trained, images, least=0.65), size),
         Section("Its forward pass alone", speed_rows(passed, images, least=0.8)),
-        Section(
-            "Where the time of a training step goes",
-            profile_rows(lambda: each[OURS].train(batch)),
-            "By torch's profiler, the operations that take the most, without those that they call.",
-        ),
+        Section("Where the time of a training step goes", profiled, note),
     ]
 
 

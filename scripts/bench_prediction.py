@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from bench_network import LIMIT, Products, products_of, profile_rows
 from bench_setup import PROFILE, papers_network, random_examples, random_pictures
-from benching import Row, Section, Turns, in_turn, timed
+from benching import Row, Section, in_turn, timed
 
 from deeppose.cascade.prediction import Predictor, predict_initial, refine
 from deeppose.cli.predict import PUBLISHED, weights_of
@@ -72,16 +72,14 @@ def papers_section(params: Params, images: int, rounds: int) -> Section:
         whole(count, CPU_BATCH)
         cores[count].append((time.process_time() - before) / count)
 
-    turns = in_turn(
-        {
-            OURS: timed(partial(ours, images)),
-            LARGE: timed(partial(whole, images, LARGE_BATCH)),
-            LIMIT: passes(network, images, CPU_BATCH),
-            ALONE: timed(partial(ours, 1)),
-            LIMIT_ALONE: passes(network, 1, CPU_BATCH),
-        },
-        rounds,
-    )
+    works = {
+        OURS: timed(partial(ours, images)),
+        LARGE: timed(partial(whole, images, LARGE_BATCH)),
+        LIMIT: passes(network, images, CPU_BATCH),
+        ALONE: timed(partial(ours, 1)),
+        LIMIT_ALONE: passes(network, 1, CPU_BATCH),
+    }
+    turns = in_turn(works, rounds)
     joints = len(FULL_BODY.joints)
     return Section(
         "The cascade of the paper's network",
@@ -111,18 +109,9 @@ def predict(stages: Stages, predictor: Predictor, images: Sequence[Pixels], exam
     """The poses after the last stage, as the stage predict-test makes them."""
     rows = np.arange(len(images))
     pose = predict_initial(stages[0][0], predictor, images, examples, rows)
-    for network, description in stages[1:]:
-        pose, _ = refine(
-            network,
-            predictor,
-            images,
-            examples,
-            rows,
-            pose,
-            FULL_BODY,
-            sigma=description["sigma"],
-            smallest_share=description["smallest_box"],
-        )
+    for network, of in stages[1:]:
+        known = {"sigma": of["sigma"], "smallest_share": of["smallest_box"]}
+        pose, _ = refine(network, predictor, images, examples, rows, pose, FULL_BODY, **known)
 
 
 def published_sections(params: Params, images: int, rounds: int) -> list[Section]:
@@ -155,19 +144,16 @@ def published_sections(params: Params, images: int, rounds: int) -> list[Section
 
         turns = in_turn({name: timed(work) for name, work in works.items()} | {ALONE: cold}, rounds)
         profiled = profile_rows(from_file)
+    rows = [
+        Row(name, turns.median(name) / images, ".3f", None, target) for name, (_, _, target) in ways.items()
+    ]
+    rows.append(Row("one image from a cold file, s", turns.median(ALONE), ".3f", None, 0.2))
+    note = (
+        f"The published weights for LSP; {images} images of LSP's size in a batch, each crop and its "
+        "mirrored copy; the model is loaded."
+    )
     return [
-        Section(
-            "The cascade of `cpu`",
-            [
-                *(
-                    Row(name, turns.median(name) / images, ".3f", None, target)
-                    for name, (_, _, target) in ways.items()
-                ),
-                Row("one image from a cold file, s", turns.median(ALONE), ".3f", None, 0.2),
-            ],
-            f"The published weights for LSP; {images} images of LSP's size in a batch, each crop and its "
-            f"mirrored copy; the model is loaded.",
-        ),
+        Section("The cascade of `cpu`", rows, note),
         Section("Where the time of one image goes", profiled, "As above, by torch's profiler."),
     ]
 
@@ -186,32 +172,21 @@ def shell_section(rounds: int) -> Section:
         sys.exit("the command deeppose is not installed beside this Python: `make env` installs it")
     with tempfile.TemporaryDirectory() as name:
         picture = str(Path(name) / "pose.png")
-        python = [sys.executable, "-c"]
+        predict = ["predict", str(PHOTO), "-o", picture, "--profile", PUBLISHED]
+        imports = {
+            "import torch": "import torch",
+            "import deeppose.deploy.photo, with torch": "import deeppose.deploy.photo",
+            "import deeppose.report.figures.poses, with matplotlib": "import deeppose.report.figures.poses",
+            "Python alone": "pass",
+        }
         commands = {
-            f"deeppose predict {PHOTO}": [
-                command,
-                "predict",
-                str(PHOTO),
-                "-o",
-                picture,
-                "--profile",
-                PUBLISHED,
-            ],
+            f"deeppose predict {PHOTO}": [command, *predict],
             "deeppose --help": [command, "--help"],
-            "import torch": [*python, "import torch"],
-            "import deeppose.deploy.photo, with torch": [*python, "import deeppose.deploy.photo"],
-            "import deeppose.report.figures.poses, with matplotlib": [
-                *python,
-                "import deeppose.report.figures.poses",
-            ],
-            "Python alone": [*python, "pass"],
+            **{what: [sys.executable, "-c", code] for what, code in imports.items()},
         }
         turns = in_turn({what: timed(partial(quiet, args)) for what, args in commands.items()}, rounds)
-    return Section("From the shell, start to end", shell_rows(turns))
-
-
-def shell_rows(turns: Turns) -> list[Row]:
-    return [Row(f"`{what}`, s", turns.median(what)) for what in turns.seconds]
+    rows = [Row(f"`{what}`, s", turns.median(what)) for what in turns.seconds]
+    return Section("From the shell, start to end", rows)
 
 
 def quiet(command: Sequence[str]) -> None:

@@ -15,20 +15,20 @@ import json
 import math
 import pickle
 import resource
-import shutil
 import signal
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import benching
+import psutil
+from pages import page_of, table
 
-from deeppose.provenance import git_revision, machine
-
+STAGES = Path(__file__).resolve().parents[1] / "stages"
 REPORT = Path("reports/bench/scale.json")
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 MOST_FOR_NETWORKS = 10_000
@@ -92,9 +92,8 @@ def main(sizes: list[int]) -> None:
             f"every stage is measured; got {sizes}"
         )
     report = {
-        "machine": machine(),
-        "memory": total_memory(),
-        "revision": git_revision(),
+        **benching.made_on(),
+        "memory": psutil.virtual_memory().total,
         **measured(sizes, MOST_FOR_NETWORKS),
     }
     write_report(report)
@@ -123,20 +122,23 @@ def measured(sizes: list[int], most_for_networks: int) -> dict[str, Any]:
             for name, run in RUNS.items():
                 if run.few and size > most_for_networks:
                     continue
-                where = project
-                what = f"{name}, {size:,} examples"
                 try:
-                    if run.examples_an_image:
-                        where = Path(folder) / "archive"
-                        child("make-archive", where, size, run.examples_an_image)
-                    found[name][str(size)] = in_rounds(name, where)
-                    print(f"{what}: {found[name][str(size)]['seconds']:.2f} s", flush=True)
+                    found[name][str(size)] = of_size(name, size, project)
                 except KilledError:
-                    killed.append(what)
-                    print(f"{what}: killed, as by a system that has no memory left", flush=True)
-                if where != project:
-                    shutil.rmtree(where, ignore_errors=True)
+                    killed.append(f"{name}, {size:,} examples")
+                    print(f"{killed[-1]}: killed, as by a system that has no memory left", flush=True)
     return {"stages": found, "killed": killed}
+
+
+def of_size(name: str, size: int, project: Path) -> dict[str, Any]:
+    """One stage in the project, or in one that it reads an archive of."""
+    with tempfile.TemporaryDirectory() as folder:
+        if examples := RUNS[name].examples_an_image:
+            project = Path(folder) / "archive"
+            child("make-archive", project, size, examples)
+        found = in_rounds(name, project)
+    print(f"{name}, {size:,} examples: {found['seconds']:.2f} s", flush=True)
+    return found
 
 
 class KilledError(Exception):
@@ -165,6 +167,7 @@ def child(*arguments: object) -> str:
 def run_here(name: str, project: Path) -> dict[str, Any]:
     """One stage in the folder `project`; the peak memory is that of this process and its children."""
     run = RUNS[name]
+    sys.path.append(str(STAGES))
     module = importlib.import_module(run.script)
     from deeppose.core.params_file import load_params
     from deeppose.core.paths import Item
@@ -175,21 +178,9 @@ def run_here(name: str, project: Path) -> dict[str, Any]:
     if run.examples_an_image:
         annotate.read_set = lambda *_: pickle.load((project / "set.pickle").open("rb"))
         read = (project / "set.pickle").stat().st_size
-    clock = time.perf_counter()
-    module.main(item, run.stage)
-    seconds = time.perf_counter() - clock
+    seconds = benching.timed(lambda: module.main(item, run.stage))()
     peaks = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return {
-        "seconds": seconds,
-        "peak": sum(peaks) * 1024,
-        "read": read,
-    }
-
-
-def total_memory() -> int:
-    import psutil
-
-    return int(psutil.virtual_memory().total)
+    return {"seconds": seconds, "peak": sum(peaks) * 1024, "read": read}
 
 
 def slope(of_sizes: dict[str, Any], what: str) -> float:
@@ -222,67 +213,51 @@ def page(report: dict[str, Any]) -> str:
     order = {name: number for number, name in enumerate(RUNS)}
     stages = dict(sorted(report["stages"].items(), key=lambda stage: order.get(stage[0], 0)))
     report = {**report, "stages": stages}
-    sizes = sorted({int(size) for of_sizes in stages.values() for size in of_sizes})
-    return "\n".join(
-        [
-            "# How time and memory grow",
-            "",
-            f"Made by `python scripts/bench_scale.py` at commit {report['revision']}, on: "
-            f"{report['machine']}, {report['memory'] / 1e9:.0f} GB of memory. So many examples to train on, "
-            "and as many to test on, of synthetic annotation over few images; networks are small, trainings "
-            f"take a few steps. Medians of up to {ROUNDS} runs, each in a process of its own. Slope: of the "
-            "logarithm of the seconds against that of the examples, between the two largest sizes: 1 on a "
-            "straight line, less where what every run costs still counts. Projected: on the line through "
-            f"the two largest sizes, or on their power where the slope is over {STRAIGHT}.",
-            "",
-            "## Seconds",
-            "",
-            *benching.table(
-                ["stage", *(f"{size:,}" for size in sizes), "slope", f"{PROJECTED:,}, projected"],
-                [
-                    [
-                        name,
-                        *cells(of_sizes, sizes, "seconds", 1, ".2f"),
-                        f"{slope(of_sizes, 'seconds'):.2f}",
-                        f"{projected(of_sizes, 'seconds'):,.0f}",
-                    ]
-                    for name, of_sizes in stages.items()
-                ],
-            ),
-            "",
-            "## Peak memory, MB",
-            "",
-            *benching.table(
-                [
-                    "stage",
-                    *(f"{size:,}" for size in sizes),
-                    "bytes an example more",
-                    "of the tables that it reads, on disk",
-                    f"{PROJECTED:,}, projected, GB",
-                ],
-                [
-                    [
-                        name,
-                        *cells(of_sizes, sizes, "peak", 1e6, ",.0f"),
-                        f"{an_example(of_sizes, 'peak'):,.0f}",
-                        f"{an_example(of_sizes, 'read'):,.0f}",
-                        f"{projected(of_sizes, 'peak') / 1e9:,.1f}",
-                    ]
-                    for name, of_sizes in stages.items()
-                ],
-            ),
-            "",
-            steeper_and_killed(report),
-            "",
-            bottleneck(report),
-            "",
-        ]
+    return page_of(
+        "How time and memory grow",
+        f"Made by `python scripts/bench_scale.py` at commit {report['revision']}, on: {report['machine']}, "
+        f"{report['memory'] / 1e9:.0f} GB of memory. So many examples to train on, and as many to test on, "
+        "of synthetic annotation over few images; networks are small, trainings take a few steps. Medians of "
+        f"up to {ROUNDS} runs, each in a process of its own. Slope: of the logarithm of the seconds against "
+        "that of the examples, between the two largest sizes: 1 on a straight line, less where what every "
+        "run costs still counts. Projected: on the line through the two largest sizes, or on their power "
+        f"where the slope is over {STRAIGHT}.",
+        "## Seconds",
+        seconds_table(stages),
+        "## Peak memory, MB",
+        memory_table(stages),
+        steeper_and_killed(report),
+        bottleneck(report),
     )
 
 
-def cells(of_sizes: dict[str, Any], sizes: list[int], what: str, unit: float, style: str) -> list[str]:
-    """One row of figures, a dash where there is none."""
-    return [format(of_sizes[str(n)][what] / unit, style) if str(n) in of_sizes else "–" for n in sizes]
+def seconds_table(stages: dict[str, Any]) -> str:
+    further = {
+        "slope": lambda of: f"{slope(of, 'seconds'):.2f}",
+        f"{PROJECTED:,}, projected": lambda of: f"{projected(of, 'seconds'):,.0f}",
+    }
+    return stages_table(stages, "seconds", 1, ".2f", further)
+
+
+def memory_table(stages: dict[str, Any]) -> str:
+    further = {
+        "bytes an example more": lambda of: f"{an_example(of, 'peak'):,.0f}",
+        "of the tables that it reads, on disk": lambda of: f"{an_example(of, 'read'):,.0f}",
+        f"{PROJECTED:,}, projected, GB": lambda of: f"{projected(of, 'peak') / 1e9:,.1f}",
+    }
+    return stages_table(stages, "peak", 1e6, ",.0f", further)
+
+
+def stages_table(
+    stages: dict[str, Any], what: str, unit: float, style: str, further: dict[str, Callable[[Any], str]]
+) -> str:
+    """A row a stage: a figure for each size, a dash where there is none, and what `further` says of it."""
+    sizes = sorted({int(size) for of in stages.values() for size in of})
+    rows = []
+    for name, of in stages.items():
+        figures = [format(of[str(n)][what] / unit, style) if str(n) in of else "–" for n in sizes]
+        rows.append([name, *figures, *(words(of) for words in further.values())])
+    return table(["stage", *(f"{size:,}" for size in sizes), *further], rows)
 
 
 def steeper_and_killed(report: dict[str, Any]) -> str:

@@ -1,6 +1,11 @@
 """What benchmarks run on, without any data set: the paper's network ready to train, pictures of nobody."""
 
+import sys
+import zipfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import cycle
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,14 +13,15 @@ import pandas as pd
 import torch
 from lightning_fabric import Fabric
 
-from deeppose.cascade.batches import Batch, CropSource, WholeBodies
+from deeppose.cascade.batches import Batch, CropSource, Table, WholeBodies, batches
 from deeppose.cascade.processes import start_fabric
 from deeppose.cascade.training import build_optimizer, train_step
 from deeppose.core.examples import BOX_COLUMNS, Examples
-from deeppose.core.geometry import diameter
+from deeppose.core.geometry import Floats, diameter
 from deeppose.core.images import Pixels
 from deeppose.core.params import Device, Params, Training
-from deeppose.core.skeleton import FULL_BODY
+from deeppose.core.skeleton import FULL_BODY, Skeleton
+from deeppose.data.pose_set import PERSON_CENTRIC, PoseSet
 from deeppose.networks.regressor import Regressor
 from deeppose.networks.weights import build_network
 
@@ -57,16 +63,17 @@ def papers_network(params: Params) -> Regressor:
     return network_of(params, PROFILE)
 
 
-def network_of(params: Params, profile: str) -> Regressor:
+def network_of(params: Params, profile: str, seed: int = 0) -> Regressor:
     """The network of a profile, with the same fresh weights each time."""
+    torch.manual_seed(seed)
+    return build_network(**network_sizes(params, profile))
+
+
+def network_sizes(params: Params, profile: str) -> dict[str, Any]:
+    """What a profile's network of the full body is built with."""
     sizes = params.profiles[profile].network
-    torch.manual_seed(0)
-    return build_network(
-        **sizes.model_dump(exclude={"input"}),
-        joints=len(FULL_BODY.joints),
-        size=sizes.input,
-        mean=MEAN_COLOUR,
-    )
+    more = {"joints": len(FULL_BODY.joints), "size": sizes.input, "mean": MEAN_COLOUR}
+    return sizes.model_dump(exclude={"input"}) | more
 
 
 def random_pictures(count: int) -> list[Pixels]:
@@ -99,3 +106,40 @@ def whole_bodies(params: Params, images: CropSource, examples: Examples) -> Whol
         keep_joints=profile.stage1.keep_joints,
         seed=(0, 1),
     )
+
+
+def feed(
+    table: Table, params: Params, device: str = "cpu", *, last: int = sys.maxsize, workers: int = 0
+) -> Iterator[Batch]:
+    """Batches of the profile `paper` up to step `last`, cut by so many processes (0: by this one)."""
+    batch, there = params.profiles[PROFILE].training.batch, torch.device(device)
+    return batches(table, batch=batch, first=0, last=last, rank=0, processes=1, workers=workers, device=there)
+
+
+def write_archive(path: Path, files: Sequence[bytes], images: int = 0, examples_an_image: int = 1) -> PoseSet:
+    """A zip archive of the files, as often as needed for so many images, and random poses on them.
+
+    All joints are labelled, and the first half trains.
+    """
+    members = [f"images/im{number:08d}.jpg" for number in range(images or len(files))]
+    with zipfile.ZipFile(path, "w") as archive:
+        for member, data in zip(members, cycle(files), strict=False):
+            archive.writestr(member, data)
+    poses = random_poses(len(members) * examples_an_image, FULL_BODY, 1)
+    return PoseSet(
+        name="lsp",
+        archive=path,
+        members=tuple(member for member in members for _ in range(examples_an_image)),
+        poses=poses,
+        labelled=np.ones(poses.shape[:2], dtype=bool),
+        train=np.arange(len(poses)) < len(poses) // 2,
+        skeleton=FULL_BODY,
+        labels=PERSON_CENTRIC,
+        exchanged={},
+    )
+
+
+def random_poses(count: int, skeleton: Skeleton, seed: int) -> Floats:
+    """So many, anywhere in an image of LSP's size."""
+    corner = [WIDTH - 1, HEIGHT - 1]
+    return np.random.default_rng(seed).uniform([0, 0], corner, (count, len(skeleton.joints), 2))

@@ -4,18 +4,21 @@ Each ratio is of things that were run one after the other in the same round, the
 that what else the machine does meets all of them alike.
 """
 
+import gc
 import platform
 import statistics
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from timeit import timeit
 from typing import Any
 
 import psutil
+from pages import page_of, table
 
 from deeppose.core.files import read_json, write_json, write_text
 from deeppose.provenance import git_revision, machine
@@ -37,18 +40,13 @@ class Row:
     @property
     def target(self) -> str:
         """In words, with the verdict; "" where there is none."""
-        if self.at_least is not None:
-            return f"at least {self._shown(self.at_least)}: {verdict(self.figure >= self.at_least)}"
-        if self.at_most is not None:
-            return f"at most {self._shown(self.at_most)}: {verdict(self.figure <= self.at_most)}"
-        return ""
-
-    def _shown(self, bound: float) -> str:
-        return format(bound, ".0%" if self.style.endswith("%") else "g")
-
-
-def verdict(met: bool) -> str:
-    return "met" if met else "not met"
+        least = self.at_least is not None
+        bound = self.at_least if least else self.at_most
+        if bound is None:
+            return ""
+        met = self.figure >= bound if least else self.figure <= bound
+        shown = format(bound, ".0%" if self.style.endswith("%") else "g")
+        return f"at {'least' if least else 'most'} {shown}: {'met' if met else 'not met'}"
 
 
 @dataclass(frozen=True)
@@ -60,11 +58,11 @@ class Section:
     note: str = ""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Turns:
     """Seconds that each of several things took, by round."""
 
-    seconds: dict[str, list[float]] = field(default_factory=dict)
+    seconds: dict[str, list[float]]
 
     def median(self, name: str) -> float:
         """Seconds of one of them."""
@@ -81,24 +79,13 @@ def in_turn(works: Mapping[str, Callable[[], float]], rounds: int) -> Turns:
 
     Each gives the seconds that it took, see :func:`timed`.
     """
-    turns = Turns({name: [] for name in works})
-    for number in range(rounds + 1):
-        for name, work in works.items():
-            seconds = work()
-            if number:
-                turns.seconds[name].append(seconds)
-    return turns
+    taken = [{name: work() for name, work in works.items()} for _ in range(rounds + 1)]
+    return Turns({name: [seconds[name] for seconds in taken[1:]] for name in works})
 
 
 def timed(work: Callable[[], object]) -> Callable[[], float]:
     """What runs `work` and gives the seconds that it took."""
-
-    def run() -> float:
-        started = time.perf_counter()
-        work()
-        return time.perf_counter() - started
-
-    return run
+    return partial(timeit, work, setup=gc.enable, number=1)
 
 
 def measured(work: Callable[[], object], interval: float = INTERVAL) -> tuple[float, float]:
@@ -145,51 +132,35 @@ def peak_of(held: Callable[[], float], interval: float = INTERVAL) -> Iterator[l
         peak[0] = max(peak[0], held())
 
 
+def made_on(*, gpu: bool = False) -> dict[str, str]:
+    """What every report says of where it was made."""
+    return {"machine": machine(gpu=gpu), "revision": git_revision()}
+
+
 def report_of(title: str, command: str, sections: Iterable[Section], threads: int) -> dict[str, Any]:
     """What is written as JSON: the sections, the machine, and the versions of what ran."""
-    return {
-        "title": title,
-        "command": command,
-        "machine": machine(),
-        "revision": git_revision(),
-        "versions": {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES},
-        "threads": threads,
-        "sections": [
-            {
-                "title": section.title,
-                "note": section.note,
-                "rows": [asdict(row) | {"target": row.target} for row in section.rows],
-            }
-            for section in sections
-        ],
-    }
+    versions = {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES}
+    shown = [
+        {**vars(section), "rows": [vars(row) | {"target": row.target} for row in section.rows]}
+        for section in sections
+    ]
+    told = {"title": title, "command": command, "versions": versions, "threads": threads}
+    return {**made_on(), **told, "sections": shown}
 
 
 def page(report: Mapping[str, Any]) -> str:
     """The report as Markdown."""
     versions = ", ".join(f"{name} {number}" for name, number in report["versions"].items())
-    lines = [
-        f"# {report['title']}",
-        "",
+    blocks = [
         f"Made by `{report['command']}` at commit {report['revision']}, on: {report['machine']}, "
         f"{report['threads']} threads; {versions}. Ratios are of things run in turn, medians of "
-        "several rounds.",
+        "several rounds."
     ]
     for section in report["sections"]:
-        lines += ["", f"## {section['title']}", ""]
-        lines += [section["note"], ""] if section["note"] else []
-        lines += table(["", "figure", "target"], map(cells, section["rows"]), words=(0, 2))
-    return "\n".join([*lines, ""])
-
-
-def cells(row: Mapping[str, Any]) -> list[str]:
-    return [row["what"], format(row["figure"], row["style"]), row["target"]]
-
-
-def table(heads: Sequence[str], rows: Iterable[Sequence[str]], words: Sequence[int] = (0,)) -> list[str]:
-    """Lines of a table in Markdown; columns of `words` stand to the left, those of figures to the right."""
-    rule = ["---" if column in words else "---:" for column in range(len(heads))]
-    return ["| " + " | ".join(row) + " |" for row in (heads, rule, *rows)]
+        cells = [[row["what"], format(row["figure"], row["style"]), row["target"]] for row in section["rows"]]
+        blocks += [f"## {section['title']}", *filter(None, [section["note"]])]
+        blocks.append(table(["", "figure", "target"], cells, words=(0, 2)))
+    return page_of(report["title"], *blocks)
 
 
 def write_report(

@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from project_copy import hashes, project_copy, repro, shorten
+from project_copy import check_same, hashes, project_copy, repro, shorten
 
 # Kernels that run wherever NumPy does, and differ from those of newer processors the most.
 OLD_KERNELS = {"x86_64": "Nehalem", "AMD64": "Nehalem", "aarch64": "ARMV8"}
@@ -36,11 +36,7 @@ def main() -> None:
             repro(copy, "--force", workers=workers, variables=variables)
             found.append(hashes(copy))
             print(f"{workers} workers, BLAS kernels {kernels_used(variables)}: {len(found[-1])} outputs")
-    different = [path for path in found[0] if found[0][path] != found[1].get(path)]
-    for path in different:
-        print(f"differs: {path}")
-    if different or found[0].keys() != found[1].keys():
-        sys.exit("the second run gave other outputs")
+    check_same(*found, "the second run gave other outputs")
     print(f"all {len(found[0])} outputs have the same hashes")
 
 

@@ -6,13 +6,14 @@ Each step all gradients go round a ring: 2 (n − 1) / n of their bytes leave ea
 speed of one GPU from reports/bench/gpu.json and writes reports/bench/communication.md, a page.
 """
 
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import torch
 from bench_gpu import FED
 from bench_setup import papers_network
-from benching import table
+from pages import page_of, table
 
 from deeppose.core.files import read_json, write_text
 from deeppose.core.params_file import load_params
@@ -68,9 +69,8 @@ def speed_up(alone: float, size: float, machines: int, link: float, *, overlap: 
 
 def scales_to(alone: float, size: float, link: float, *, overlap: bool, shared: bool) -> int:
     """The most machines, of :data:`MACHINES`, that reach :data:`ENOUGH` of that many times one's speed."""
-    return max(
-        n for n in MACHINES if speed_up(alone, size, n, link, overlap=overlap, shared=shared) >= ENOUGH * n
-    )
+    times = {n: speed_up(alone, size, n, link, overlap=overlap, shared=shared) for n in MACHINES}
+    return max(n for n in MACHINES if times[n] >= ENOUGH * n)
 
 
 def page(measured: dict[str, Any], parameters: int) -> str:
@@ -78,10 +78,7 @@ def page(measured: dict[str, Any], parameters: int) -> str:
     size, batch = parameters * BYTES_A_NUMBER, measured["batch"]
     alone = {precision: batch / speeds[FED] for precision, speeds in measured["speeds"].items()}
     ways = {True: f"sharing a batch of {batch}", False: f"a batch of {batch} on each"}
-    links = [(link, name, overlap) for link in LINKS for name, overlap in OVERLAPS.items()]
-    lines = [
-        "# What several machines must tell each other",
-        "",
+    blocks = [
         f"Made by `python scripts/communication.py`, a model, from the speeds in [{MEASURED.name}]"
         f"({MEASURED.name}), measured on: {measured['machine']}. One such GPU a machine. The paper's network "
         f"has {parameters:,} parameters, so each step {size / 1e6:,.0f} MB of gradients go round a ring: "
@@ -89,53 +86,43 @@ def page(measured: dict[str, Any], parameters: int) -> str:
         "out, and half a batch is taken to be half the work. Of what is told, nothing (overlap none) or all "
         "(whole) is hidden behind the work of the step. The truth lies between: only the backward pass "
         "hides any.",
-        "",
-        *table(
-            ["precision", "step of one, ms", *(f"all-reduce of 2, {link} Gbit/s, ms" for link in LINKS)],
-            (
-                [p, f"{1e3 * a:.1f}", *(f"{1e3 * ring_seconds(size, 2, link):.0f}" for link in LINKS)]
-                for p, a in alone.items()
-            ),
-        ),
-        "",
+        steps_table(alone, size),
         f"The most machines, of {', '.join(map(str, MACHINES))}, that reach {ENOUGH:.0%} of so many times "
         f"one's speed. Sharing a batch keeps the result; a batch on each makes it another training, with "
         "larger batches.",
-        "",
-        *table(
-            ["precision", "Gbit/s", "overlap", *ways.values()],
-            (
-                [precision, str(link), name, *(most(a, size, link, overlap, shared) for shared in ways)]
-                for precision, a in alone.items()
-                for link, name, overlap in links
-            ),
-        ),
-        "",
+        most_table(alone, size, ways),
     ]
     for shared, words in ways.items():
-        lines += [f"Times one machine's images a second, {words}:", ""]
-        lines += table(
-            ["precision", "machines", *(f"{link} Gbit/s, {name}" for link, name, _ in links)],
-            (
-                [
-                    precision,
-                    str(n),
-                    *(
-                        f"{speed_up(a, size, n, link, overlap=overlap, shared=shared):.2f}"
-                        for link, _, overlap in links
-                    ),
-                ]
-                for precision, a in alone.items()
-                for n in MACHINES[1:]
-            ),
-        )
-        lines.append("")
-    return "\n".join(lines)
+        blocks.append(f"Times one machine's images a second, {words}:")
+        blocks.append(speed_up_table(alone, size, shared))
+    return page_of("What several machines must tell each other", *blocks)
 
 
-def most(alone: float, size: float, link: float, overlap: bool, shared: bool) -> str:
-    found = scales_to(alone, size, link, overlap=overlap, shared=shared)
-    return f"{found} or more" if found == MACHINES[-1] else str(found)
+def steps_table(alone: dict[str, float], size: float) -> str:
+    rows = [
+        [precision, f"{1e3 * a:.1f}", *(f"{1e3 * ring_seconds(size, 2, link):.0f}" for link in LINKS)]
+        for precision, a in alone.items()
+    ]
+    all_reduces = [f"all-reduce of 2, {link} Gbit/s, ms" for link in LINKS]
+    return table(["precision", "step of one, ms", *all_reduces], rows)
+
+
+def most_table(alone: dict[str, float], size: float, ways: dict[bool, str]) -> str:
+    rows = []
+    for (precision, a), link, name in product(alone.items(), LINKS, OVERLAPS):
+        most = [scales_to(a, size, link, overlap=OVERLAPS[name], shared=shared) for shared in ways]
+        words = [f"{n} or more" if n == MACHINES[-1] else str(n) for n in most]
+        rows.append([precision, str(link), name, *words])
+    return table(["precision", "Gbit/s", "overlap", *ways.values()], rows)
+
+
+def speed_up_table(alone: dict[str, float], size: float, shared: bool) -> str:
+    links = list(product(LINKS, OVERLAPS))
+    rows = []
+    for (precision, a), n in product(alone.items(), MACHINES[1:]):
+        times = [speed_up(a, size, n, link, overlap=OVERLAPS[name], shared=shared) for link, name in links]
+        rows.append([precision, str(n), *(f"{faster:.2f}" for faster in times)])
+    return table(["precision", "machines", *(f"{link} Gbit/s, {name}" for link, name in links)], rows)
 
 
 if __name__ == "__main__":

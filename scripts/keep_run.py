@@ -10,13 +10,14 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from itertools import pairwise
+from collections.abc import Mapping
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
 import yaml
-from provenance import is_commit, provenance
+from pages import page_of, table
+from published import is_commit, leaves, provenance
 
 from deeppose.core.errors import DeepPoseError
 from deeppose.core.files import read_json, write_json, write_text
@@ -50,9 +51,8 @@ def keep(name: str, words: str) -> None:
     check_nothing_changed([f"evaluate@{params.profile}-{model}" for model in params.models])
     made_of = provenance(params)
     revision = revision_of(made_of)
-    committed = subprocess.run(
-        ["git", "show", f"{revision}:params.yaml"], capture_output=True, text=True, check=False
-    )
+    show = ["git", "show", f"{revision}:params.yaml"]
+    committed = subprocess.run(show, capture_output=True, text=True, check=False)
     if committed.returncode:
         raise NotARunError(f"this clone lacks the commit that was run: {committed.stderr.strip()}")
     run = {
@@ -96,21 +96,12 @@ def revision_of(made_of: Mapping[str, Any]) -> str:
 
 def changes(committed: Mapping[str, Any], run: Mapping[str, Any]) -> dict[str, Any]:
     """What a run's params are where the commit's differ, by dotted key; REMOVED for a key it lacks."""
-    before, now = dict(leaves(committed)), dict(leaves(run))
+    before, now = ({".".join(key): value for key, value in leaves(of)} for of in (committed, run))
     changed = {key: value for key, value in now.items() if key not in before or before[key] != value}
     sections = tuple(f"{kind}.{name}." for kind in ("model", "profiles") for name in run[kind])
     gone = [key for key in before if key.startswith(sections) and key not in now]
     emptied = tuple(f"{key}." for key, value in changed.items() if value == {})
     return changed | {key: REMOVED for key in gone if not key.startswith(emptied)}
-
-
-def leaves(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value that isn't a filled section, with its key as DVC takes it ("model.lsp.sigma")."""
-    for key, value in values.items():
-        if isinstance(value, dict) and value:
-            yield from leaves(value, f"{above}{key}.")
-        else:
-            yield f"{above}{key}", value
 
 
 def tested(params: Params, model: str) -> dict[str, Any]:
@@ -119,49 +110,44 @@ def tested(params: Params, model: str) -> dict[str, Any]:
     metrics_file = Path("data") / profile / "evaluation" / model / "metrics.json"
     if not metrics_file.is_file():
         raise NotARunError(f"the model {model} was not run: name in params.yaml's `models` those that were")
-    measured = read_json(metrics_file)
-    found = read_json(Path("data") / profile / model / "annotations.json")["sets"]
-    return {
-        name: {"labels": found[name]["labels"], "metrics": metrics}
-        for name, metrics in measured.items()
-        if name in found
-    }
+    sets = read_json(Path("data") / profile / model / "annotations.json")["sets"]
+    measured = {name: of for name, of in read_json(metrics_file).items() if name in sets}
+    return {name: {"labels": sets[name]["labels"], "metrics": of} for name, of in measured.items()}
 
 
 def page(runs: Mapping[str, Any]) -> str:
     """Each run: what it is, what it changes, and a table for each set that it was tested on."""
-    lines = [
-        "# Other runs",
-        "",
-        "Made by `python scripts/keep_run.py` from the files in `docs/runs/`, which hold all metrics of",
-        "these runs and their provenance. [Strict PCP and PDJ](glossary.md#pcp) on the sets' test parts.",
-        "Minutes are of training up to a stage; prediction takes some more. Params that differ from the",
+    blocks = [
+        "Made by `python scripts/keep_run.py` from the files in `docs/runs/`, which hold all metrics of\n"
+        "these runs and their provenance. [Strict PCP and PDJ](glossary.md#pcp) on the sets' test parts.\n"
+        "Minutes are of training up to a stage; prediction takes some more. Params that differ from the\n"
         "commit's have their dotted keys.",
     ]
     for name, run in runs.items():
         changed = [f"{key}: {json.dumps(value)}" for key, value in sorted(run["changes"].items())]
-        lines += ["", f"## {name}", "", run["words"], "", f"At commit {run['revision']}, with", ""]
-        lines += ["```yaml", *changed, "```"]
+        blocks += [f"## {name}", run["words"], f"At commit {run['revision']}, with"]
+        blocks.append("\n".join(["```yaml", *changed, "```"]))
         for model, sets in run["tested"].items():
+            trained = minutes(run["provenance"], model)
             for set_name, found in sets.items():
                 title = catalogue_of(set_name).title
-                lines += ["", f"Model {model} on {title}, labels {found['labels']}:", ""]
-                lines += table(found["metrics"], minutes(run["provenance"], model))
-    return "\n".join(lines) + "\n"
+                blocks.append(f"Model {model} on {title}, labels {found['labels']}:")
+                blocks.append(stages_table(found["metrics"], trained))
+    return page_of("Other runs", *blocks)
 
 
-def table(metrics: Mapping[str, Any], trained: Mapping[str, float]) -> Iterator[str]:
-    """A row a stage, in Markdown."""
+def stages_table(metrics: Mapping[str, Any], trained: Mapping[str, float]) -> str:
+    """A row a stage."""
     kinds = [kind for kind in LIMB_KINDS if kind in metrics["stage_1"]["pcp"]]
     heads = ["", "Minutes", *(kind.replace("_", " ") for kind in kinds), "mean PCP"]
     heads += [f"PDJ at {threshold}" for threshold in PDJ_THRESHOLDS]
-    yield from (f"| {' | '.join(cells)} |" for cells in (heads, ["---"] + ["---:"] * (len(heads) - 1)))
+    rows = []
     for predictor, minutes_so_far in trained.items():
         found = metrics[predictor]
         shares = [found["pcp"][kind] for kind in (*kinds, "ave")]
         shares += [found[f"pdj@{threshold}"]["mean"] for threshold in PDJ_THRESHOLDS]
-        cells = [predictor.replace("_", " "), f"{minutes_so_far:.0f}", *map(rate_text, shares)]
-        yield f"| {' | '.join(cells)} |"
+        rows.append([predictor.replace("_", " "), f"{minutes_so_far:.0f}", *map(rate_text, shares)])
+    return table(heads, rows)
 
 
 def trainings(params: Mapping[str, Any], model: str) -> list[str]:
@@ -172,11 +158,8 @@ def trainings(params: Mapping[str, Any], model: str) -> list[str]:
 
 def minutes(made_of: Mapping[str, Any], model: str) -> dict[str, float]:
     """For each stage how long the model was trained up to it."""
-    total, found = 0.0, {}
-    for stage, training in enumerate(trainings(made_of["params"], model), start=1):
-        total += made_of["stages"][training]["seconds"] / 60
-        found[f"stage_{stage}"] = total
-    return found
+    seconds = [made_of["stages"][training]["seconds"] for training in trainings(made_of["params"], model)]
+    return {f"stage_{stage}": total / 60 for stage, total in enumerate(accumulate(seconds), start=1)}
 
 
 if __name__ == "__main__":

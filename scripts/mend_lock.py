@@ -5,6 +5,7 @@ the committed one: nothing is lost, what ran since comes back from DVC's run cac
 and writes which file just now is of no use once its process is dead, so a broken one is removed.
 """
 
+import contextlib
 import json
 import subprocess
 from pathlib import Path
@@ -18,37 +19,31 @@ READERS_AND_WRITERS = Path(".dvc/tmp/rwlock")
 
 
 def main() -> None:
-    mend_lock()
-    mend_readers_and_writers()
-
-
-def mend_readers_and_writers() -> None:
-    if not READERS_AND_WRITERS.is_file():
-        return
-    try:
-        json.loads(READERS_AND_WRITERS.read_text(encoding="utf-8"))
-    except ValueError:
+    if LOCK.is_file() and not is_valid(LOCK.read_text(encoding="utf-8")):
+        command = ["git", "show", f"HEAD:{LOCK}"]
+        committed = subprocess.run(command, capture_output=True, text=True, check=False)
+        LOCK.unlink()
+        if committed.returncode == 0:
+            LOCK.write_text(committed.stdout, encoding="utf-8")
+        print(f"{LOCK} was cut short by a kill: the committed one is back")
+    if READERS_AND_WRITERS.is_file() and not is_json(READERS_AND_WRITERS.read_text(encoding="utf-8")):
         READERS_AND_WRITERS.unlink()
         print(f"{READERS_AND_WRITERS} was cut short by a kill: it is removed")
 
 
-def mend_lock() -> None:
-    if not LOCK.is_file() or is_valid(LOCK.read_text(encoding="utf-8")):
-        return
-    committed = subprocess.run(["git", "show", f"HEAD:{LOCK}"], capture_output=True, text=True, check=False)
-    LOCK.unlink()
-    if committed.returncode == 0:
-        LOCK.write_text(committed.stdout, encoding="utf-8")
-    print(f"{LOCK} was cut short by a kill: the committed one is back")
-
-
 def is_valid(text: str) -> bool:
     """Whether DVC would read a lock file with this text."""
-    try:
+    with contextlib.suppress(yaml.YAMLError, Invalid):
         COMPILED_LOCKFILE_SCHEMA(yaml.safe_load(text))
-    except (yaml.YAMLError, Invalid):
-        return False
-    return True
+        return True
+    return False
+
+
+def is_json(text: str) -> bool:
+    with contextlib.suppress(ValueError):
+        json.loads(text)
+        return True
+    return False
 
 
 if __name__ == "__main__":

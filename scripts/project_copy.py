@@ -4,7 +4,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,17 +31,23 @@ def check_mirror() -> None:
 
 def shorten(project: Path) -> None:
     """Make the demo there a matter of a minute: a twentieth of the images and steps."""
-    path = project / "params.yaml"
-    params = yaml.safe_load(path.read_text())
-    demo = params["profiles"]["demo"]
-    for images in ("lsp_images", "extended_images", "flic_images", "flic_test_images"):
-        demo["embedded"][images] //= 20
-    for stage in ("stage1", "stage2", "stage3"):
-        demo[stage]["steps"] = {model: steps // 20 for model, steps in demo[stage]["steps"].items()}
-    demo["training"]["report_every"] //= 20
-    for model in params["model"].values():
-        model["held_out"] //= 5  # more would leave no image to train on
-    path.write_text(yaml.safe_dump(params, sort_keys=False))
+    with edited(project / "params.yaml") as params:
+        demo = params["profiles"]["demo"]
+        for images in ("lsp_images", "extended_images", "flic_images", "flic_test_images"):
+            demo["embedded"][images] //= 20
+        for stage in ("stage1", "stage2", "stage3"):
+            demo[stage]["steps"] = {model: steps // 20 for model, steps in demo[stage]["steps"].items()}
+        demo["training"]["report_every"] //= 20
+        for model in params["model"].values():
+            model["held_out"] //= 5  # more would leave no image to train on
+
+
+@contextmanager
+def edited(path: Path) -> Iterator[dict[str, Any]]:
+    """What a YAML file holds, for the block to change."""
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    yield content
+    path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
 
 
 def repro_command(project: Path, *options: str, variables: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -62,9 +69,8 @@ def repro(
 ) -> None:
     """Run `dvc repro` there to its end, with these environment variables; stop with its log if it fails."""
     if workers is not None:
-        params = (project / "params.yaml").read_text().splitlines()
-        changed = [f"workers: {workers}" if line.startswith("workers:") else line for line in params]
-        (project / "params.yaml").write_text("\n".join(changed) + "\n")
+        with edited(project / "params.yaml") as params:
+            params["workers"] = workers
     if subprocess.run(**repro_command(project, *options, variables=variables), check=False).returncode:
         sys.exit((project / "repro.log").read_text())
 
@@ -73,3 +79,12 @@ def hashes(project: Path) -> dict[str, str]:
     """The hash of every output in dvc.lock."""
     lock = yaml.safe_load((project / "dvc.lock").read_text())
     return {out["path"]: out["md5"] for stage in lock["stages"].values() for out in stage.get("outs", [])}
+
+
+def check_same(expected: Mapping[str, str], found: Mapping[str, str], otherwise: str) -> None:
+    """Name the outputs whose hashes differ, and stop with these words if there are any."""
+    different = [path for path in {**expected, **found} if expected.get(path) != found.get(path)]
+    for path in different:
+        print(f"differs: {path}")
+    if different:
+        sys.exit(otherwise)

@@ -16,13 +16,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from provenance import is_commit, provenance
+import yaml
 
 from deeppose.cli.predict import PUBLISHED as PROFILE
 from deeppose.core.errors import DeepPoseError
-from deeppose.core.files import atomic_path, write_json, write_text
+from deeppose.core.files import atomic_path, read_json, write_json, write_text
 from deeppose.core.params import CASCADE_STAGES_IN_DVC_YAML, Params
 from deeppose.core.params_file import load_params
+from deeppose.report.page import library_versions, params_text
 
 REMOTE = "published"
 PARAMS = Path("params.yaml")
@@ -47,8 +48,8 @@ def main(what: str) -> None:
             made_of = provenance(params)
             check_committed(made_of)
             shutil.rmtree(Path(REMOTE) / "files", ignore_errors=True)
-            paths = [*weights(params), *predictions(params), *what_is_plotted_from(params)]
-            dvc("push", "--remote", REMOTE, *paths)
+            predictions = [f"data/{PROFILE}/{model}/test-predictions" for model in params.models]
+            dvc("push", "--remote", REMOTE, *weights(params), *predictions, *what_is_plotted_from(params))
             write_json(Path("reports") / PROFILE / "provenance.json", made_of)
 
 
@@ -63,26 +64,45 @@ def weights(params: Params) -> list[str]:
     return [f"data/{PROFILE}/{model}/stage{stage}.safetensors" for model in params.models for stage in STAGES]
 
 
-def predictions(params: Params) -> list[str]:
-    return [f"data/{PROFILE}/{model}/test-predictions" for model in params.models]
-
-
 def what_is_plotted_from(params: Params) -> list[str]:
     """All that the stages plot and report stand on, but for what git has."""
     paths = [f"data/{PROFILE}/manifests"]
     for model in params.models:
-        paths += [
-            f"data/{PROFILE}/evaluation/{model}",
-            f"data/{PROFILE}/photographed/{model}.json",
-            f"data/{PROFILE}/{model}/annotations.json",
-            f"data/{PROFILE}/{model}/initial-boxes.json",
-            f"data/{PROFILE}/{model}/containment.csv",
-        ]
+        paths += [f"data/{PROFILE}/evaluation/{model}", f"data/{PROFILE}/photographed/{model}.json"]
+        names = ["annotations.json", "initial-boxes.json", "containment.csv"]
         for stage in STAGES[1:]:
-            paths.append(f"data/{PROFILE}/{model}/augmented-set-stage{stage}.json")
-            paths.append(f"data/{PROFILE}/{model}/displacements-stage{stage}.parquet")
-            paths.append(f"data/{PROFILE}/{model}/displacement-normals-stage{stage}.parquet")
+            names += [f"augmented-set-stage{stage}.json", f"displacements-stage{stage}.parquet"]
+            names += [f"displacement-normals-stage{stage}.parquet"]
+        paths += [f"data/{PROFILE}/{model}/{name}" for name in names]
     return paths
+
+
+def provenance(params: Params) -> dict[str, Any]:
+    """Params, archives by model, versions, and by stage its start, duration, revision and machine."""
+    profile = params.profile
+    stages = read_json(Path("logs") / profile / "runs.json")
+    items = (profile, *(f"{profile}-{model}" for model in params.models))
+    manifests = Path("data") / profile / "manifests"
+    return {
+        "params": yaml.safe_load(params_text(params, profile)),
+        "archives": {model: read_json(manifests / f"{model}.json")["archives"] for model in params.models},
+        "versions": library_versions(),
+        "stages": {name: run for name, run in stages.items() if name.partition("@")[2] in items},
+    }
+
+
+def leaves(tree: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Every value that isn't a filled section, with the keys that lead to it."""
+    for key, value in tree.items():
+        if isinstance(value, Mapping) and value:
+            yield from leaves(value, (*above, key))
+        else:
+            yield (*above, key), value
+
+
+def is_commit(revision: str) -> bool:
+    """Whether it names a commit, and not a working copy with changes or no clone at all."""
+    return re.fullmatch("[0-9a-f]{40}", revision) is not None
 
 
 def check_committed(made_of: Mapping[str, Any]) -> None:
@@ -98,12 +118,8 @@ def check_committed(made_of: Mapping[str, Any]) -> None:
 def say_what_differs() -> None:
     # The times stay those of the machine that trained.
     subprocess.run(["git", "checkout", "--quiet", "--", f"reports/{PROFILE}/times.js"], check=True)
-    changed = subprocess.run(
-        ["git", "status", "--short", "--", f"reports/{PROFILE}", "dvc.lock"],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
+    status = ["git", "status", "--short", "--", f"reports/{PROFILE}", "dvc.lock"]
+    changed = subprocess.check_output(status, text=True)
     if changed:
         sys.exit(f"plotted, but not as they are in git:\n{changed}")
     print(f"reports/{PROFILE}/index.html and all beside it: plotted, the same bytes as in git")
@@ -128,14 +144,10 @@ def dvc(*arguments: str) -> None:
         sys.exit(done.returncode)
 
 
-def chosen_task(arguments: Sequence[str]) -> str:
-    if len(arguments) != 1 or arguments[0] not in ("weights", "figures", "push"):
-        sys.exit(__doc__)
-    return arguments[0]
-
-
 if __name__ == "__main__":
+    if sys.argv[1:] not in (["weights"], ["figures"], ["push"]):
+        sys.exit(__doc__)
     try:
-        main(chosen_task(sys.argv[1:]))
+        main(sys.argv[1])
     except DeepPoseError as error:
         sys.exit(f"error: {error}")

@@ -1,6 +1,6 @@
 """The figure of how time and memory grow: what bench_scale.py measured, on logarithmic axes."""
 
-import itertools
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -28,17 +28,15 @@ def figure(stages: dict[str, dict[str, Any]]) -> Figure:
     plotted = new_figure(13, 5.2, "Time and memory of the stages against the number of examples", CAPTION)
     panels = plotted.subplots(1, 2)
     colours = colormaps["tab20"].colors[::2] + colormaps["Dark2"].colors
+    sizes = {"linewidth": 1.5, "markersize": 5}
     looks = [
-        {"color": colour, "marker": marker, "linestyle": dashes, "linewidth": 1.5, "markersize": 5}
-        for colour, marker, dashes in zip(
-            colours, itertools.cycle(MARKERS), itertools.cycle(DASHES), strict=False
-        )
+        {"color": colour, "marker": marker, "linestyle": dashes, **sizes}
+        for colour, marker, dashes in zip(colours, cycle(MARKERS), cycle(DASHES), strict=False)
     ]
-    for axes, what, unit, label in zip(
-        panels, ("seconds", "peak"), (1.0, 1e9), ("Seconds", "Peak memory (GB)"), strict=True
-    ):
+    axes_of = {("seconds", 1.0, "Seconds"): panels[0], ("peak", 1e9, "Peak memory (GB)"): panels[1]}
+    for (what, unit, label), axes in axes_of.items():
         everything = []
-        for (name, of_sizes), look in zip(stages.items(), itertools.cycle(looks), strict=False):
+        for (name, of_sizes), look in zip(stages.items(), cycle(looks), strict=False):
             points = sorted((int(size), found[what] / unit) for size, found in of_sizes.items())
             axes.plot(*zip(*points, strict=True), label=name, **look)
             everything += points

@@ -5,41 +5,36 @@ examples to train on, and as many to test on.
 """
 
 import pickle
-import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import pandas as pd
-import torch
 import yaml
+from bench_setup import HEIGHT, MEAN_COLOUR, WIDTH, network_of, network_sizes, random_poses, write_archive
 
 from deeppose.boxes.faces import FACE_COLUMNS
 from deeppose.core.examples import BOX_COLUMNS, TORSO_COLUMNS, Examples, write_examples
 from deeppose.core.files import write_json
-from deeppose.core.geometry import Floats, diameter, image_box, mirror_poses
+from deeppose.core.geometry import diameter, image_box, mirror_poses
 from deeppose.core.images import Pixels, write_images
 from deeppose.core.params_file import load_params
 from deeppose.core.pose_files import write_poses
 from deeppose.core.skeleton import SKELETONS
 from deeppose.core.viewpoint import viewpoints
-from deeppose.data.pose_set import PERSON_CENTRIC, PoseSet
-from deeppose.networks.weights import build_network, save_network
+from deeppose.networks.weights import save_network
 
 ROOT = Path(__file__).resolve().parents[1]
 PROFILE = "demo"
 MODELS = {"lsp": "full-body", "flic": "upper-body"}
-# LSP's images are about so large.
-HEIGHT, WIDTH = 180, 110
-MEAN_COLOUR = (110.0, 108.0, 100.0)
 EXAMPLES_A_FRAME = 20  # of images in which faces are looked for
 PICKLED_SET = "set.pickle"
 HELD_OUT_SHARE = 0.1
 MOST_HELD_OUT = 50
 STEPS = 20
 MOST_IMAGES = 1000
-ONE_BOX = 1
 ERROR = 4.0  # of predictions, pixels
 
 
@@ -48,42 +43,21 @@ def make_archive(folder: Path, size: int, examples_an_image: int) -> None:
     write_params(folder)
     archive = folder / "data" / PROFILE / "archives" / "images.zip"
     archive.parent.mkdir(parents=True)
-    encoded = [cv2.imencode(".jpg", picture)[1].tobytes() for picture in pictures()]
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as packed:
-        for number in range(-(-2 * size // examples_an_image)):
-            packed.writestr(member(number), encoded[number % len(encoded)])
-    with (folder / PICKLED_SET).open("wb") as file:
-        pickle.dump(pose_set(archive.relative_to(folder), size, examples_an_image), file)
-
-
-def member(image: int) -> str:
-    return f"images/im{image:08d}.jpg"
-
-
-def pose_set(archive: Path, size: int, examples_an_image: int) -> PoseSet:
-    skeleton = SKELETONS[MODELS["lsp"]]
-    poses = random_poses(2 * size, len(skeleton.joints), 0)
-    return PoseSet(
-        name="lsp",
-        archive=archive,
-        members=tuple(member(row // examples_an_image) for row in range(2 * size)),
-        poses=poses,
-        labelled=np.ones(poses.shape[:2], dtype=bool),
-        train=np.arange(2 * size) < size,
-        skeleton=skeleton,
-        labels=PERSON_CENTRIC,
-        exchanged={},
-    )
+    files = [cv2.imencode(".jpg", picture)[1].tobytes() for picture in pictures()]
+    pose_set = write_archive(archive, files, -(-2 * size // examples_an_image), examples_an_image)
+    pickled = pickle.dumps(replace(pose_set, archive=archive.relative_to(folder)))
+    (folder / PICKLED_SET).write_bytes(pickled)
 
 
 def make_project(folder: Path, size: int) -> None:
     """A project after its sets were read, with predictions and weights: each later stage can run."""
     write_params(folder)
+    held_out = min(MOST_HELD_OUT, round(HELD_OUT_SHARE * size))
     for number, (model, skeleton_name) in enumerate(MODELS.items()):
         skeleton = SKELETONS[skeleton_name]
         of_model = folder / "data" / PROFILE / model
-        train = make_half(of_model / "train", model, size, 2 * number, held_out=held_out(size))
-        test = make_half(of_model / "test", model, size, 2 * number + 1, held_out=0)
+        train = make_half(of_model / "train", model, size, 2 * number, held_out)
+        test = make_half(of_model / "test", model, size, 2 * number + 1, 0)
         write_json(of_model / "initial-box-rule.json", {"kind": "image"})
         write_json(of_model / "mean-colour.json", MEAN_COLOUR)
         if model != "lsp":
@@ -103,18 +77,14 @@ def make_project(folder: Path, size: int) -> None:
             write_weights(folder, of_model / f"stage{stage}.safetensors", stage)
 
 
-def held_out(size: int) -> int:
-    return min(MOST_HELD_OUT, round(HELD_OUT_SHARE * size))
-
-
 def make_half(folder: Path, model: str, size: int, seed: int, held_out: int) -> Examples:
     """The tables of one half, its images, initial boxes and faces."""
     skeleton = SKELETONS[MODELS[model]]
-    poses = random_poses(size, len(skeleton.joints), seed)
+    poses = random_poses(size, skeleton, seed)
     labelled = np.ones(poses.shape[:2], dtype=bool)
-    drawn = pictures()
+    some = pictures()
     images = min(-(-size // EXAMPLES_A_FRAME), MOST_IMAGES)
-    places = write_images(folder / "images.rgb", (drawn[number % len(drawn)] for number in range(images)))
+    places = write_images(folder / "images.rgb", (some[number % len(some)] for number in range(images)))
     image = np.arange(size) % len(places)
     part = "test" if folder.name == "test" else "train"
     table = pd.DataFrame(
@@ -122,7 +92,7 @@ def make_half(folder: Path, model: str, size: int, seed: int, held_out: int) -> 
             "set": model,
             "part": np.where(np.arange(size) < held_out, "held-out", part).astype(object),
             "index": np.arange(size, dtype=np.int32),
-            "file": [member(number) for number in image],
+            "file": [f"images/im{number:08d}.jpg" for number in image],
             "digest": [f"{number:064x}" for number in image],
             "offset": np.array([place.offset for place in places])[image],
             "width": np.int32(WIDTH),
@@ -142,10 +112,6 @@ def make_half(folder: Path, model: str, size: int, seed: int, held_out: int) -> 
     return examples.with_boxes(boxes)
 
 
-def random_poses(count: int, joints: int, seed: int) -> Floats:
-    return np.random.default_rng(seed).uniform([0, 0], [WIDTH - 1, HEIGHT - 1], (count, joints, 2))
-
-
 def pictures() -> list[Pixels]:
     """A few pictures that shrink as JPEG files about as photographs do."""
     generator = np.random.default_rng(0)
@@ -163,7 +129,7 @@ def write_params(folder: Path) -> None:
     profile["trusted"] = None
     profile["network"] |= {"input": 60, "width": 0.05}
     profile["training"] |= {"report_every": STEPS}
-    profile["boxes_per_joint"] = ONE_BOX
+    profile["boxes_per_joint"] = 1
     for stage in ("stage1", "stage2", "stage3"):
         profile[stage]["steps"] = dict.fromkeys(params["model"], STEPS)
     folder.mkdir(parents=True, exist_ok=True)
@@ -176,12 +142,5 @@ def write_params(folder: Path) -> None:
 def write_weights(folder: Path, path: Path, stage: int) -> None:
     """Those of an untrained network."""
     params = load_params(folder / "params.yaml")
-    skeleton = SKELETONS[params.model["lsp"].skeleton]
-    sizes = params.profiles[PROFILE].network
-    network = sizes.model_dump(exclude={"input"}) | {
-        "joints": len(skeleton.joints),
-        "size": sizes.input,
-        "mean": MEAN_COLOUR,
-    }
-    torch.manual_seed(stage)
-    save_network(build_network(**network), {"stage": stage, "network": network}, path)
+    description = {"stage": stage, "network": network_sizes(params, PROFILE)}
+    save_network(network_of(params, PROFILE, seed=stage), description, path)

@@ -69,22 +69,19 @@ def held_out(model: str, sweep: str, count: int) -> pd.DataFrame:
     if len(done) < count:
         failed = ", ".join(sorted(row["Experiment"] for row in ran if row not in done))
         sys.exit(f"{count - len(done)} of {count} failed, {failed}: `dvc queue logs NAME` says why")
-    columns = {f"{model}.held-out.stage_{s}.pdj@0.2.mean": f"stage {s}" for s in stages()}
+    stages = range(1, CASCADE_STAGES_IN_DVC_YAML + 1)
+    columns = {f"{model}.held-out.stage_{s}.pdj@0.2.mean": f"stage {s}" for s in stages}
     return pd.DataFrame(done).rename(columns=columns).filter(["sigma", "seed", *columns.values()])
-
-
-def stages() -> range:
-    return range(1, CASCADE_STAGES_IN_DVC_YAML + 1)
 
 
 def table(found: pd.DataFrame) -> pd.DataFrame:
     """A row for each σ, a cell for each stage: the mean over seeds ± the standard deviation."""
     of_sigma = found.drop(columns="seed").astype(float).groupby("sigma")
-    return of_sigma.agg(lambda values: f"{values.mean():.4f}" + spread(values))
+    return of_sigma.agg(spread)
 
 
 def spread(values: "pd.Series[float]") -> str:
-    return f" ± {values.std():.4f}" if len(values) > 1 else ""
+    return f"{values.mean():.4f}" + (f" ± {values.std():.4f}" if len(values) > 1 else "")
 
 
 if __name__ == "__main__":
@@ -93,5 +90,4 @@ if __name__ == "__main__":
     parser.add_argument("sigmas", type=float, nargs="*")
     parser.add_argument("--seeds", type=int, nargs="+", default=[])
     parser.add_argument("--jobs", type=int, default=1)
-    arguments = parser.parse_args()
-    main(arguments.model, arguments.sigmas, arguments.seeds, arguments.jobs)
+    main(**vars(parser.parse_args()))

@@ -2,13 +2,12 @@
 
     python scripts/verify.py
 
-It predicts, evaluates and draws as the last commit does, in a clone that it removes at its end; nothing is
+It predicts, evaluates and plots as the last commit does, in a clone that it removes at its end; nothing is
 trained, and the checkout stays as it is. reports/verify has what came out: tables, figures, and numbers.csv,
 each published number beside the one measured here.
 """
 
 import contextlib
-import csv
 import os
 import re
 import shutil
@@ -22,13 +21,12 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
-from project_copy import repro_command
-from published import PROFILE, dvc, weights, what_is_plotted_from
+from project_copy import edited, repro_command
+from published import PROFILE, dvc, leaves, weights, what_is_plotted_from
 
 from deeppose.core.errors import DeepPoseError
 from deeppose.core.files import atomic_path, read_json
-from deeppose.core.params import Params, mirror_folders
+from deeppose.core.params import Model, Params, mirror_folders
 from deeppose.core.params_file import load_params
 from deeppose.core.paths import Item
 from deeppose.data.peers import PEERS, find_peers, how_to_add
@@ -75,7 +73,7 @@ class Here:
 
     @property
     def targets(self) -> list[str]:
-        """The stages to run; captions name the training sets, so nothing is drawn of incomplete models."""
+        """The stages to run; captions name the training sets, so nothing is plotted of incomplete ones."""
         targets = [f"evaluate@{PROFILE}-{model}" for model in self.train]
         if not self.incomplete:
             return [*targets, f"report@{PROFILE}"]
@@ -106,15 +104,16 @@ class Number:
 def main() -> int:
     began = time.monotonic()
     mirror = Path(load_params().mirror).absolute()
-    if "DEEPPOSE_MIRROR" in os.environ:
-        os.environ["DEEPPOSE_MIRROR"] = str(Path(os.environ["DEEPPOSE_MIRROR"]).absolute())
+    if elsewhere := os.environ.get("DEEPPOSE_MIRROR"):
+        os.environ["DEEPPOSE_MIRROR"] = str(Path(elsewhere).absolute())
     with clone_of_commit() as clone:
         with contextlib.chdir(clone):
             here = look_around(load_params(), mirror_folders(str(mirror)))
             print(*here.notes, sep="\n", end="\n" if here.notes else "")
             if not here.train:
                 sys.exit("error: nothing can be checked without them")
-            published, archives = read_published()
+            published = flat(read_json(REPORTS / "metrics.json"))
+            archives = read_json(REPORTS / "provenance.json")["archives"]
             prepare(here, str(mirror))
             finished = run_stages(here.targets, began)
             numbers = compare(published, measured(here), people(here.train))
@@ -123,8 +122,10 @@ def main() -> int:
     print("", *table(numbers), "", *remarks, *summary(numbers), sep="\n")
     page = RESULT / "index.html"
     minutes = (time.monotonic() - began) / 60
-    print(f"{minutes:.0f} minutes. Drawn from your archives: {page if page.is_file() else RESULT}; ", end="")
-    print(f"number by number: {RESULT / 'numbers.csv'}")
+    print(
+        f"{minutes:.0f} minutes. Plotted from your archives: {page if page.is_file() else RESULT}; number by "
+        f"number: {RESULT / 'numbers.csv'}"
+    )
     return 0 if finished and all(number.verdict != DIFFERS for number in numbers) else 1
 
 
@@ -148,30 +149,32 @@ def clone_of_commit() -> Iterator[Path]:
 def look_around(params: Params, folders: Sequence[Path]) -> Here:
     """Which models can be checked with what the folders hold, and what is missing."""
     train: dict[str, list[str]] = {}
-    incomplete, notes = set(), []
+    notes = []
+    peers = [found.peer for found in find_peers(folders)]
     for model in params.models:
         about = params.model[model]
-        sets = dict.fromkeys(about.train + about.test)
+        missing = missing_archives(about, folders)
+        names = {entry.name for entry in missing}
         # The held-out images come from these, and no stage goes without a training set.
-        needed = Item(params, PROFILE, model).trusted
-        labels = [entry for entry in ENTRIES if entry.labels_of in sets and about.labels == "oc"]
-        missing = [e for e in [*map(entry_named, sets), *labels] if find_archive(e, folders) is None]
-        names = [entry.name for entry in missing]
-        is_judged = not any(name in needed for name in names)
+        is_judged = names.isdisjoint(Item(params, PROFILE, model).trusted)
         for entry in missing:
             without = what_without(entry, model, is_training=entry.name in about.train, is_judged=is_judged)
             notes.append(f"  {entry.wanted} ({entry.title}): {without}. From {entry.page}")
-        if not is_judged:
-            continue
-        train[model] = [name for name in about.train if name not in names]
-        if len(train[model]) < len(about.train):
-            incomplete.add(model)
-        found = {found.peer.file for found in find_peers(folders)}
-        absent = [peer for peer in PEERS if peer.set in about.test and peer.file not in found]
-        notes += [f"  {how_to_add(peer, folders[-1])}" for peer in absent]
+        if is_judged:
+            train[model] = [name for name in about.train if name not in names]
+            absent = [peer for peer in PEERS if peer.set in about.test and peer not in peers]
+            notes += [f"  {how_to_add(peer, folders[-1])}" for peer in absent]
     if notes:
         notes.insert(0, f"Not in {' or '.join(map(str, folders))}, where they can be put:")
-    return Here(train, frozenset(incomplete), notes)
+    incomplete = frozenset(model for model in train if len(train[model]) < len(params.model[model].train))
+    return Here(train, incomplete, notes)
+
+
+def missing_archives(about: Model, folders: Sequence[Path]) -> list[Entry]:
+    """Of the model's sets, and of their published labels."""
+    sets = dict.fromkeys(about.train + about.test)
+    labels = [entry for entry in ENTRIES if entry.labels_of in sets and about.labels == "oc"]
+    return [entry for entry in [*map(entry_named, sets), *labels] if find_archive(entry, folders) is None]
 
 
 def what_without(entry: Entry, model: str, *, is_training: bool, is_judged: bool) -> str:
@@ -185,28 +188,19 @@ def what_without(entry: Entry, model: str, *, is_training: bool, is_judged: bool
     return f"nothing is measured on {entry.name}{', unless it can be downloaded' if entry.urls else ''}"
 
 
-def read_published() -> tuple[dict[Key, float], dict[str, Any]]:
-    """The published numbers, and by model the archives that they stand on."""
-    return flat(read_json(REPORTS / "metrics.json")), read_json(REPORTS / "provenance.json")["archives"]
-
-
 def prepare(here: Here, mirror: str) -> None:
     """Leave of the project what runs here: no training, no model and no training set that can't be read."""
-    path = Path("params.yaml")
-    params = yaml.safe_load(path.read_text(encoding="utf-8"))
-    params |= {"profile": PROFILE, "models": list(here.train), "mirror": mirror}
-    for model, sets in here.train.items():
-        params["model"][model]["train"] = list(sets)
-    path.write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
+    with edited(Path("params.yaml")) as params:
+        params |= {"profile": PROFILE, "models": list(here.train), "mirror": mirror}
+        for model, sets in here.train.items():
+            params["model"][model]["train"] = list(sets)
     loaded = load_params()
     print("the weights, and what stands on them in training: taken from published/", flush=True)
     normals = [path for path in what_is_plotted_from(loaded) if "displacement" in path]
     dvc("pull", "--quiet", *weights(loaded), *normals)
-    pipeline = yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))
-    pipeline["stages"] = {
-        name: stage for name, stage in pipeline["stages"].items() if not name.startswith(TRAINING)
-    }
-    Path("dvc.yaml").write_text(yaml.safe_dump(pipeline, sort_keys=False), encoding="utf-8")
+    with edited(Path("dvc.yaml")) as pipeline:
+        stages = pipeline["stages"].items()
+        pipeline["stages"] = {name: stage for name, stage in stages if not name.startswith(TRAINING)}
     Path("dvc.lock").unlink()
     for path in REPORTS.rglob("*"):
         of_training = path.parent.name in here.train and path.name.startswith(MADE_IN_TRAINING)
@@ -243,33 +237,30 @@ def say(what: str, began: float) -> float:
 # Numbers
 
 
-def flat(tree: Mapping[str, Any], above: Key = ()) -> dict[Key, float]:
+def flat(tree: Mapping[str, Any]) -> dict[Key, float]:
     """The numbers of nested mappings by the keys that lead to each, but for those that are null."""
-    numbers: dict[Key, float] = {}
-    for name, value in tree.items():
-        if isinstance(value, Mapping):
-            numbers |= flat(value, (*above, name))
-        elif value is not None:
-            numbers[(*above, name)] = value
-    return numbers
+    return {key: value for key, value in leaves(tree) if isinstance(value, float | int)}
 
 
 def measured(here: Here) -> dict[Key, float]:
     """What was measured here; without the mean pose of other training images than the published run's."""
-    files = {model: evaluation(model) / "metrics.json" for model in here.train}
-    numbers = flat({model: read_json(file) for model, file in files.items() if file.is_file()})
+    numbers = flat({model: read_json(file) for model, file in made(here.train, "metrics.json")})
     return {k: v for k, v in numbers.items() if not (k[0] in here.incomplete and k[2] == "mean_pose")}
 
 
 def people(models: Iterable[str]) -> dict[Key, int]:
     """How many people each set has, by model and set."""
     counts: dict[Key, int] = {}
-    for model in models:
-        file = evaluation(model) / "joint-errors.parquet"
-        if file.is_file():
-            found = pd.read_parquet(file).groupby("set")["example"].nunique()
-            counts |= {(model, str(name)): int(count) for name, count in found.items()}
+    for model, file in made(models, "joint-errors.parquet"):
+        found = pd.read_parquet(file).groupby("set")["example"].nunique()
+        counts |= {(model, str(name)): int(count) for name, count in found.items()}
     return counts
+
+
+def made(models: Iterable[str], name: str) -> list[tuple[str, Path]]:
+    """The models that were evaluated, each with a file of its evaluation."""
+    files = [(model, evaluation(model) / name) for model in models]
+    return [(model, file) for model, file in files if file.is_file()]
 
 
 def evaluation(model: str) -> Path:
@@ -306,19 +297,16 @@ def other_archives(published: Mapping[str, Any], models: Iterable[str]) -> list[
         found = read_json(manifest)["archives"] if manifest.is_file() else {}
         for name, noted in published[model].items():
             if name in found and found[name]["sha256"] != noted["sha256"]:
-                remarks.append(
-                    f"{name} is not the file of the published run, so numbers on it may differ: "
-                    f"{found[name]['packing']} here, {noted['packing']} there"
-                )
+                words = f"{name} is not the file of the published run, so numbers on it may differ: "
+                remarks.append(f"{words}{found[name]['packing']} here, {noted['packing']} there")
     return remarks
 
 
 def keep(clone: Path, numbers: Sequence[Number]) -> None:
-    """Put what was drawn, measured and logged there into the folder of results."""
-    with (clone / REPORTS / "numbers.csv").open("w", encoding="utf-8", newline="") as file:
-        rows = csv.writer(file)
-        rows.writerow(["number", "published", "here", "difference", "verdict"])
-        rows.writerows([n.name, n.published, n.here, n.difference, n.verdict] for n in numbers)
+    """Put what was plotted, measured and logged there into the folder of results."""
+    heads = ["number", "published", "here", "difference", "verdict"]
+    rows = [(n.name, n.published, n.here, n.difference, n.verdict) for n in numbers]
+    pd.DataFrame(rows, columns=heads).to_csv(clone / REPORTS / "numbers.csv", index=False)
     shutil.move(clone / "repro.log", clone / REPORTS)
     with atomic_path(RESULT) as folder:
         shutil.copytree(clone / REPORTS, folder)
@@ -352,8 +340,7 @@ def cell(number: Number | None) -> str:
 def summary(numbers: Sequence[Number]) -> list[str]:
     """The counts, what was not measured, what is new, and the largest difference, in words."""
     counts = Counter(number.verdict for number in numbers)
-    verdicts = [v for v in (SAME, ROUNDED, DIFFERS, MISSING) if counts[v]]
-    found = ", ".join(f"{counts[verdict]} {verdict}" for verdict in verdicts)
+    found = ", ".join(f"{counts[v]} {v}" for v in (SAME, ROUNDED, DIFFERS, MISSING) if counts[v])
     lines = [f"{len(numbers) - counts[NEW]} published numbers: {found}."]
     sets = {number.key[:2] for number in numbers if number.here is not None}
     for verdict, what in ((MISSING, "Not measured here"), (NEW, "Not in the published run")):
@@ -365,9 +352,8 @@ def summary(numbers: Sequence[Number]) -> list[str]:
             lines.append(f"{what}: {', '.join(f'{group} ({count})' for group, count in groups.items())}.")
     most = max(numbers, key=lambda number: abs(number.difference))
     if most.difference:
-        lines.append(
-            f"The largest difference: {most.name}, {most.published:.4f} published, {most.here:.4f} here."
-        )
+        before_and_now = f"{most.published:.4f} published, {most.here:.4f} here"
+        lines.append(f"The largest difference: {most.name}, {before_and_now}.")
     if counts[ROUNDED] or counts[DIFFERS]:
         lines.append(WHAT_ROUNDING_IS)
     return lines

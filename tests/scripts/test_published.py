@@ -18,6 +18,8 @@ PER_MODEL = [
     f"{DATA}/evaluation/${{item.model}}",
     f"{DATA}/photographed/${{item.model}}.json",
     f"{DATA}/${{item.model}}/containment.csv",
+    *(f"{DATA}/${{item.model}}/{name}.json" for name in ("annotations", "initial-boxes")),
+    *(f"{DATA}/${{item.model}}/augmented-set-stage{stage}.json" for stage in (2, 3)),
     *(f"{DATA}/${{item.model}}/displacements-stage{stage}.parquet" for stage in (2, 3)),
     *(f"{DATA}/${{item.model}}/displacement-normals-stage{stage}.parquet" for stage in (2, 3)),
 ]
@@ -61,7 +63,6 @@ def published(tmp_path_factory):
     project = tmp_path_factory.mktemp("published") / "project"
     for name in (
         "scripts/published.py",
-        "scripts/provenance.py",
         ".dvc/config",
         ".dvc/.gitignore",
         ".gitignore",
