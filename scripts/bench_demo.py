@@ -32,7 +32,7 @@ def main() -> None:
         Row("GB at its peak, all processes", memory / 1e9, at_most=4),
         Row("`dvc repro` with nothing to do, s", turns.median(REPRO)),
         Row("`dvc version`, s", turns.median(VERSION)),
-        Row("the one in times of the other", turns.ratio(REPRO, VERSION), at_most=3),
+        Row("the one in times of the other", turns.ratio(REPRO, VERSION), at_most=4),
     ]
     sections = [Section("The pipeline on synthetic people", rows)]
     report = report_of("What the demo costs", "python scripts/bench_demo.py", sections, load_params().threads)
