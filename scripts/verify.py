@@ -22,7 +22,7 @@ from typing import Any
 
 import pandas as pd
 from project_copy import edited, repro_command
-from published import PROFILE, dvc, leaves, weights, what_is_plotted_from
+from published import PROFILE, REMOTE, dvc, leaves, weights, what_is_plotted_from
 
 from deeppose.core.errors import DeepPoseError
 from deeppose.core.files import atomic_path, read_json
@@ -35,7 +35,7 @@ from deeppose.data.registry import ENTRIES, Entry, entry_named, find_archive
 CLONE = Path("data/verify")
 RESULT = Path("reports/verify")
 REPORTS = Path("reports") / PROFILE
-MADE_IN_TRAINING = ("training-stage", "augmented-set-stage")
+MADE_IN_TRAINING = "training-stage"
 TRAINING = ("train-", "predict-train-", "fit-displacement-", "build-augmented-")
 
 MEASURES = {"mean PCP": ("pcp", "ave"), "PDJ at 0.1": ("pdj@0.1", "mean"), "PDJ at 0.2": ("pdj@0.2", "mean")}
@@ -196,8 +196,10 @@ def prepare(here: Here, mirror: str) -> None:
             params["model"][model]["train"] = list(sets)
     loaded = load_params()
     print("the weights, and what stands on them in training: taken from published/", flush=True)
-    normals = [path for path in what_is_plotted_from(loaded) if "displacement" in path]
-    dvc("pull", "--quiet", *weights(loaded), *normals)
+    made = [
+        path for path in what_is_plotted_from(loaded) if "displacement" in path or "augmented-set" in path
+    ]
+    dvc("pull", "--quiet", "--remote", REMOTE, *weights(loaded), *made)
     with edited(Path("dvc.yaml")) as pipeline:
         stages = pipeline["stages"].items()
         pipeline["stages"] = {name: stage for name, stage in stages if not name.startswith(TRAINING)}

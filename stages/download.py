@@ -12,8 +12,6 @@ from run import run_of_profile
 def main(params: Params) -> None:
     profile = sys.argv[1]
     manifests = make_manifests(params, profile)
-    if any(manifest["left_out"] for manifest in manifests.values()):
-        print(f"Once it is there: `dvc repro --force --single-item download@{profile}`, then `dvc repro`")
     with atomic_path(manifests_folder(profile)) as folder:
         for model, manifest in manifests.items():
             write_json(folder / f"{model}.json", manifest)

@@ -25,4 +25,4 @@ def main(item: Item, stage: int) -> None:
 
 
 if __name__ == "__main__":
-    run(main, outputs, for_next_stage=True)
+    run(main, outputs, later=1)

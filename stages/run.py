@@ -17,17 +17,16 @@ from deeppose.provenance import is_first_process, note_run
 Outputs = Callable[[Item, int], list[Path]]
 
 
-def run(main: Callable[[Item, int], None], outputs: Outputs, *, for_next_stage: bool = False) -> None:
-    """Call `main` with the item and stage of the command line; what nothing can be made of stays empty."""
-    profile, model, stage = (*sys.argv[1:], "0")[:3]
+def run(main: Callable[[Item, int], None], outputs: Outputs, *, later: int = 0) -> None:
+    """Call `main` with the item and stage of the command line; where nothing can be made, leave empty."""
 
     def of_item(params: Params) -> None:
-        item = Item(params, profile, model)
-        if why := item.why_left_out(int(stage) + for_next_stage):
-            print(why)
-            leave_empty(outputs(item, int(stage)) if is_first_process() else [], why)
-        else:
-            main(item, int(stage))
+        item, stage = Item(params, *sys.argv[1:3]), int((*sys.argv[3:], "0")[0])
+        why = item.why_left_out(stage + later)
+        if not why:
+            main(item, stage)
+        elif is_first_process():
+            leave_empty(outputs(item, stage), why)
 
     run_of_profile(of_item)
 
@@ -37,7 +36,6 @@ def run_of_profile(main: Callable[[Params], None]) -> None:
     started, clock = datetime.now(UTC), time.monotonic()
     try:
         main(load_params())
+        note_run(sys.argv[1], os.environ.get("DVC_STAGE"), started, time.monotonic() - clock)
     except DeepPoseError as error:
         sys.exit(f"error: {error}")
-    if "DVC_STAGE" in os.environ:
-        note_run(sys.argv[1], os.environ["DVC_STAGE"], started, time.monotonic() - clock)

@@ -15,9 +15,9 @@ VECTORS = {"avx512f": "AVX-512", "avx2": "AVX2"}
 """The vector instructions of x86, the wider ones first, by their names in /proc/cpuinfo."""
 
 
-def note_run(profile: str, stage: str, started: datetime, seconds: float) -> None:
-    """Keep when, where, from what and how long a stage ran; no part of any result."""
-    if not is_first_process():
+def note_run(profile: str, stage: str | None, started: datetime, seconds: float) -> None:
+    """Keep when, where, from what and how long a stage ran, if it has a name; no part of any result."""
+    if stage is None or not is_first_process():
         return
     path = runs_log(profile)
     runs = read_json(path) if path.is_file() else {}

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deeppose.core import examples, images
+from deeppose.core import examples, files, images
 from deeppose.core.errors import DiskFullError
 from deeppose.core.files import atomic_path
 from deeppose.displacements import augmented_set
@@ -48,7 +48,7 @@ def write_images(path):
     ("module", "write"),
     [
         (weights, write_network),
-        (examples, write_examples),
+        (files, write_examples),
         (augmented_set, write_augmented_set),
         (images, write_images),
     ],

@@ -125,9 +125,10 @@ def test_sides_are_sigma_diameters_and_never_under_the_smallest():
     wanted = sides_by_hand(diameters, np.arange(5))
     np.testing.assert_allclose(table["side"], wanted[table["example"]], rtol=1e-6)
     assert wanted[4] == pytest.approx(0.2 * 111)
-    report = augmented_set_report(examples, np.arange(5), sigma=SIGMA, smallest_share=SMALLEST)
+    report = augmented_set_report(examples, sigma=SIGMA, smallest_share=SMALLEST)
     assert report == {"poses_without_diameter": 1, "poses_with_smallest_boxes": 1}
-    without = augmented_set_report(examples, np.arange(2), sigma=SIGMA, smallest_share=SMALLEST)
+    examples.table["part"] = ["train", "train", "held-out", "held-out", "held-out"]
+    without = augmented_set_report(examples, sigma=SIGMA, smallest_share=SMALLEST)
     assert without == {"poses_without_diameter": 0, "poses_with_smallest_boxes": 0}
 
 

@@ -202,6 +202,7 @@ TRAINED = [
     *(f"{DATA}/${{item.model}}/stage{stage}.safetensors" for stage in (1, 2, 3)),
     *(f"{DATA}/${{item.model}}/displacements-stage{stage}.parquet" for stage in (2, 3)),
     *(f"{DATA}/${{item.model}}/displacement-normals-stage{stage}.parquet" for stage in (2, 3)),
+    *(f"{DATA}/${{item.model}}/augmented-set-stage{stage}.json" for stage in (2, 3)),
 ]
 MODELS = {"profile": ["${profile}"], "model": "${models}"}
 WRITE = "mkdir -p $(dirname $path); echo $path > $path"

@@ -39,7 +39,7 @@ def test_a_stage_is_called_with_its_item_and_number(stage, tmp_path):
     assert not (tmp_path / "made").exists()
 
 
-@pytest.mark.parametrize(("number", "options"), [("3", {}), ("2", {"for_next_stage": True})])
+@pytest.mark.parametrize(("number", "options"), [("3", {}), ("2", {"later": 1})])
 def test_outputs_for_a_stage_beyond_s_stay_empty(stage, tmp_path, capsys, number, options):
     assert stage("demo", "lsp", number, **options) == []
     why = "cascade_stages is 2: stage 3 is not used"

@@ -15,7 +15,7 @@ from deeppose.networks.fused import merged
 from deeppose.networks.weights import load_network
 
 
-class TestPredictions(NamedTuple):
+class PredictedSets(NamedTuple):
     """Of the test sets and the held-out images.
 
     Attributes
@@ -67,7 +67,7 @@ def predict_training_images(item: Item, stage: int, fabric: Fabric) -> tuple[Flo
     return poses, predicted(mirrored=True)
 
 
-def predict_test_sets(item: Item, fabric: Fabric) -> TestPredictions:
+def predict_test_sets(item: Item, fabric: Fabric) -> PredictedSets:
     """Poses of the test sets and the held-out images by every stage, and by the mean training pose."""
     train, test = item.train.read_examples(), item.test.read_examples()
     mean = mean_pose(train, train.rows("train"))
@@ -91,4 +91,4 @@ def predict_test_sets(item: Item, fabric: Fabric) -> TestPredictions:
             )
             if stage > 1:
                 smallest_boxes[f"{name}-stage{stage}"] = clamped
-    return TestPredictions(poses, smallest_boxes)
+    return PredictedSets(poses, smallest_boxes)

@@ -131,8 +131,8 @@ def weights_of(model: str, profile: str | None) -> list[Path]:
         if path.stat().st_size == 0:
             raise WeightsError(
                 f"{path} is empty: either an archive that {model} is trained on was missing (`deeppose "
-                f"datasets` says which; put it there), or fewer cascade_stages were asked for then; `dvc "
-                f"repro` trains it"
+                f"datasets` says which, and what to type once it is there), or fewer cascade_stages were "
+                f"asked for then; `dvc repro` trains it"
             )
     return paths
 

@@ -54,7 +54,7 @@ class ProcessesError(DeepPoseError):
 
 
 class StageError(DeepPoseError):
-    """A stage was run before its dependencies, or by hand where only the pipeline can run it."""
+    """A stage was run before its dependencies, or is to be started in a way that can't work."""
 
 
 class WeightsError(DeepPoseError):

@@ -15,7 +15,6 @@ from deeppose.core.skeleton import Skeleton
 
 Indices = NDArray[np.int64]
 
-PARTS = ("train", "held-out", "test")
 BOX_COLUMNS = ["box_x", "box_y", "box_width", "box_height"]
 TORSO_COLUMNS = ["torso_x", "torso_y", "torso_width", "torso_height"]
 
@@ -27,9 +26,9 @@ class Examples:
     Attributes
     ----------
     table
-        One row an example: `set`, `part` (of PARTS), `index` (0-based, in the order of the set's part),
-        `file`, `offset`, `width`, `height` (pixels), `diameter` (of the true pose, pixels, NaN where it has
-        none), the box of the torso where the set has one, and the initial box b⁰ once it is known.
+        One row an example: `set`, `part` (train, held-out or test), `index` (0-based, in the order of the
+        set's part), `file`, `offset`, `width`, `height` (pixels), `diameter` (of the true pose, pixels, NaN
+        where it has none), the box of the torso where the set has one, and b⁰ once it is known.
     poses
         `(n, k, 2)`, pixels; NaN where unlabelled.
     labelled

@@ -71,7 +71,8 @@ def write_parquet(target: Path, table: "pd.DataFrame") -> None:
 
 
 def leave_empty(targets: Iterable[Path], why: str) -> None:
-    """Give files no content, and folders (targets without a suffix) a note why."""
+    """Say why, give files no content, and folders (targets without a suffix) a note."""
+    print(why)
     for target in targets:
         if target.suffix == ".json":
             write_json(target, {"left_out": why})

@@ -119,15 +119,24 @@ class Item:
         sets: dict[str, str] = self.read_manifest()["left_out"]
         return sets
 
+    @property
+    def look_again(self) -> str:
+        """What to type so that archives are looked for once more."""
+        return f"`dvc repro --force --single-item download@{self.profile_name}`, then `dvc repro`"
+
+    @property
+    def missing_to_train(self) -> str:
+        """What would bring the missing sets that the model would be trained on; "" if none is missing."""
+        return "; ".join(self.left_out[name] for name in self.model.train if name in self.left_out)
+
     def why_left_out(self, stage: int) -> str:
         """Why nothing is made for a stage of the cascade (0: for all of it); "" where something is.
 
         Stage 2 is made whatever S is, so that its training doesn't depend on S and isn't repeated when S
         changes.
         """
-        missing = [self.left_out[name] for name in self.model.train if name in self.left_out]
-        if missing:
-            return f"model {self.model_name} is left out: {'; '.join(missing)}"
+        if self.missing_to_train:
+            return f"model {self.model_name} is left out: {self.missing_to_train}"
         if stage > max(2, self.params.cascade_stages):
             return f"cascade_stages is {self.params.cascade_stages}: stage {stage} is not used"
         return ""

@@ -54,11 +54,11 @@ def check_archives(item: Item) -> None:
     for name, noted in item.read_manifest()["archives"].items():
         path = next((folder / name for folder in folders if (folder / name).exists()), None)
         if path is None:
-            raise MissingArchiveError(f"{name} is no longer in {' or '.join(map(str, folders))}: put it back")
-        if archive_sha256(path, item.checksums) != noted["sha256"]:
-            raise ArchiveError(
-                f"{path} has changed since {item.manifest} noted it: `deeppose datasets` says what to do"
+            raise MissingArchiveError(
+                f"{name} is no longer in {' or '.join(map(str, folders))}: put it back, or {item.look_again}"
             )
+        if archive_sha256(path, item.checksums) != noted["sha256"]:
+            raise ArchiveError(f"{path} has changed since {item.manifest} noted it: {item.look_again}")
 
 
 def added_since(item: Item, folders: Sequence[Path]) -> list[str]:
@@ -178,6 +178,7 @@ def _of_published(item: Item) -> dict[str, object]:
             to_do = how_to_get(entry, Path(item.params.mirror))
             left_out[entry.name] = f"{entry.wanted} ({entry.title}) is missing; {to_do}"
             print(f"{entry.name} is left out, and with it its tables and figures: {error}")
+            print(f"Once it is there: {item.look_again}")
             continue
         archives[found.path.name] = {"sha256": found.sha256, "packing": found.packing}
         print(f"{found.path.name}: {found.packing}, from {found.source}")

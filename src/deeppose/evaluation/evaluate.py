@@ -54,11 +54,15 @@ def predictions_on(
         path = item.test_prediction(set_name, predictor)
         yield predictor, read_poses(path, len(rows), item.skeleton), np.ones(len(joints), dtype=bool)
     noted = item.read_manifest()["peers"]
-    for found in find_peers(item.archive_folders()):
+    peers = find_peers(item.archive_folders())
+    for name in {name for name, about in noted.items() if about["set"] == set_name}:
+        if name not in {found.path.name for found in peers}:
+            raise PredictionsError(f"{name} is no longer there: put it back, or {item.look_again}")
+    for found in peers:
         if found.path.name not in noted or found.peer.set != set_name:
             continue
         if found.sha256 != noted[found.path.name]["sha256"]:
-            raise PredictionsError(f"{found.path} has changed since it was noted: run `dvc repro` again")
+            raise PredictionsError(f"{found.path} has changed since it was noted: {item.look_again}")
         truth, labelled = examples.poses[rows], examples.labelled[rows]
         poses, names = peer_poses(found, truth, labelled, item.skeleton)
         yield found.peer.method, poses, np.array([joint in names for joint in joints])

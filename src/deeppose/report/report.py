@@ -59,5 +59,4 @@ def write_report(params: Params, profile: str) -> None:
 
 def _why_skipped(item: Item) -> str:
     """What would bring a model of which there is nothing to measure."""
-    missing = [item.left_out[name] for name in item.model.train if name in item.left_out]
-    return "; ".join(missing) or "nothing of it was evaluated"
+    return item.missing_to_train or "nothing of it was evaluated"

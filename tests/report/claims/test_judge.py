@@ -94,7 +94,7 @@ OF_OTHER_JOINTS = Evaluation(
 
 def verdict(claim, *evaluations, synthetic=False, left_out=None):
     # The bootstrap takes most of the time; what it decides is tested below.
-    with mock.patch.object(module, "RESAMPLES", 1), mock.patch.object(module, "DECIDED", 0):
+    with mock.patch.object(module, "VERDICT_RESAMPLES", 1), mock.patch.object(module, "DECIDED", 0):
         claims = judge(evaluations, synthetic=synthetic, seed=1, network=NETWORK, left_out=left_out)
     judged = claims.set_index("id").loc[claim]
     return judged["verdict"], judged["ours"], judged["notes"]

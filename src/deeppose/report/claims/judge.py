@@ -19,14 +19,14 @@ from deeppose.report.paper_results import paper_results
 
 HOLDS, FAILS, UNDECIDED, NOT_TESTABLE = "holds", "does not hold", "undecided", "not testable"
 VERDICTS = (HOLDS, FAILS, UNDECIDED, NOT_TESTABLE)
-RESAMPLES = 100
+VERDICT_RESAMPLES = 100
 DECIDED = 90
 """How many bootstrap resamples of the test examples a verdict is computed again on."""
 
 BOOTSTRAP_NOTE = (
-    f"Bootstrap: in how many of {RESAMPLES} resamples of the test examples, with replacement, the rule gives "
-    f"the same answer; in fewer than {DECIDED}, the verdict is undecided. Published rates of other methods "
-    "stay as they are, and what another training would give is not in it."
+    f"Bootstrap: in how many of {VERDICT_RESAMPLES} resamples of the test examples, with replacement, the "
+    f"rule gives the same answer; in fewer than {DECIDED}, the verdict is undecided. Published rates of "
+    "other methods stay as they are, and what another training would give is not in it."
 )
 """What the column `bootstrap` means, for readers."""
 
@@ -93,7 +93,7 @@ def judge(
     Returns
     -------
     The columns of :func:`paper_claims`, then `ours` ("" where nothing was measured), `verdict` (one of
-    ``VERDICTS``), `network`, `bootstrap` (how many of ``RESAMPLES`` bootstrap resamples of the test examples
+    ``VERDICTS``), `network`, `bootstrap` (how many of ``VERDICT_RESAMPLES`` resamples of the test examples
     give the same answer, "97 of 100") and `notes`; network and bootstrap are "" where nothing was measured.
     """
     rates = Rates(evaluations, synthetic, left_out or {})
@@ -101,7 +101,7 @@ def judge(
     found = {name: _measured(name, rates) for name in claims["id"]}
     tested = {name: finding.holds for name, finding in found.items() if isinstance(finding, Finding)}
     same = dict.fromkeys(tested, 0)
-    for number in range(RESAMPLES):
+    for number in range(VERDICT_RESAMPLES):
         resample = rates.resampled((seed, number))
         for name, holds in tested.items():
             finding = _measured(name, resample)
@@ -113,9 +113,9 @@ def judge(
             continue
         notes = [finding.note, "measured on synthetic people" if synthetic else ""]
         verdict = HOLDS if finding.holds else FAILS
-        if same[name] < DECIDED * RESAMPLES / 100:
+        if same[name] < DECIDED * VERDICT_RESAMPLES / 100:
             verdict = UNDECIDED
-        bootstrap = f"{same[name]} of {RESAMPLES}"
+        bootstrap = f"{same[name]} of {VERDICT_RESAMPLES}"
         rows.append((finding.ours, verdict, network, bootstrap, "; ".join(filter(None, notes))))
     columns = ["ours", "verdict", "network", "bootstrap", "notes"]
     return claims.join(pd.DataFrame(rows, columns=columns))
