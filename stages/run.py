@@ -2,7 +2,6 @@
 
 import os
 import sys
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,9 +32,9 @@ def run(main: Callable[[Item, int], None], outputs: Outputs, *, later: int = 0) 
 
 def run_of_profile(main: Callable[[Params], None]) -> None:
     """Call `main` with the params; what a user can mend stops it in one line."""
-    started, clock = datetime.now(UTC), time.monotonic()
+    started = datetime.now(UTC)
     try:
         main(load_params())
-        note_run(sys.argv[1], os.environ.get("DVC_STAGE"), started, time.monotonic() - clock)
+        note_run(sys.argv[1], os.environ.get("DVC_STAGE"), started)
     except DeepPoseError as error:
         sys.exit(f"error: {error}")

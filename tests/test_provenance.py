@@ -9,9 +9,11 @@ from project import git
 
 from deeppose.provenance import git_revision, machine, note_run
 
+STARTED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
 
 def note(stage):
-    note_run("demo", stage, datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), 61.23)
+    note_run("demo", stage, STARTED)
 
 
 def test_a_run_is_noted_by_its_stage(tmp_path, monkeypatch):
@@ -21,7 +23,8 @@ def test_a_run_is_noted_by_its_stage(tmp_path, monkeypatch):
     runs = json.loads((tmp_path / "logs/demo/runs.json").read_text())
     assert set(runs) == {"plot@demo-lsp", "plot@demo-flic"}
     run = runs["plot@demo-lsp"]
-    assert (run["started"], run["seconds"], run["revision"]) == ("2026-01-02T03:04:05+00:00", 61.2, "")
+    assert (run["started"], run["revision"]) == ("2026-01-02T03:04:05+00:00", "")
+    assert run["seconds"] > 0
     assert "cores" in run["machine"]
 
 

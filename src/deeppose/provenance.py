@@ -5,7 +5,7 @@ import platform
 import re
 import subprocess
 import sys
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from deeppose.core.files import read_json, write_json
@@ -15,7 +15,7 @@ VECTORS = {"avx512f": "AVX-512", "avx2": "AVX2"}
 """The vector instructions of x86, the wider ones first, by their names in /proc/cpuinfo."""
 
 
-def note_run(profile: str, stage: str | None, started: datetime, seconds: float) -> None:
+def note_run(profile: str, stage: str | None, started: datetime) -> None:
     """Keep when, where, from what and how long a stage ran, if it has a name; no part of any result."""
     if stage is None or not is_first_process():
         return
@@ -24,7 +24,7 @@ def note_run(profile: str, stage: str | None, started: datetime, seconds: float)
     torch = sys.modules.get("torch")
     made = {
         "started": started.isoformat(timespec="seconds"),
-        "seconds": round(seconds, 1),
+        "seconds": round((datetime.now(UTC) - started).total_seconds(), 1),
         "revision": git_revision(),
         "machine": machine(gpu=torch is not None and torch.cuda.is_initialized()),
     }
