@@ -27,7 +27,7 @@ from deeppose.report.figures.curves import (
     write_curves,
 )
 from deeppose.report.figures.normals import normals_figure
-from deeppose.report.style import save_plot
+from deeppose.report.style import save_picture, save_plot
 from deeppose.report.tables import pcp_table, pdj_table, stacked_by_images, viewpoint_table, write_table
 
 # The paper's FLIC model is shown after two stages where it stands beside other methods (Fig. 3 and 7).
@@ -193,7 +193,7 @@ def _plot_training(source: Source) -> None:
             narrowest=item.profile.narrowest_normal,
         )
         entry = normals_of(stage)
-        save_plot(figure, item.reports / entry.folder, entry.file)
+        save_picture(figure, item.reports / entry.folder, entry.file)
 
 
 def _plot_scaler(item: Item) -> None:

@@ -14,7 +14,7 @@ from deeppose.core.geometry import Bools, Floats
 from deeppose.core.skeleton import Skeleton
 from deeppose.report.style import new_figure, styled
 
-MOST_POINTS = 2000
+MOST_POINTS = 1000
 
 _COLUMNS = 5
 _POINTS = "#7fb2dd"
