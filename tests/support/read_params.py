@@ -34,6 +34,8 @@ class Noted:
         method = getattr(type(self._value), name, None)
         if name in WHOLE:
             return lambda exclude=(), **options: self._whole(name, exclude, options)
+        if isinstance(method, property):
+            return method.fget(self)
         if callable(method):
             return lambda *arguments: method(self, *arguments)
         return self._child(getattr(self._value, name), name)
