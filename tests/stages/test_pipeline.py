@@ -169,14 +169,12 @@ def test_the_params_of_a_stage_are_those_it_reads(copied):
     assert done.returncode == 0, done.stdout
     read = json.loads(done.stdout.splitlines()[-1])
     free = {"workers", "mirror"}  # no part of a result: how many cut crops, where archives lie
-    made_anyway = ("stage1", "stage2")  # they look at S, but are made whatever it is
     assert set(read) == set(STAGES) - {"download"}
     for name, paths in read.items():
         listed = PIPELINE["stages"][name]["params"]
         listed = [text.replace("${item.profile}", "demo").replace("${item.model}", "*") for text in listed]
         paths = {re.sub(r"(steps)\.\w+$", r"\1.*", path) for path in paths}
-        decide = paths - free - ({"cascade_stages"} if name.endswith(made_anyway) else set())
-        unlisted = [path for path in decide if not any(is_within(path, one) for one in listed)]
+        unlisted = [path for path in paths - free if not any(is_within(path, one) for one in listed)]
         assert not unlisted, f"{name} reads {unlisted}"
         unread = {one for one in listed if not any(is_within(path, one) for path in paths)}
         assert not unread, f"{name} lists {unread}"

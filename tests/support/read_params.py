@@ -64,8 +64,12 @@ def main():
             sys.argv[1:] = ["demo"]
             module.main(params)
         else:
+            number = int((arguments[2:] or [0])[0])
             for model in load_params().models:
-                module.main(Item(params, "demo", model), int((arguments[2:] or [0])[0]))
+                module.main(Item(params, "demo", model), number)
+            # What is made for a stage beyond the second is left empty where S is smaller.
+            if number + name.startswith("predict-train") > 2:
+                paths.add("cascade_stages")
         read[name] = sorted({re.sub(r"^model\.\w+", "model.*", path) for path in paths})
     print(json.dumps(read))
 

@@ -137,7 +137,7 @@ class Item:
         """
         if self.missing_to_train:
             return f"model {self.model_name} is left out: {self.missing_to_train}"
-        if stage > max(2, self.params.cascade_stages):
+        if stage > 2 and stage > self.params.cascade_stages:
             return f"cascade_stages is {self.params.cascade_stages}: stage {stage} is not used"
         return ""
 
