@@ -14,6 +14,8 @@ BIN := $(VENV)/bin
 UV := $(BIN)/python -m uv
 UV_VERSION := 0.13.9
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# As src/deeppose/__init__.py sets it, which comes too late where tests and benchmarks load torch first.
+export GOMP_SPINCOUNT ?= 10000
 .PHONY: env repro verify figures test lint docs bench bench-demo bench-export bench-scale bench-gpu check-determinism check-kill lock clean
 
 env: $(VENV)/.installed
