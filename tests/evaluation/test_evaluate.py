@@ -50,7 +50,8 @@ def peers(tmp_path, monkeypatch, examples):
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(archives.mat(pred=poses.transpose(2, 1, 0) + 1))
         item.manifest.parent.mkdir(parents=True, exist_ok=True)
-        item.manifest.write_text(json.dumps({"peers": {path.name: {"sha256": sha256(path)}}}))
+        noted = {path.name: {"sha256": sha256(path), "set": "flic"}}
+        item.manifest.write_text(json.dumps({"peers": noted}))
         found = predictions_on(item, "flic", examples, rows)
         return {name: (poses, predicts) for name, poses, predicts in found}
 
@@ -64,6 +65,12 @@ def test_a_peer_is_measured_without_the_sets_archive(peers, examples):
     assert predicts.tolist() == [True] * 6 + [False] * 4
     truth, labelled = examples.poses[1:, ARMS], examples.labelled[1:, ARMS]
     np.testing.assert_allclose(poses[:, ARMS][labelled], truth[labelled])
+
+
+def test_a_peer_that_was_noted_and_is_gone_is_named(peers, tmp_path, monkeypatch):
+    monkeypatch.setattr("deeppose.evaluation.evaluate.find_peers", lambda folders: [])
+    with pytest.raises(PredictionsError, match=r"flic_oc_Sapp_CVPR13\.mat is no longer there: put it back"):
+        peers()
 
 
 def test_a_peer_of_images_of_another_size_is_refused(peers):

@@ -47,6 +47,7 @@ def project(tmp_path, monkeypatch):
         if not again:
             make(tmp_path, profile, model, stages, left_out, peer)
         monkeypatch.setattr(plots, "save_plot", plot_saver if save else keep)
+        monkeypatch.setattr(plots, "save_picture", picture_saver if save else keep)
         monkeypatch.setattr(photos, "save_photos", photo_saver if save else keep)
         monkeypatch.setattr(photos, "picture_size", measure if save else lambda _: (1, 1))
         item = Item(load_params(), profile, model)
@@ -58,7 +59,8 @@ def project(tmp_path, monkeypatch):
         photos.plot_photos(item)
         return tmp_path / "reports" / profile / model, dict(written)
 
-    plot_saver, photo_saver, measure = plots.save_plot, photos.save_photos, photos.picture_size
+    plot_saver, picture_saver = plots.save_plot, plots.save_picture
+    photo_saver, measure = photos.save_photos, photos.picture_size
     return make_all
 
 

@@ -83,7 +83,7 @@ def test_many_displacements_are_thinned_and_those_beyond_counted():
     figure = normals_figure(observed, fitted, "pixels", FULL_BODY, "Normals")
     first, second = (axes.collections[0].get_offsets() for axes in figure.axes[:2])
     np.testing.assert_array_equal(second, observed.loc[observed["joint"] == 1, ["dx", "dy"]][::2])
-    assert len(first) == 1001
+    assert len(first) == MOST_POINTS // 2 + 1
     count = MOST_POINTS + 1
     assert figure.axes[0].get_title() == f"right ankle\nn = {count}, {count} beyond"
     assert figure.axes[1].get_title() == f"right knee\nn = {count}, 0 beyond"
