@@ -282,7 +282,7 @@ def published(tmp_path_factory):
     demo = params.read_text()
     params.write_text(demo.replace("profile: demo", "profile: cpu", 1))
     dvc(project, "repro")
-    dvc(project, "push")
+    dvc(project, "push", "--remote", "published")
     params.write_text(demo)
     (project / "reports/cpu/provenance.json").write_text('{"archives": {"lsp": {}, "flic": {}}}')
     git(project, "add", "--all")
