@@ -71,7 +71,7 @@ def check_nothing_changed(stages: list[str]) -> None:
     status = subprocess.run(command, capture_output=True, text=True, check=False)
     if status.returncode:
         raise NotARunError(f"`dvc status` can't tell whether the run is finished: {status.stderr.strip()}")
-    changed = [stage for stage, what in json.loads(status.stdout).items() if what != ["always changed"]]
+    changed = json.loads(status.stdout)
     if changed:
         finish = f"`dvc repro {' '.join(stages)}` finishes it"
         raise NotARunError(f"not a finished run: {', '.join(changed)} changed since; {finish}")

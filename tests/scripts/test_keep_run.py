@@ -16,7 +16,6 @@ PIPELINE = {
             "cmd": "touch weights",
             "params": ["profiles"],
             "outs": ["weights"],
-            "always_changed": True,
         },
         "evaluate": {
             "matrix": {"profile": ["${profile}"], "model": "${models}"},

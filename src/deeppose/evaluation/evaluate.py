@@ -55,11 +55,11 @@ def predictions_on(
         yield predictor, read_poses(path, len(rows), item.skeleton), np.ones(len(joints), dtype=bool)
     noted = item.read_manifest()["peers"]
     peers = find_peers(item.archive_folders())
-    for name in {name for name, about in noted.items() if about["set"] == set_name}:
-        if name not in {found.path.name for found in peers}:
-            raise PredictionsError(f"{name} is no longer there: put it back, or {item.look_again}")
+    wanted = {name for name, about in noted.items() if about["set"] == set_name}
+    if gone := wanted - {found.path.name for found in peers}:
+        raise PredictionsError(f"{min(gone)} is no longer there: put it back, or {item.look_again}")
     for found in peers:
-        if found.path.name not in noted or found.peer.set != set_name:
+        if found.path.name not in wanted:
             continue
         if found.sha256 != noted[found.path.name]["sha256"]:
             raise PredictionsError(f"{found.path} has changed since it was noted: {item.look_again}")
