@@ -11,9 +11,9 @@ from deeppose.networks.regressor import Regressor, squared_distances
 
 LRN_CHANNELS = 5
 LRN_K, LRN_ALPHA = 2.0, 1e-4
-LRN_BETA = 0.75  # what _times_power raises to
-BLOCK = 2**20
-"""Features that a CPU normalises at a time, 4 MB: its passes over them are then made in its cache."""
+LRN_BETA = 0.75  # what _power raises to
+BLOCK = 2**19
+"""Features that a CPU normalises at a time, 2 MB: its passes over them are then made in its cache."""
 
 
 class LocalResponseNorm(nn.Module):
@@ -24,10 +24,8 @@ class LocalResponseNorm(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """`(b, c, h, w)` to the same shape."""
-        # The squares of half-precision features may be beyond what half precision holds.
-        wide = features.float() if features.dtype in (torch.float16, torch.bfloat16) else features
-        normalised: Tensor = _Normalise.apply(wide)
-        return normalised.to(features.dtype)
+        normalised: Tensor = _Normalise.apply(features)
+        return normalised
 
 
 class _Normalise(torch.autograd.Function):
@@ -38,8 +36,9 @@ class _Normalise(torch.autograd.Function):
         normalised = torch.empty_like(features)
         roots = []
         for block, into in _blocks(features, normalised):
-            root = _scales(block).rsqrt_()
-            _times_power(block, root, into)
+            wide = _wide(block)
+            root = _scales(wide).rsqrt_()
+            torch.mul(_power(root), wide, out=into)
             if ctx.needs_input_grad[0]:
                 roots.append(root)
         ctx.save_for_backward(features, *roots)
@@ -52,9 +51,10 @@ class _Normalise(torch.autograd.Function):
         features, *roots = ctx.saved_tensors
         result = torch.empty_like(features)
         for (block, above, into), root in zip(_blocks(features, gradient, result), roots, strict=True):
-            scaled = _times_power(above, root, into)
-            crossed = _sum_over_neighbours((scaled * block).mul_(root).mul_(root))
-            scaled.addcmul_(block, crossed, value=-2 * LRN_ALPHA * LRN_BETA)
+            wide = _wide(block)
+            scaled = _power(root).mul_(above)
+            crossed = _sum_over_neighbours((scaled * wide).mul_(root).mul_(root))
+            torch.addcmul(scaled, wide, crossed, value=-2 * LRN_ALPHA * LRN_BETA, out=into)
         return result
 
 
@@ -67,9 +67,14 @@ def _blocks(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
     return zip(*(torch.split(tensor, images) for tensor in tensors), strict=True)
 
 
-def _times_power(values: Tensor, root: Tensor, into: Tensor) -> Tensor:
-    """The values times s^(−3/4), made from s^(−1/2), which is much cheaper than a power."""
-    return torch.sqrt(root, out=into).mul_(root).mul_(values)
+def _wide(features: Tensor) -> Tensor:
+    """In single precision if they are in half: their squares may be beyond what half precision holds."""
+    return features.float() if features.dtype in (torch.float16, torch.bfloat16) else features
+
+
+def _power(root: Tensor) -> Tensor:
+    """s^(−3/4), made from s^(−1/2), which is much cheaper than a power."""
+    return torch.sqrt(root).mul_(root)
 
 
 def _scales(features: Tensor) -> Tensor:
