@@ -23,9 +23,10 @@ import pandas as pd
 import torch
 import yaml
 from pages import page_of, table
-from project_copy import check_mirror, project_copy, repro
+from project_copy import check_mirror, project_copy, repro, write_params
 
 from deeppose.core.files import read_json, write_text
+from deeppose.core.params_file import key_path, read_values
 from deeppose.evaluation.formatting import difference_text, rate_text
 from deeppose.provenance import machine
 
@@ -37,7 +38,7 @@ HEADS = {"pdj@0.1": "PDJ at 0.1", "pdj@0.2": "PDJ at 0.2", "pcp": "PCP"}
 
 def main(what: str, names: list[str], *, cuda: bool) -> None:
     definition = yaml.safe_load(DEFINITION.read_text(encoding="utf-8"))
-    params = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
+    params = read_values()
     variants = definition["variants"]
     for name in names:
         if name not in variants:
@@ -77,12 +78,12 @@ def params_of(definition: dict[str, Any], params: dict[str, Any], name: str) -> 
     """The params of a variant, but for the seed."""
     varied = copy.deepcopy(params)
     for key, value in (definition["base"] | definition["variants"][name]["set"]).items():
-        *sections, last = key.split(".")
+        *sections, last = key_path(key)
         section = varied
         for part in sections:
             section = section[part]
         if last not in section:
-            sys.exit(f"{DEFINITION}: {name} sets {key}, which params.yaml doesn't have")
+            sys.exit(f"{DEFINITION}: {name} sets {key}, which the params don't have")
         section[last] = value
     return varied
 
@@ -99,7 +100,7 @@ def digest(params: dict[str, Any]) -> str:
 
 def held_out(project: Path, params: dict[str, Any]) -> dict[str, Any]:
     """Run the pipeline there with these params; what each stage reaches on the held-out images."""
-    write_text(project / "params.yaml", yaml.safe_dump(params, sort_keys=False))
+    write_params(project, params)
     profile, (model,) = params["profile"], params["models"]
     repro(project, f"evaluate@{profile}-{model}")
     return read_json(project / "data" / profile / "evaluation" / model / "metrics.json")["held-out"]

@@ -10,19 +10,20 @@ import json
 import re
 import subprocess
 import sys
+import tarfile
+import tempfile
 from collections.abc import Mapping
 from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pages import page_of, table
 from published import is_commit, leaves, provenance
 
 from deeppose.core.errors import DeepPoseError
 from deeppose.core.files import read_json, write_json, write_text
 from deeppose.core.params import Params
-from deeppose.core.params_file import load_params
+from deeppose.core.params_file import key_name, load_params, read_values
 from deeppose.evaluation.formatting import rate_text
 from deeppose.evaluation.rates import PDJ_THRESHOLDS
 from deeppose.report.catalogue import catalogue_of
@@ -51,14 +52,10 @@ def keep(name: str, words: str) -> None:
     check_nothing_changed([f"evaluate@{params.profile}-{model}" for model in params.models])
     made_of = provenance(params)
     revision = revision_of(made_of)
-    show = ["git", "show", f"{revision}:params.yaml"]
-    committed = subprocess.run(show, capture_output=True, text=True, check=False)
-    if committed.returncode:
-        raise NotARunError(f"this clone lacks the commit that was run: {committed.stderr.strip()}")
     run = {
         "words": words,
         "revision": revision,
-        "changes": changes(yaml.safe_load(committed.stdout), made_of["params"]),
+        "changes": changes(params_at(revision), made_of["params"]),
         "tested": tests,
         "provenance": made_of,
     }
@@ -94,11 +91,25 @@ def revision_of(made_of: Mapping[str, Any]) -> str:
     return min(revisions)
 
 
+def params_at(revision: str) -> Any:  # noqa: ANN401 - whatever YAML holds
+    """The values of the params in a commit."""
+    with tempfile.TemporaryDirectory() as folder:
+        archive = ["git", "archive", "--output", f"{folder}/params.tar", revision, "params.yaml", "profiles"]
+        done = subprocess.run(archive, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise NotARunError(f"this clone lacks the commit that was run: {done.stderr.strip()}")
+        with tarfile.open(f"{folder}/params.tar") as packed:
+            packed.extractall(folder, filter="data")
+        return read_values(Path(folder) / "params.yaml")
+
+
 def changes(committed: Mapping[str, Any], run: Mapping[str, Any]) -> dict[str, Any]:
-    """What a run's params are where the commit's differ, by dotted key; REMOVED for a key it lacks."""
-    before, now = ({".".join(key): value for key, value in leaves(of)} for of in (committed, run))
+    """What a run's params are where the commit's differ, by key as -S has it; REMOVED for a key it lacks."""
+    before, now = ({key_name(key): value for key, value in leaves(of)} for of in (committed, run))
     changed = {key: value for key, value in now.items() if key not in before or before[key] != value}
-    sections = tuple(f"{kind}.{name}." for kind in ("model", "profiles") for name in run[kind])
+    sections = tuple(
+        [f"model.{name}." for name in run["model"]] + [f"profiles/{name}.yaml:" for name in run["profiles"]]
+    )
     gone = [key for key in before if key.startswith(sections) and key not in now]
     emptied = tuple(f"{key}." for key, value in changed.items() if value == {})
     return changed | {key: REMOVED for key in gone if not key.startswith(emptied)}
@@ -121,7 +132,7 @@ def page(runs: Mapping[str, Any]) -> str:
         "Made by `python scripts/keep_run.py` from the files in `docs/runs/`, which hold all metrics of\n"
         "these runs and their provenance. [Strict PCP and PDJ](glossary.md#pcp) on the sets' test parts.\n"
         "Minutes are of training up to a stage; prediction takes some more. Params that differ from the\n"
-        "commit's have their dotted keys.",
+        "commit's have the keys of `dvc exp run -S`.",
     ]
     for name, run in runs.items():
         changed = [f"{key}: {json.dumps(value)}" for key, value in sorted(run["changes"].items())]

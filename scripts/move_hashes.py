@@ -2,13 +2,14 @@
 
     python scripts/move_hashes.py PROFILE
 
-Of each stage of the profile that dvc.lock holds, the command, params and hashes of code become today's, and
-data dependencies get the hashes of the outputs that they are. No output is touched. CONTRIBUTING.md says how
-to show beforehand that the outputs are the same.
+Of each stage of the profile that dvc.lock holds, the command and hashes of code become today's, and data
+dependencies get the hashes of the outputs that they are. No output is touched. CONTRIBUTING.md says how to
+show beforehand that the outputs are the same. Where params differ they are not: it stops and names them.
 """
 
 import sys
 
+from dvc.dependency.param import ParamsDependency
 from dvc.repo import Repo
 from dvc.stage import PipelineStage
 from dvc.stage.serialize import to_lockfile
@@ -16,7 +17,7 @@ from dvc.utils.serialize import dump_yaml, load_yaml
 from published import profile_chosen
 
 LOCK = "dvc.lock"
-TODAYS = ("src/", "stages/", "params.yaml")
+CODE = ("src/", "stages/")
 
 
 def main(profile: str) -> None:
@@ -27,7 +28,11 @@ def main(profile: str) -> None:
         lock = load_yaml(LOCK)
         for stage in locked:
             for dep in stage.deps:
-                if dep.def_path.startswith(TODAYS):
+                if isinstance(dep, ParamsDependency):
+                    changed = [name for of in dep.status().values() for name in of]
+                    if changed:
+                        sys.exit(f"{stage.addressing} ran with another {', '.join(changed)}: run it again")
+                if dep.def_path.startswith(CODE):
                     dep.save()
                 elif dep.def_path in made:
                     dep.hash_info, dep.meta = made[dep.def_path].hash_info, made[dep.def_path].meta

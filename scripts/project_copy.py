@@ -11,6 +11,8 @@ from typing import Any
 
 import yaml
 
+from deeppose.core.params_file import read_values
+
 
 def project_copy(target: Path) -> Path:
     """Copy what git tracks here, as it stands, to `target`, with a git and an empty DVC cache of its own."""
@@ -31,7 +33,7 @@ def check_mirror() -> None:
 
 def shorten(project: Path) -> None:
     """Make the demo there a matter of a minute: a twentieth of the images and steps."""
-    with edited(project / "params.yaml") as params:
+    with edited_params(project) as params:
         demo = params["profiles"]["demo"]
         for images in ("lsp_images", "extended_images", "flic_images", "flic_test_images"):
             demo["embedded"][images] //= 20
@@ -43,11 +45,20 @@ def shorten(project: Path) -> None:
 
 
 @contextmanager
-def edited(path: Path) -> Iterator[dict[str, Any]]:
-    """What a YAML file holds, for the block to change."""
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    yield content
-    path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+def edited_params(project: Path) -> Iterator[dict[str, Any]]:
+    """The values of the params there, for the block to change."""
+    values = read_values(project / "params.yaml")
+    yield values
+    write_params(project, values)
+
+
+def write_params(project: Path, values: Mapping[str, Any]) -> None:
+    """Write what :func:`~deeppose.core.params_file.read_values` reads."""
+    (project / "profiles").mkdir(exist_ok=True)
+    files = {f"profiles/{name}.yaml": of for name, of in values["profiles"].items()}
+    files["params.yaml"] = {key: of for key, of in values.items() if key != "profiles"}
+    for name, of in files.items():
+        (project / name).write_text(yaml.safe_dump(of, sort_keys=False), encoding="utf-8")
 
 
 def repro_command(project: Path, *options: str, variables: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -69,7 +80,7 @@ def repro(
 ) -> None:
     """Run `dvc repro` there to its end, with these environment variables; stop with its log if it fails."""
     if workers is not None:
-        with edited(project / "params.yaml") as params:
+        with edited_params(project) as params:
             params["workers"] = workers
     if subprocess.run(**repro_command(project, *options, variables=variables), check=False).returncode:
         sys.exit((project / "repro.log").read_text())

@@ -12,15 +12,15 @@ from typing import Any
 import cv2
 import numpy as np
 import pandas as pd
-import yaml
 from bench_setup import HEIGHT, MEAN_COLOUR, WIDTH, network_of, network_sizes, random_poses, write_archive
+from project_copy import write_params
 
 from deeppose.boxes.faces import FACE_COLUMNS
 from deeppose.core.examples import BOX_COLUMNS, TORSO_COLUMNS, Examples, write_examples
 from deeppose.core.files import write_json
 from deeppose.core.geometry import diameter, image_box, mirror_poses
 from deeppose.core.images import Pixels, write_images
-from deeppose.core.params_file import load_params
+from deeppose.core.params_file import load_params, read_values
 from deeppose.core.pose_files import write_poses
 from deeppose.core.skeleton import SKELETONS
 from deeppose.core.viewpoint import viewpoints
@@ -40,7 +40,7 @@ ERROR = 4.0  # of predictions, pixels
 
 def make_archive(folder: Path, size: int, examples_an_image: int) -> None:
     """A project with an archive of images, and the set that a reader would make of its labels, pickled."""
-    write_params(folder)
+    write_small_params(folder)
     archive = folder / "data" / PROFILE / "archives" / "images.zip"
     archive.parent.mkdir(parents=True)
     files = [cv2.imencode(".jpg", picture)[1].tobytes() for picture in pictures()]
@@ -51,7 +51,7 @@ def make_archive(folder: Path, size: int, examples_an_image: int) -> None:
 
 def make_project(folder: Path, size: int) -> None:
     """A project after its sets were read, with predictions and weights: each later stage can run."""
-    write_params(folder)
+    write_small_params(folder)
     held_out = min(MOST_HELD_OUT, round(HELD_OUT_SHARE * size))
     for number, (model, skeleton_name) in enumerate(MODELS.items()):
         skeleton = SKELETONS[skeleton_name]
@@ -119,9 +119,9 @@ def pictures() -> list[Pixels]:
     return [cv2.resize(of, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC) for of in coarse]
 
 
-def write_params(folder: Path) -> None:
-    """params.yaml with small networks, a few steps, and no set beside LSP and FLIC."""
-    params: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text("utf-8"))
+def write_small_params(folder: Path) -> None:
+    """Params with small networks, a few steps, and no set beside LSP and FLIC."""
+    params: dict[str, Any] = read_values(ROOT / "params.yaml")
     profile = params["profiles"][PROFILE]
     params |= {"profile": PROFILE, "cascade_stages": 2, "workers": 0}
     for name, model in params["model"].items():
@@ -133,7 +133,7 @@ def write_params(folder: Path) -> None:
     for stage in ("stage1", "stage2", "stage3"):
         profile[stage]["steps"] = dict.fromkeys(params["model"], STEPS)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
+    write_params(folder, params)
     for model in MODELS:
         manifest = folder / "data" / PROFILE / "manifests" / f"{model}.json"
         write_json(manifest, {"archives": {}, "left_out": {}, "peers": {}})

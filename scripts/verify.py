@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from project_copy import edited, repro_command
+import yaml
+from project_copy import repro_command
 from published import PROFILE, REMOTE, dvc, leaves, weights, what_is_plotted_from
 
 from deeppose.core.errors import DeepPoseError
@@ -186,6 +187,14 @@ def what_without(entry: Entry, model: str, *, is_training: bool, is_judged: bool
     if entry.labels_of:
         return f"a rule makes the labels, and numbers on {entry.labels_of} differ"
     return f"nothing is measured on {entry.name}{', unless it can be downloaded' if entry.urls else ''}"
+
+
+@contextlib.contextmanager
+def edited(path: Path) -> Iterator[dict[str, Any]]:
+    """What a YAML file holds, for the block to change."""
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    yield content
+    path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
 
 
 def prepare(here: Here, mirror: str) -> None:

@@ -9,7 +9,7 @@ import archives
 import numpy as np
 import pytest
 from lsp_archive import PERSON, write_lsp_archive
-from project import ROOT
+from project import ROOT, copy_params
 
 from deeppose.cli import main as cli
 from deeppose.cli.options import archive_folders
@@ -93,6 +93,7 @@ def test_archives_are_looked_for_where_the_pipeline_looks(monkeypatch, tmp_path)
     assert archive_folders(None) == [Path("data/mirror")]
     project = Path(__file__).parents[2] / "params.yaml"
     text = project.read_text(encoding="utf-8").replace("mirror: data/mirror", "mirror: elsewhere")
+    copy_params(tmp_path)
     (tmp_path / "params.yaml").write_text(text, encoding="utf-8")
     assert archive_folders(None) == [Path("elsewhere")]
     monkeypatch.setenv("DEEPPOSE_MIRROR", "from/environment")
@@ -127,7 +128,7 @@ def test_datasets_lists_a_folder_and_a_peer(deeppose, tmp_path):
 
 
 def test_datasets_says_what_the_last_run_did_without(deeppose, predictions, tmp_path):
-    shutil.copy(ROOT / "params.yaml", tmp_path)
+    copy_params(tmp_path)
     manifest = {"archives": {"lsp_dataset.zip": {}}, "left_out": {"parse": "missing"}, "peers": {}}
     write_json(tmp_path / "data/cpu/manifests/lsp.json", manifest)
     assert "did without" not in deeppose("datasets", "--mirror", "mirror")[1]

@@ -2,11 +2,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from project import write_params
 from pydantic import ValidationError
 
 from deeppose.core.errors import ParamsError
 from deeppose.core.params import CASCADE_STAGES_IN_DVC_YAML
-from deeppose.core.params_file import load_params
+from deeppose.core.params_file import key_name, key_path, load_params, read_values
 from deeppose.networks.alexnet import AlexNet
 
 OURS = Path(__file__).parents[2] / "params.yaml"
@@ -17,9 +18,9 @@ def changed(tmp_path):
     """Load params.yaml with changes, by key path; None drops the key."""
 
     def load(changes):
-        values = yaml.safe_load(OURS.read_text(encoding="utf-8"))
+        values = read_values(OURS)
         for path, value in changes.items():
-            *sections, key = path.split(".")
+            *sections, key = key_path(path)
             section = values
             for name in sections:
                 section = section[name]
@@ -27,7 +28,7 @@ def changed(tmp_path):
                 del section[key]
             else:
                 section[key] = value
-        (tmp_path / "params.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
+        write_params(tmp_path, values)
         return load_params(tmp_path / "params.yaml")
 
     return load
@@ -41,7 +42,7 @@ def complaint(changed):
         with pytest.raises(ParamsError) as caught:
             changed(changes)
         first, *lines = str(caught.value).splitlines()
-        assert first.endswith("params.yaml holds what is not allowed:")
+        assert first.endswith("params.yaml or a profile beside it holds what is not allowed:")
         return "\n".join(line.removeprefix("  ") for line in lines)
 
     return say
@@ -89,10 +90,10 @@ class TestUnknownKeys:
         [
             ("sead", "profile, models, sigma, cascade_stages, seed, "),
             ("model.lsp.sigmas", "skeleton, train, test, labels, "),
-            ("profiles.cpu.trainings", "archives, trusted, embedded, device, network, "),
-            ("profiles.cpu.training.bach", "batch, optimizer, loss, "),
-            ("profiles.paper.training.optimizer.lr", "name, learning_rate, "),
-            ("profiles.demo.embedded.tall", "lsp_images, extended_images, "),
+            ("profiles/cpu.yaml:trainings", "archives, trusted, embedded, device, network, "),
+            ("profiles/cpu.yaml:training.bach", "batch, optimizer, loss, "),
+            ("profiles/paper.yaml:training.optimizer.lr", "name, learning_rate, "),
+            ("profiles/demo.yaml:embedded.tall", "lsp_images, extended_images, "),
         ],
     )
     def test_key_value_and_what_is_allowed(self, complaint, path, beside):
@@ -101,10 +102,10 @@ class TestUnknownKeys:
         assert "\n" not in said
 
     def test_all_are_named_at_once(self, complaint):
-        said = complaint({"sead": 1, "profiles.cpu.training.bach": 2, "seed": -1})
+        said = complaint({"sead": 1, "profiles/cpu.yaml:training.bach": 2, "seed": -1})
         assert [line.split(" = ")[0] for line in said.splitlines()] == [
             "seed",
-            "profiles.cpu.training.bach",
+            "profiles/cpu.yaml:training.bach",
             "sead",
         ]
 
@@ -133,40 +134,40 @@ class TestValues:
             ("models", "lsp", "should be a list, as in [a, b]"),
             ("model.lsp.labels", "po", "should be 'oc' or 'pc'"),
             ("model.lsp.sigma", -2.0, "should be greater than 0"),
-            ("profiles.cpu.archives", "web", "should be 'embedded' or 'mirror'"),
-            ("profiles.cpu.device.accelerator", "tpu", "should be 'cpu', 'cuda' or 'auto'"),
-            ("profiles.paper.network.input", 58, "should be greater than or equal to 59"),
-            ("profiles.cpu.real_predictions", "yes", "should be a valid boolean"),
-            ("profiles.cpu.real_predictions", 1, "should be a valid boolean"),
-            ("profiles.paper.network.dropout", 1.0, "should be less than 1"),
-            ("profiles.cpu.training.optimizer.learning_rate", float("inf"), "should be a finite number"),
+            ("profiles/cpu.yaml:archives", "web", "should be 'embedded' or 'mirror'"),
+            ("profiles/cpu.yaml:device.accelerator", "tpu", "should be 'cpu', 'cuda' or 'auto'"),
+            ("profiles/paper.yaml:network.input", 58, "should be greater than or equal to 59"),
+            ("profiles/cpu.yaml:real_predictions", "yes", "should be a valid boolean"),
+            ("profiles/cpu.yaml:real_predictions", 1, "should be a valid boolean"),
+            ("profiles/paper.yaml:network.dropout", 1.0, "should be less than 1"),
+            ("profiles/cpu.yaml:training.optimizer.learning_rate", float("inf"), "should be a finite number"),
             (
-                "profiles.paper.training.optimizer.epsilon",
+                "profiles/paper.yaml:training.optimizer.epsilon",
                 "1e-10",
                 "should be a number, without quotes; YAML takes 1e-3 for text, write 1.0e-3",
             ),
-            ("profiles.cpu.network.name", "resnet", "should be one of 'alexnet', 'spatial'"),
-            ("profiles.cpu.training.optimizer.name", "sgd", "should be one of 'adagrad', 'adamw'"),
-            ("profiles.cpu.stage1", 500, "should be a section, keys and values"),
-            ("profiles", [1], "should be a section, keys and values"),
-            ("profiles.demo.embedded.lsp_images", 1401, "should be a multiple of 2"),
+            ("profiles/cpu.yaml:network.name", "resnet", "should be one of 'alexnet', 'spatial'"),
+            ("profiles/cpu.yaml:training.optimizer.name", "sgd", "should be one of 'adagrad', 'adamw'"),
+            ("profiles/cpu.yaml:stage1", 500, "should be a section, keys and values"),
+            ("profiles/demo.yaml:embedded.lsp_images", 1401, "should be a multiple of 2"),
         ],
     )
     def test_key_value_and_what_is_allowed(self, complaint, path, value, said):
         assert complaint({path: value}) == f"{path} = {value!r}: {said}"
 
     def test_every_process_gets_an_equal_share_of_a_batch(self, complaint):
-        said = "profiles.cpu: training.batch 32 can't be shared out evenly among device.devices 3"
-        assert complaint({"profiles.cpu.device.devices": 3}).startswith(said)
+        said = "profiles/cpu.yaml: training.batch 32 can't be shared out evenly among device.devices 3"
+        assert complaint({"profiles/cpu.yaml:device.devices": 3}).startswith(said)
 
     def test_alexnets_weights_fit_one_input(self, changed, complaint):
         said = (
-            "profiles.demo: stage3 of an alexnet that starts from the stage before takes its input 92, not 64"
+            "profiles/demo.yaml: stage3 of an alexnet that starts from the stage before takes its input 92, "
+            "not 64"
         )
-        assert complaint({"profiles.demo.stage3.input": 64}).startswith(said)
-        start = {"profiles.demo.stage3.start": "fresh"}
-        assert changed({"profiles.demo.stage3.input": 64} | start).profiles["demo"].input_of(3) == 64
-        both = {"profiles.cpu.stage2.input": 64, "profiles.cpu.stage3.input": 64}
+        assert complaint({"profiles/demo.yaml:stage3.input": 64}).startswith(said)
+        start = {"profiles/demo.yaml:stage3.start": "fresh"}
+        assert changed({"profiles/demo.yaml:stage3.input": 64} | start).profiles["demo"].input_of(3) == 64
+        both = {"profiles/cpu.yaml:stage2.input": 64, "profiles/cpu.yaml:stage3.input": 64}
         assert changed(both).profiles["cpu"].input_of(1) == 128
 
     def test_workers(self, changed, complaint):
@@ -185,16 +186,16 @@ class TestValues:
         [
             "seed",
             "model",
-            "profiles.cpu.training",
-            "profiles.cpu.network.name",
-            "profiles.paper.stage3.steps",
+            "profiles/cpu.yaml:training",
+            "profiles/cpu.yaml:network.name",
+            "profiles/paper.yaml:stage3.steps",
         ],
     )
     def test_missing(self, complaint, path):
         assert complaint({path: None}) == f"{path}: missing"
 
     def test_smallest_input_that_the_network_takes(self, changed):
-        params = changed({"profiles.paper.network.input": 59})
+        params = changed({"profiles/paper.yaml:network.input": 59})
         AlexNet(
             2,
             size=params.profiles["paper"].network.input,
@@ -208,20 +209,20 @@ class TestValues:
 
 class TestSets:
     def test_a_set_that_trains_nothing(self, complaint):
-        said = "profiles.demo.stage2.repeated names 'parse', which no model is trained on, only flic, lsp"
-        assert said in complaint({"profiles.demo.stage2.repeated": {"parse": 2}})
-        assert "trusted names 'lspet'" in complaint({"profiles.demo.trusted": ["lspet"]})
+        said = "profiles/demo.yaml:stage2.repeated names 'parse', which no model is trained on, only flic"
+        assert said in complaint({"profiles/demo.yaml:stage2.repeated": {"parse": 2}})
+        assert "trusted names 'lspet'" in complaint({"profiles/demo.yaml:trusted": ["lspet"]})
 
     def test_a_model_none_of_whose_sets_is_trusted(self, complaint):
         said = "trusted names no set that the model flic is trained on"
-        assert said in complaint({"profiles.demo.trusted": ["lsp"]})
+        assert said in complaint({"profiles/demo.yaml:trusted": ["lsp"]})
 
     def test_real_predictions_are_of_all_images(self, complaint):
-        changes = {"profiles.demo.trusted": ["lsp", "flic"], "profiles.demo.real_predictions": True}
+        changes = {"profiles/demo.yaml:trusted": ["lsp", "flic"], "profiles/demo.yaml:real_predictions": True}
         assert "real_predictions: true needs predictions of all training images" in complaint(changes)
 
     def test_an_image_is_shown_once_at_least(self, complaint):
-        assert "greater than 0" in complaint({"profiles.demo.stage1.repeated": {"lsp": 0}})
+        assert "greater than 0" in complaint({"profiles/demo.yaml:stage1.repeated": {"lsp": 0}})
 
 
 class TestNames:
@@ -230,7 +231,7 @@ class TestNames:
 
     def test_models(self, complaint):
         assert complaint({"models": ["lsp", "leeds"]}).endswith(
-            "models names 'leeds', which is none of flic, lsp"
+            "models names 'leeds', which is none of lsp, flic"
         )
 
     def test_a_model_named_twice(self, complaint):
@@ -241,20 +242,20 @@ class TestNames:
         assert complaint({"model.lsp.skeleton": "half"}) == expected
 
     def test_steps_are_given_for_each_model(self, complaint):
-        said = complaint({"profiles.demo.stage2.steps": {"lsp": 5}})
-        assert said.endswith("profiles.demo.stage2.steps has no number for model 'flic', only for lsp")
+        said = complaint({"profiles/demo.yaml:stage2.steps": {"lsp": 5}})
+        assert said.endswith("profiles/demo.yaml:stage2.steps has no number for model 'flic', only for lsp")
 
     def test_boxes_that_are_turned_are_cut_on_the_host(self, complaint):
-        said = complaint({"profile": "cpu", "profiles.cpu.device.crops": "device"})
-        assert "profiles.cpu.device.crops: device cuts no box that is turned" in said
+        said = complaint({"profile": "cpu", "profiles/cpu.yaml:device.crops": "device"})
+        assert "profiles/cpu.yaml:device.crops: device cuts no box that is turned" in said
 
     def test_faces_need_a_way_to_choose(self, complaint):
         said = complaint({"model.lsp.initial_box": "face"})
         assert said == "model.lsp: initial_box: face needs `face`, torso or confidence"
 
     def test_embedded_archives_need_their_section(self, complaint):
-        said = complaint({"profiles.demo.embedded": None})
-        assert said == "profiles.demo: archives: embedded needs a section `embedded`"
+        said = complaint({"profiles/demo.yaml:embedded": None})
+        assert said == "profiles/demo.yaml: archives: embedded needs a section `embedded`"
 
 
 class TestSigma:
@@ -282,6 +283,32 @@ class TestFile:
         with pytest.raises(ParamsError) as caught:
             load_params(tmp_path / "params.yaml")
         assert f"(the whole file) = {value}: should be a section, keys and values" in str(caught.value)
+
+    @pytest.mark.parametrize("content", ["", "- seed", "3"])
+    def test_a_profile_that_is_no_section(self, tmp_path, content):
+        write_params(tmp_path, read_values(OURS))
+        (tmp_path / "profiles" / "cpu.yaml").write_text(content)
+        with pytest.raises(ParamsError, match=r"profiles/cpu\.yaml = .*: should be a section"):
+            load_params(tmp_path / "params.yaml")
+
+    def test_profiles_have_files_of_their_own(self, tmp_path):
+        write_params(tmp_path, read_values(OURS))
+        (tmp_path / "params.yaml").write_text("profiles: {}")
+        with pytest.raises(ParamsError, match=r"has `profiles`: each has a file of its own, profiles/NAME"):
+            load_params(tmp_path / "params.yaml")
+
+    @pytest.mark.parametrize(
+        ("path", "name"),
+        [
+            (["seed"], "seed"),
+            (["model", "lsp"], "model.lsp"),
+            (["profiles"], "profiles"),
+            (["profiles", "cpu", "stage1", "scale"], "profiles/cpu.yaml:stage1.scale"),
+        ],
+    )
+    def test_names_of_keys(self, path, name):
+        assert key_name(path) == name
+        assert key_path(name) == path
 
     def test_no_objects_are_made(self, tmp_path):
         (tmp_path / "params.yaml").write_text("seed: !!python/object/apply:os.getcwd []")

@@ -1,13 +1,12 @@
 import json
 import re
-import shutil
 import sys
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from project import copy_params
 from skimage.data import astronaut
 from torch import nn
 
@@ -19,7 +18,6 @@ from deeppose.deploy.photo import load_cascade, read_photo
 from deeppose.networks.weights import build_network, load_network, save_network
 
 K = len(FULL_BODY.joints)
-ROOT = Path(__file__).parents[2]
 
 
 def write_weights(folder, stages=3, skeleton=FULL_BODY, **described):
@@ -48,7 +46,7 @@ def photo_pixels(width=90, height=120):
 def project(tmp_path, monkeypatch):
     """A folder with params.yaml, trained weights and two photos."""
     monkeypatch.chdir(tmp_path)
-    shutil.copy(ROOT / "params.yaml", tmp_path)
+    copy_params(tmp_path)
     write_weights(tmp_path / "data" / "cpu" / "lsp")
     cv2.imwrite("photo.png", photo_pixels())
     cv2.imwrite("other.png", photo_pixels(60, 50))
@@ -396,8 +394,8 @@ ERRORS = {
         ["photo.png", "--profile", "demo"],
         r"data/demo/lsp/stage1\.safetensors is not there: `dvc repro`",
     ),
-    "no profile": (["photo.png", "--profile", "fast"], r"no profile 'fast', only demo, cpu, paper"),
-    "no model": (["photo.png", "--model", "cat"], r"no model 'cat', only lsp"),
+    "no profile": (["photo.png", "--profile", "fast"], r"no profile 'fast' here, only cpu, demo, paper"),
+    "no model": (["photo.png", "--model", "cat"], r"no model 'cat' here, only lsp"),
     "no photo": (["nothing.jpg"], r"nothing\.jpg can't be read: No such file"),
     "not an image": (["params.yaml"], r"params\.yaml is no image that can be decoded"),
     "three numbers": (["photo.png", "--box", "1,2,3"], r"--box '1,2,3' is not X,Y,W,H"),

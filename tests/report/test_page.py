@@ -24,7 +24,7 @@ from report_folder import (
     write_times,
 )
 
-from deeppose.core.params_file import load_params
+from deeppose.core.params_file import load_params, read_values
 from deeppose.core.skeleton import UPPER_BODY
 from deeppose.report.catalogue import PAPER_ENTRIES
 from deeppose.report.page import deviations, library_versions, params_text, times_script
@@ -289,7 +289,7 @@ def test_what_it_is_made_of(page):
 def test_the_params_are_those_that_decide():
     params = load_params(ROOT / "params.yaml")
     shown = yaml.safe_load(params_text(params, "cpu"))
-    whole = yaml.safe_load((ROOT / "params.yaml").read_text())
+    whole = read_values(ROOT / "params.yaml")
     assert shown["profiles"] == {"cpu": whole["profiles"]["cpu"]}
     assert shown["model"] == whole["model"]
     assert set(whole) - set(shown) == {"workers", "mirror"}

@@ -6,14 +6,13 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
-from project import ROOT
+from project import ROOT, write_params
 
 from deeppose.boxes.faces import faces_table
 from deeppose.core.examples import BOX_COLUMNS, TORSO_COLUMNS, Examples, write_examples
 from deeppose.core.geometry import diameter
 from deeppose.core.images import write_images
-from deeppose.core.params_file import load_params
+from deeppose.core.params_file import load_params, read_values
 from deeppose.core.paths import Item
 from deeppose.core.pose_files import write_poses
 from deeppose.core.skeleton import SKELETONS
@@ -75,8 +74,8 @@ def write_initial_boxes(data, offsets):
 
 
 def make(root, profile, model, stages, left_out, peer):
-    params = yaml.safe_load((ROOT / "params.yaml").read_text("utf-8")) | {"cascade_stages": stages}
-    (root / "params.yaml").write_text(yaml.safe_dump(params), "utf-8")
+    params = read_values(ROOT / "params.yaml") | {"cascade_stages": stages}
+    write_params(root, params)
     skeleton = SKELETONS[params["model"][model]["skeleton"]]
     joints = len(skeleton.joints)
     data, reports = root / "data" / profile / model, root / "reports" / profile / model

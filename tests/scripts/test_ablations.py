@@ -7,17 +7,17 @@ import pandas as pd
 import pytest
 import torch
 import yaml
-from project import ROOT, environment, git
+from project import ROOT, environment, git, write_params
 
-from deeppose.core.params_file import load_params
+from deeppose.core.params_file import load_params, read_values
 
 STAGE = """
 import json
 import pathlib
 import yaml
 
-params = yaml.safe_load(open("params.yaml"))
-found = params["profiles"]["cpu"]["width"] * params["seed"] / 10
+width = yaml.safe_load(open("profiles/cpu.yaml"))["width"]
+found = width * yaml.safe_load(open("params.yaml"))["seed"] / 10
 figures = {
     f"stage_{s}": {"pdj@0.1": {"mean": found}, "pdj@0.2": {"mean": found + s / 100}, "pcp": {"ave": 0.5}}
     for s in (1, 2)
@@ -28,11 +28,11 @@ figures |= {"mean_pose": {}, "gain_of_stage_2": {}}
 (out / "metrics.json").write_text(json.dumps({"held-out": figures}))
 """
 DEFINITION = {
-    "base": {"profiles.cpu.width": 1},
+    "base": {"profiles/cpu.yaml:width": 1},
     "seeds": [1, 2],
     "variants": {
         "base": {"words": "as it is", "set": {}},
-        "wide": {"words": "wider", "set": {"profiles.cpu.width": 2}},
+        "wide": {"words": "wider", "set": {"profiles/cpu.yaml:width": 2}},
         "later": {"words": "not run yet", "set": {}},
     },
 }
@@ -43,23 +43,13 @@ def project(tmp_path):
     project = tmp_path / "project"
     (project / "docs").mkdir(parents=True)
     (project / "stage.py").write_text(STAGE)
-    (project / "params.yaml").write_text(
-        yaml.safe_dump(
-            {
-                "profile": "cpu",
-                "models": ["lsp"],
-                "seed": 7,
-                "sigma": "auto",
-                "cascade_stages": 2,
-                "threads": 1,
-                "model": {"lsp": {}},
-                "profiles": {"cpu": {"width": 3, "device": {"accelerator": "cpu"}}},
-            }
-        )
-    )
+    params = {"profile": "cpu", "models": ["lsp"], "seed": 7, "sigma": "auto", "cascade_stages": 2}
+    cpu = {"width": 3, "device": {"accelerator": "cpu"}}
+    write_params(project, params | {"threads": 1, "model": {"lsp": {}}, "profiles": {"cpu": cpu}})
     (project / "dvc.yaml").write_text(
         "stages:\n  evaluate:\n    matrix: {profile: [cpu], model: [lsp]}\n    cmd: python stage.py\n"
-        "    params: [seed, profiles]\n    outs: ['data/${item.profile}/evaluation/${item.model}']\n"
+        "    params: [seed, {profiles/cpu.yaml: [width]}]\n"
+        "    outs: ['data/${item.profile}/evaluation/${item.model}']\n"
     )
     (project / "docs" / "ablations.yaml").write_text(yaml.safe_dump(DEFINITION, sort_keys=False))
     git(project, "init", "--quiet")
@@ -87,7 +77,7 @@ def test_runs_are_kept_and_compared_seed_by_seed(project):
     assert "| as it is | 1 | 2 | 0.150 ± 0.071 | 0.160 ± 0.071 | 0.500 ± 0.000 |  |" in page
     assert "| wider | 2 | 2 | 0.300 ± 0.141 | 0.320 ± 0.141 | 0.500 ± 0.000 | +0.150 ± 0.071 |" in page
     assert "not run yet" not in page
-    assert yaml.safe_load((project / "params.yaml").read_text())["profiles"]["cpu"]["width"] == 3
+    assert read_values(project / "params.yaml")["profiles"]["cpu"]["width"] == 3
     assert not (project / "data").exists()
 
 
@@ -111,7 +101,7 @@ def test_only_what_is_lacking_is_run_and_seeds_are_paired(project):
 
 def test_runs_with_other_params_are_no_longer_those(project):
     assert ablations(project, "run", "base", "wide").returncode == 0
-    wider = DEFINITION["variants"] | {"wide": {"words": "wider still", "set": {"profiles.cpu.width": 4}}}
+    wider = DEFINITION["variants"] | {"wide": {"words": "wider still", "set": {"profiles/cpu.yaml:width": 4}}}
     (project / "docs" / "ablations.yaml").write_text(yaml.safe_dump(DEFINITION | {"variants": wider}))
     assert ablations(project, "table").returncode == 0
     page = (project / "docs" / "ablations.md").read_text("utf-8")
@@ -137,7 +127,7 @@ def test_what_decides_figures_has_another_digest(monkeypatch):
     import ablations as script
 
     definition = yaml.safe_load((ROOT / "docs" / "ablations.yaml").read_text("utf-8"))
-    params = yaml.safe_load((ROOT / "params.yaml").read_text("utf-8"))
+    params = read_values(ROOT / "params.yaml")
     varied = script.params_of(definition, params, "base")
     digest = script.digest(varied)
     device = varied["profiles"]["cpu"]["device"]
@@ -163,14 +153,14 @@ def test_every_variant_of_the_project_has_params_that_are_valid(tmp_path, monkey
     import ablations as script
 
     definition = yaml.safe_load((ROOT / "docs" / "ablations.yaml").read_text("utf-8"))
-    params = yaml.safe_load((ROOT / "params.yaml").read_text("utf-8"))
+    params = read_values(ROOT / "params.yaml")
     digests = set()
     for name in definition["variants"]:
         varied = script.params_of(definition, params, name)
         digests.add(script.digest(varied))
-        (tmp_path / "params.yaml").write_text(yaml.safe_dump(varied))
+        write_params(tmp_path, varied)
         assert load_params(tmp_path / "params.yaml").profile == "cpu"
     assert len(digests) == len(definition["variants"])
     misspelt = {"base": {"model.lsp.tset": []}, "variants": {"base": {"set": {}}}}
-    with pytest.raises(SystemExit, match=r"base sets model\.lsp\.tset, which params\.yaml doesn't have"):
+    with pytest.raises(SystemExit, match=r"base sets model\.lsp\.tset, which the params don't have"):
         script.params_of(misspelt, params, "base")

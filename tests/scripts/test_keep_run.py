@@ -6,15 +6,16 @@ import sys
 
 import pytest
 import yaml
-from project import ROOT, call, git
+from project import ROOT, call, git, write_params
 
+from deeppose.core.params_file import read_values
 from deeppose.report.paper_results import paper_results
 
 PIPELINE = {
     "stages": {
         "train": {
             "cmd": "touch weights",
-            "params": ["profiles"],
+            "params": [{"profiles/cpu.yaml": None}],
             "outs": ["weights"],
         },
         "evaluate": {
@@ -43,9 +44,9 @@ METRICS = {
 @pytest.fixture
 def project(tmp_path):
     """A project of which LSP alone was run as `cpu`, with some params changed since its commit."""
-    params = yaml.safe_load((ROOT / "params.yaml").read_text("utf-8"))
+    params = read_values(ROOT / "params.yaml")
     params |= {"profile": "demo", "models": ["lsp", "flic"], "cascade_stages": 3}
-    write(tmp_path, "params.yaml", yaml.safe_dump(params, sort_keys=False))
+    write_params(tmp_path, params)
     write(tmp_path, "dvc.yaml", yaml.safe_dump(PIPELINE, sort_keys=False))
     write(tmp_path, "metrics.json", json.dumps(METRICS))
     git(tmp_path, "init", "--quiet")
@@ -59,7 +60,7 @@ def project(tmp_path):
     cpu["smallest_box"] = 1e-5
     del cpu["training"]["optimizer"]["weight_decay"]
     cpu["training"]["optimizer"] |= {"name": "adagrad", "initial_accumulator": 0.0, "epsilon": 1e-10}
-    write(tmp_path, "params.yaml", yaml.safe_dump(params, sort_keys=False))
+    write_params(tmp_path, params)
     write(tmp_path, "data/cpu/manifests/lsp.json", json.dumps({"archives": {"lsp_dataset.zip": {}}}))
     annotations = {"sets": {"lsp": {"labels": LABELS}, "lsp-extended": {"labels": LABELS}}}
     write(tmp_path, "data/cpu/lsp/annotations.json", json.dumps(annotations))
@@ -104,22 +105,22 @@ def test_a_run_is_kept_with_its_figures_and_what_it_changed(project):
         "profile": "cpu",
         "models": ["lsp"],
         "cascade_stages": 2,
-        "profiles.cpu.smallest_box": 1e-5,
-        "profiles.cpu.stage1.repeated": {},
-        "profiles.cpu.stage1.steps.flic": 7,
-        "profiles.cpu.stage1.steps.lsp": 7,
-        "profiles.cpu.stage2.input": None,
-        "profiles.cpu.training.optimizer.epsilon": 1e-10,
-        "profiles.cpu.training.optimizer.initial_accumulator": 0.0,
-        "profiles.cpu.training.optimizer.name": "adagrad",
-        "profiles.cpu.training.optimizer.weight_decay": "(removed)",
+        "profiles/cpu.yaml:smallest_box": 1e-5,
+        "profiles/cpu.yaml:stage1.repeated": {},
+        "profiles/cpu.yaml:stage1.steps.flic": 7,
+        "profiles/cpu.yaml:stage1.steps.lsp": 7,
+        "profiles/cpu.yaml:stage2.input": None,
+        "profiles/cpu.yaml:training.optimizer.epsilon": 1e-10,
+        "profiles/cpu.yaml:training.optimizer.initial_accumulator": 0.0,
+        "profiles/cpu.yaml:training.optimizer.name": "adagrad",
+        "profiles/cpu.yaml:training.optimizer.weight_decay": "(removed)",
     }
     assert kept["provenance"]["archives"] == {"lsp": {"lsp_dataset.zip": {}}}
     page = (project / "docs/runs.md").read_text("utf-8").splitlines()
     assert "## quick" in page
     assert "A quick one." in page
     assert f"At commit {kept['revision']}, with" in page
-    assert "profiles.cpu.stage2.input: null" in page
+    assert "profiles/cpu.yaml:stage2.input: null" in page
     assert f"Model lsp on LSP, labels {LABELS}:" in page
     assert "| stage 1 | 10 | 0.100 | 0.110 | 0.120 | 0.130 | 0.140 | 0.050 | 0.050 | 0.050 |" in page
     assert "| stage 2 | 16 | 0.200 | 0.210 | 0.220 | 0.230 | 0.240 | 0.100 | 0.100 | 0.100 |" in page
@@ -135,9 +136,11 @@ def test_what_is_not_one_run_is_not_kept(project):
     write_runs(project, name="train-stage3@cpu-lsp")
     assert "train-stage2@cpu-lsp didn't run in this folder" in keep_run(project, "quick", "A quick one.")[1]
     write_runs(project)
-    before = (project / "params.yaml").read_text()
-    write(project, "params.yaml", before.replace("lsp: 7", "lsp: 8"))
+    cpu = (project / "profiles/cpu.yaml").read_text()
+    write(project, "profiles/cpu.yaml", cpu.replace("lsp: 7", "lsp: 8"))
     assert "not a finished run: train changed since" in keep_run(project, "quick", "A quick one.")[1]
+    write(project, "profiles/cpu.yaml", cpu)
+    before = (project / "params.yaml").read_text()
     write(project, "params.yaml", before.replace("- lsp\n", "- lsp\n- flic\n", 1))
     assert "the model flic was not run" in keep_run(project, "quick", "A quick one.")[1]
     write(project, "params.yaml", before)

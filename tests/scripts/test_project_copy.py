@@ -1,8 +1,6 @@
 """The copies that the checks run in."""
 
-import shutil
-
-from project import ROOT
+from project import ROOT, copy_params
 
 from deeppose.core.params_file import load_params
 
@@ -11,7 +9,7 @@ def test_the_short_demo_has_images_to_train_on(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "scripts"))
     from project_copy import shorten
 
-    shutil.copy(ROOT / "params.yaml", tmp_path)
+    copy_params(tmp_path)
     shorten(tmp_path)
     params = load_params(tmp_path / "params.yaml")
     drawn = params.profiles["demo"].embedded

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from project import ROOT, call, dvc, git
+from project import ROOT, call, copy_params, dvc, git
 
 pytestmark = pytest.mark.xdist_group("published")
 
@@ -66,10 +66,10 @@ def published(tmp_path_factory):
         ".dvc/config",
         ".dvc/.gitignore",
         ".gitignore",
-        "params.yaml",
     ):
         (project / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, project / name)
+    copy_params(project)
     (project / "dvc.yaml").write_text(yaml.safe_dump(PIPELINE, sort_keys=False))
     # The project's own package, which the script imports.
     (project / "src").symlink_to(ROOT / "src")

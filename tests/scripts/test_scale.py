@@ -106,8 +106,8 @@ def test_the_slurm_file_gives_all_gpus_to_the_stages(allocation):
     assert mended == "python scripts/mend_lock.py"
     settings = [
         "profile=paper",
-        "profiles.paper.device.accelerator=cuda",
-        "profiles.paper.device.devices=8",
+        "profiles/paper.yaml:device.accelerator=cuda",
+        "profiles/paper.yaml:device.devices=8",
         "workers=8",
         "models=[lsp]",
     ]

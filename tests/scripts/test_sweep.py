@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from project import ROOT, dvc, environment, git
+from project import ROOT, copy_params, dvc, environment, git
 
 STAGE = """
 import json
@@ -45,8 +45,8 @@ def project(tmp_path):
     (tmp_path / "src").mkdir()
     (tmp_path / "src" / "factor.py").write_text("FACTOR = 0.1\n")
     (tmp_path / "dvc.yaml").write_text(PIPELINE)
-    for name in ("params.yaml", ".gitignore"):
-        shutil.copy(ROOT / name, tmp_path)
+    shutil.copy(ROOT / ".gitignore", tmp_path)
+    copy_params(tmp_path)
     for name in UNTRACKED:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("{}")

@@ -267,7 +267,7 @@ SCORES = {
 def published(tmp_path_factory):
     """A project that has run as `cpu` without Buffy, is published and committed."""
     project = tmp_path_factory.mktemp("verify") / "project"
-    for name in ("scripts", ".dvc/config", ".dvc/.gitignore", ".gitignore", "params.yaml"):
+    for name in ("scripts", ".dvc/config", ".dvc/.gitignore", ".gitignore", "params.yaml", "profiles"):
         (project / name).parent.mkdir(parents=True, exist_ok=True)
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, project / name)

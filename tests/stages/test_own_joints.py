@@ -15,6 +15,7 @@ import deeppose.core.skeleton
 from deeppose.core import params
 from deeppose.core.errors import AnnotationError
 from deeppose.core.metrics import limb_errors
+from deeppose.core.params_file import read_values
 from deeppose.core.skeleton import Limb, Skeleton
 from deeppose.data import registry
 from deeppose.data.annotate import annotate
@@ -95,7 +96,7 @@ def test_the_set_is_known_once_it_is_an_entry(page, written, monkeypatch):
 
 def test_the_model_of_the_page_is_a_model(page, monkeypatch):
     monkeypatch.setitem(params.SKELETONS, "horse", page["HORSE"])
-    values = yaml.safe_load((ROOT / "params.yaml").read_text("utf-8"))
+    values = read_values(ROOT / "params.yaml")
     (model,) = blocks("yaml")
     values["model"] |= yaml.safe_load(model)
     profile = values["profiles"]["cpu"]

@@ -10,6 +10,8 @@ from typing import Any
 
 import yaml
 
+from deeppose.core.params_file import read_values
+
 ROOT = Path(__file__).parents[2]
 COPIED = (
     "scripts",
@@ -24,8 +26,8 @@ COPIED = (
 
 
 def small_params() -> dict[str, Any]:
-    """params.yaml with a demo profile that takes seconds: few images, a narrow network, a few steps."""
-    params: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    """Params with a demo profile that takes seconds: few images, a narrow network, a few steps."""
+    params: dict[str, Any] = read_values(ROOT / "params.yaml")
     for model in params["model"].values():
         model["held_out"] = 4
     params["workers"] = 0
@@ -40,8 +42,18 @@ def small_params() -> dict[str, Any]:
     return params
 
 
+def copy_params(project: Path) -> None:
+    """params.yaml and the profiles, as they are."""
+    shutil.copy(ROOT / "params.yaml", project)
+    shutil.copytree(ROOT / "profiles", project / "profiles")
+
+
 def write_params(project: Path, params: Mapping[str, Any]) -> None:
-    (project / "params.yaml").write_text(yaml.safe_dump(dict(params), sort_keys=False), encoding="utf-8")
+    (project / "profiles").mkdir(exist_ok=True)
+    files = {f"profiles/{name}.yaml": of for name, of in params["profiles"].items()}
+    files["params.yaml"] = {key: of for key, of in params.items() if key != "profiles"}
+    for name, of in files.items():
+        (project / name).write_text(yaml.safe_dump(of, sort_keys=False), encoding="utf-8")
 
 
 def small_copy(project: Path) -> Path:

@@ -41,7 +41,7 @@ class DeviceImages:
         except torch.OutOfMemoryError:
             raise DeviceError(
                 f"the images take {pixels.nbytes / 1e9:.1f} GB, more than {device} has free: cut crops "
-                f"beside it (-S profiles.<profile>.device.crops=host)"
+                f"beside it (-S profiles/<profile>.yaml:device.crops=host)"
             ) from None
 
     def __len__(self) -> int:

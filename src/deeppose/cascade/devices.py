@@ -27,7 +27,7 @@ def set_up_device(device: Device, threads: int) -> torch.device:
     if device.accelerator == "cuda" and not torch.cuda.is_available():
         raise DeviceError(
             "device.accelerator is cuda, but torch sees no CUDA device here: run on a machine with one, "
-            "or say -S profiles.<profile>.device.accelerator=cpu (the paper's network then takes months)"
+            "or say -S profiles/<profile>.yaml:device.accelerator=cpu (the paper's network then takes months)"
         )
     torch.set_num_threads(threads)
     # Without it cuBLAS may sum in another order from run to run; it is read when CUDA starts.

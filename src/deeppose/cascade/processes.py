@@ -77,7 +77,7 @@ def start_fabric(device: Device, threads: int) -> Fabric:
         raise DeviceError(
             f"device.devices is {device.devices}, but torch sees {gpus} CUDA devices here: let torchrun "
             "start the processes on several machines, see docs/scale.md, or say "
-            f"-S profiles.<profile>.device.devices={gpus}"
+            f"-S profiles/<profile>.yaml:device.devices={gpus}"
         )
     here, machines = _processes_here(device) if by_torchrun else (device.devices, 1)
     fabric = Fabric(
@@ -101,7 +101,7 @@ def _processes_here(device: Device) -> tuple[int, int]:
         raise ProcessesError(
             f"torchrun started {started} processes, but device.devices is {device.devices}, and their number "
             f"is part of the result: let torchrun start {device.devices}, or say "
-            f"-S profiles.<profile>.device.devices={started}"
+            f"-S profiles/<profile>.yaml:device.devices={started}"
         )
     if started % here:
         raise ProcessesError(

@@ -106,7 +106,7 @@ def weights_of(model: str, profile: str | None) -> list[Path]:
     Raises
     ------
     ParamsError
-        If params.yaml has no such model or profile.
+        If the params have no such model or profile.
     WeightsError
         If they have not been trained.
     """
@@ -116,7 +116,7 @@ def weights_of(model: str, profile: str | None) -> list[Path]:
     profile = profile or profile_for_photographs(params)
     for kind, name, known in (("model", model, params.model), ("profile", profile, params.profiles)):
         if name not in known:
-            raise ParamsError(f"params.yaml has no {kind} {name!r}, only {', '.join(known)}")
+            raise ParamsError(f"no {kind} {name!r} here, only {', '.join(known)}")
     folder = Path("data") / profile / model
     paths = [folder / f"stage{stage}.safetensors" for stage in range(1, params.cascade_stages + 1)]
     for path in paths:

@@ -1,4 +1,4 @@
-"""params.yaml as typed, frozen objects; an unknown key or a value that is not allowed stops at once."""
+"""params.yaml and profiles/ as typed, frozen objects; what is not allowed stops at once."""
 
 import os
 from pathlib import Path
@@ -17,7 +17,7 @@ CASCADE_STAGES_IN_DVC_YAML = 3
 
 
 class Section(BaseModel):
-    """A section of params.yaml."""
+    """A section of params.yaml or of a profile."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
@@ -291,7 +291,7 @@ class Model(Section):
 
 
 class Params(Section):
-    """The whole of params.yaml."""
+    """The whole of params.yaml, and by their names the profiles."""
 
     profile: str
     models: Annotated[tuple[str, ...], Field(min_length=1, strict=False)]
@@ -318,14 +318,14 @@ class Params(Section):
             for name in self.models:
                 if name not in steps:
                     raise ValueError(
-                        f"profiles.{self.profile}.stage{stage}.steps has no number for model {name!r}, only "
-                        f"for {', '.join(steps)}"
+                        f"profiles/{self.profile}.yaml:stage{stage}.steps has no number for model "
+                        f"{name!r}, only for {', '.join(steps)}"
                     )
         self._check_named_sets()
         profile = self.profiles[self.profile]
         if profile.device.crops == "device" and profile.stage1.rotated > 0:
             raise ValueError(
-                f"profiles.{self.profile}.device.crops: device cuts no box that is turned: set it to "
+                f"profiles/{self.profile}.yaml:device.crops: device cuts no box that is turned: set it to "
                 f"host, or stage1.rotated to 0"
             )
         return self
@@ -340,14 +340,14 @@ class Params(Section):
             for name in names:
                 if name not in trained_on:
                     raise ValueError(
-                        f"profiles.{self.profile}.{key} names {name!r}, which no model is trained on, only "
-                        f"{', '.join(sorted(trained_on))}"
+                        f"profiles/{self.profile}.yaml:{key} names {name!r}, which no model is "
+                        f"trained on, only {', '.join(sorted(trained_on))}"
                     )
         trusted = set(named["trusted"])
         for model in self.models:
             if trusted and not trusted & set(self.model[model].train):
                 raise ValueError(
-                    f"profiles.{self.profile}.trusted names no set that the model {model} is trained on"
+                    f"profiles/{self.profile}.yaml:trusted names no set that the model {model} is trained on"
                 )
 
     def sigma_of(self, model: str) -> float:

@@ -1,4 +1,4 @@
-"""Reading params.yaml; an unknown key or a value that is not allowed stops at once, all of them named."""
+"""Reading params.yaml and profiles/; all that is not allowed in them is named at once."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ from deeppose.core.params import Embedded, Params, Profile, Section, Training
 
 
 def load_params(path: Path = Path("params.yaml")) -> Params:
-    """Read and check params.yaml.
+    """Read and check params.yaml and the profiles beside it.
 
     Raises
     ------
@@ -21,19 +21,54 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
         Naming every bad key, its value and what is allowed.
     """
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return Params.model_validate(read_values(path))
+    except ValidationError as error:
+        problems = _explained(error.errors(include_url=False))
+        lines = [f"  {key}: {' or '.join(wrong)}" for key, wrong in problems.items()]
+        said = f"{path} or a profile beside it holds what is not allowed:"
+        raise ParamsError("\n".join([said, *lines])) from error
+
+
+def read_values(path: Path = Path("params.yaml")) -> Any:  # noqa: ANN401 - whatever YAML holds
+    """The values of params.yaml, unchecked; under `profiles` those of profiles/NAME.yaml by NAME.
+
+    Raises
+    ------
+    ParamsError
+        If a file can't be read or is not YAML, or params.yaml has `profiles` itself.
+    """
+    values = _read_yaml(path)
+    if not isinstance(values, dict):
+        return values
+    if "profiles" in values:
+        raise ParamsError(f"{path} has `profiles`: each has a file of its own, profiles/NAME.yaml")
+    files = sorted(path.with_name("profiles").glob("*.yaml"))
+    return {**values, "profiles": {file.stem: _read_yaml(file) for file in files}}
+
+
+def _read_yaml(path: Path) -> Any:  # noqa: ANN401
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ParamsError(
             f"{path} can't be read ({error.strerror}): run this in the project's folder"
         ) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ParamsError(f"{path} is not valid YAML: {error}") from error
-    try:
-        return Params.model_validate(values)
-    except ValidationError as error:
-        problems = _explained(error.errors(include_url=False))
-        lines = (f"  {key}: {' or '.join(wrong)}" for key, wrong in problems.items())
-        raise ParamsError("\n".join([f"{path} holds what is not allowed:", *lines])) from error
+
+
+def key_name(path: Sequence[int | str]) -> str:
+    """What `dvc exp run -S` calls a key: seed, or profiles/cpu.yaml:stage1.scale."""
+    if len(path) > 1 and path[0] == "profiles":
+        _, profile, *keys = path
+        return ":".join([f"profiles/{profile}.yaml", *filter(None, [".".join(map(str, keys))])])
+    return ".".join(map(str, path))
+
+
+def key_path(name: str) -> list[str]:
+    """The path of a key in :func:`read_values`, by its :func:`key_name`."""
+    file, _, key = name.rpartition(":")
+    return [*(["profiles", Path(file).stem] if file else []), *key.split(".")]
 
 
 def _explained(problems: Sequence[ErrorDetails]) -> dict[str, list[str]]:
@@ -48,7 +83,7 @@ def _explained(problems: Sequence[ErrorDetails]) -> dict[str, list[str]]:
         value = problem["input"]
         if problem["type"].startswith("union_tag"):
             where, value = [*where, "name"], problem["ctx"].get("tag")
-        key = ".".join(str(part) for part in where) or "(the whole file)"
+        key = key_name(where) or "(the whole file)"
         if problem["type"] not in ("missing", "union_tag_not_found", "value_error"):
             key += f" = {value!r}"
         explained.setdefault(key, []).append(_what_is_allowed(problem))
