@@ -2,6 +2,7 @@
 # make test    the tests
 # make verify  the published numbers again, from the published weights and your archives; no training
 # make figures reports/cpu again, from published errors: a minute, no training
+# make audit   the pinned dependencies among known vulnerabilities; needs network
 # make docs    the site of docs/ and reports/, in site/
 # All make the environment first, once; TORCH=cpu|cuda|auto says which build of torch it takes.
 
@@ -16,7 +17,7 @@ UV_VERSION := 0.13.9
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # As src/deeppose/__init__.py sets it, which comes too late where tests and benchmarks load torch first.
 export GOMP_SPINCOUNT ?= 10000
-.PHONY: env repro verify figures test lint docs bench bench-demo bench-export bench-scale bench-gpu check-determinism check-kill lock clean
+.PHONY: env repro verify figures test lint audit docs bench bench-demo bench-export bench-scale bench-gpu check-determinism check-kill lock clean
 
 env: $(VENV)/.installed
 
@@ -50,6 +51,9 @@ lint: env
 	ruff format --check .
 	mypy
 	lint-imports
+
+audit: env
+	$(UV) tool run pip-audit --requirement requirements.lock --disable-pip --no-deps
 
 # The site, from docs/ and reports/; a warning, such as a broken link, is an error.
 docs: env

@@ -15,7 +15,7 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ("CHANGELOG.md", "CONTRIBUTING.md", "data/README.md")
+PAGES = ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "data/README.md")
 LEXERS = {".py": "python", ".yaml": "yaml", ".toml": "toml"}
 GLOSSARY = ("../../docs/glossary.md", "../../glossary/")
 """Where it lies for a report in the project, and for one in the site."""

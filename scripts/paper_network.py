@@ -1,0 +1,201 @@
+"""How the paper's network learns from these photographs: docs/paper-network.md, from runs that are kept.
+
+    python scripts/paper_network.py run [VARIANT...]   train those, or all, that aren't kept
+    python scripts/paper_network.py page               write docs/paper-network.md and its figure again
+
+docs/paper-network.yaml says what is compared. A run takes about ten minutes on two cores; its curve is kept
+when it ends. The archives are those in the folder that DEEPPOSE_MIRROR names.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pandas as pd
+import torch
+import yaml
+from ablations import digest, params_of
+from pages import page_of, table
+from project_copy import check_mirror, project_copy, repro, write_params
+
+from deeppose.cascade.prediction import predict_stage
+from deeppose.cascade.processes import processes
+from deeppose.cascade.setup import images_of, predictor_of, workers_of
+from deeppose.cascade.train_stage import describe, training_table
+from deeppose.cascade.training import mixed_seed, train
+from deeppose.core.files import write_text
+from deeppose.core.metrics import joint_errors, limb_errors, mean_pdj, pcp
+from deeppose.core.params_file import load_params, read_values
+from deeppose.core.paths import Item
+from deeppose.evaluation.formatting import difference_text, rate_text
+from deeppose.networks.regressor import Regressor
+from deeppose.networks.weights import build_network
+from deeppose.provenance import machine
+from deeppose.report.style import new_figure, save_plot, styled
+
+DEFINITION, RESULTS, PAGE = (Path("docs") / f"paper-network.{suffix}" for suffix in ("yaml", "csv", "md"))
+MEASURED = {"pcp": "PCP", "pdj@0.1": "PDJ at 0.1", "pdj@0.2": "PDJ at 0.2"}
+FIRST = "paper"
+"""The variant that the others are one change away from."""
+
+
+def main(what: str, names: list[str]) -> None:
+    definition = yaml.safe_load(DEFINITION.read_text(encoding="utf-8"))
+    params = read_values()
+    for name in names:
+        if name not in definition["variants"]:
+            sys.exit(f"no variant {name!r} in {DEFINITION}, only {', '.join(definition['variants'])}")
+    if what == "run":
+        run(definition, params, names or list(definition["variants"]))
+    found = results(definition, params)
+    write_text(PAGE, page(definition, found))
+    curves_figure(definition, found)
+
+
+def run(definition: dict[str, Any], params: dict[str, Any], names: list[str]) -> None:
+    """Train each variant, one after the other, unless its curve is there."""
+    check_mirror()
+    here = Path.cwd()
+    with tempfile.TemporaryDirectory() as folder:
+        project = project_copy(Path(folder) / "project")
+        command = [sys.executable, "-m", "dvc", "cache", "dir"]
+        cache = subprocess.check_output(command, text=True).strip()
+        subprocess.run([*command, "--local", cache], cwd=project, check=True)
+        for name in names:
+            if (results(definition, params)["variant"] == name).any():
+                continue
+            print(name, flush=True)
+            varied = varied_params(definition, params, name)
+            write_params(project, varied)
+            repro(project, "initial-boxes@paper-lsp")
+            os.chdir(project)
+            with constants(definition["variants"][name].get("constants", {})):
+                curve = trained()
+            os.chdir(here)
+            curve.insert(0, "variant", name)
+            curve = curve.assign(params=digest(varied), machine=machine(gpu=False, vectors=False))
+            earlier = [pd.read_csv(RESULTS)] if RESULTS.is_file() else []
+            write_text(RESULTS, pd.concat([*earlier, curve]).to_csv(index=False, float_format="%.6g"))
+
+
+def varied_params(definition: dict[str, Any], params: dict[str, Any], name: str) -> dict[str, Any]:
+    """The params of a variant: all see as many crops and report as often."""
+    varied = params_of(definition, params, name) | {"seed": definition["seed"]}
+    profile = varied["profiles"]["paper"]
+    steps = definition["crops"] // profile["training"]["batch"]
+    profile["stage1"]["steps"] = {"lsp": steps}
+    for stage in ("stage2", "stage3"):
+        profile[stage]["steps"] = {"lsp": 1}
+    profile["training"]["report_every"] = steps // definition["reports"]
+    return varied
+
+
+@contextmanager
+def constants(changed: dict[str, Any]) -> Iterator[None]:
+    """Have modules' constants, by their dotted names, these values while the block runs."""
+    with ExitStack() as stack:
+        for dotted, value in changed.items():
+            stack.enter_context(mock.patch(dotted, value))
+        yield
+
+
+def trained() -> pd.DataFrame:
+    """Train stage 1 by the params in this folder: `crops`, `loss` and held-out figures, a row a report."""
+    params = load_params()
+    item = Item(params, "paper", "lsp")
+    measured: list[dict[str, float | None]] = []
+    with processes(item.profile.device, params.threads) as fabric:
+        examples = item.train.read_examples()
+        images = images_of(item, item.train, examples, fabric.device)
+        torch.manual_seed(mixed_seed((params.seed, 1)))
+        description = describe(item, 1)
+        network = build_network(**description["network"])
+        predictor = predictor_of(item, fabric, description, shared=False)
+        rows = examples.rows("held-out")
+        truth = examples.poses[rows], examples.labelled[rows]
+
+        def judge(network: Regressor) -> float:
+            predicted, _ = predict_stage(network, description, predictor, images, examples, rows, None)
+            joints = joint_errors(predicted, *truth, examples.diameters[rows])
+            limbs, _ = limb_errors(predicted, *truth, item.skeleton)
+            figures = {f"pdj@{threshold}": mean_pdj(joints, threshold) for threshold in (0.1, 0.2)}
+            measured.append({"pcp": pcp(limbs, item.skeleton)["ave"], **figures})
+            return figures["pdj@0.2"] or 0.0
+
+        log = train(
+            network,
+            training_table(item, 1, examples, images, network),
+            item.profile.training,
+            fabric,
+            judge,
+            steps=item.profile.stage1.steps["lsp"],
+            checkpoint=Path("state.pt"),
+            speed_log=Path("images-per-second.csv"),
+            workers=workers_of(item, fabric.device),
+            name="stage 1",
+        )
+    Path("state.pt").unlink()
+    curve = pd.DataFrame(measured).assign(loss=log["loss"])
+    curve.insert(0, "crops", log["step"] * item.profile.training.batch)
+    return curve
+
+
+def results(definition: dict[str, Any], params: dict[str, Any]) -> pd.DataFrame:
+    """The curves of what the definition and the params say now, in the definition's order."""
+    if not RESULTS.is_file():
+        return pd.DataFrame(columns=["variant", "crops", *MEASURED])
+    found = pd.read_csv(RESULTS, dtype={"params": str})
+    now = {name: digest(varied_params(definition, params, name)) for name in definition["variants"]}
+    order = {name: number for number, name in enumerate(now)}
+    found = found[found["variant"].map(now) == found["params"]]
+    return found.sort_values(["variant", "crops"], key=lambda c: c.map(order) if c.name == "variant" else c)
+
+
+def page(definition: dict[str, Any], found: pd.DataFrame) -> str:
+    """Each variant's last figures beside the paper's recipe, and its curve."""
+    last = found.groupby("variant", sort=False).last()
+    rows = []
+    for name, figures in last.iterrows():
+        words = definition["variants"][name]["words"]
+        gain = figures["pcp"] - last.loc[FIRST, "pcp"] if FIRST in last.index and name != FIRST else None
+        measured = [rate_text(figures[column]) for column in MEASURED]
+        rows.append([words, *measured, "" if gain is None else difference_text(gain)])
+    base = yaml.safe_dump(definition["base"], sort_keys=False)
+    return page_of(
+        "How the paper's network learns",
+        f"Made by `python scripts/paper_network.py page` from the runs in [{RESULTS.name}]({RESULTS.name}); "
+        f"[{DEFINITION.name}]({DEFINITION.name}) says what was run: stage 1 of the network of §3.1, a "
+        "quarter as wide and at 124 px, one change at a time from the paper's recipe, each over "
+        f"{definition['crops']:,} crops of LSP and LSP extended. Measured on 400 "
+        "[held-out](glossary.md#held-out) images of LSP's training part, not on a test part.",
+        "![Held-out PCP against crops seen](paper-network.svg)",
+        table(["Change", *MEASURED.values(), "PCP, less the recipe's"], rows),
+        "All else as in `paper`, but for",
+        f"```yaml\n{base}```",
+    )
+
+
+@styled
+def curves_figure(definition: dict[str, Any], found: pd.DataFrame) -> None:
+    """Held-out PCP against crops seen, a line a variant."""
+    figure = new_figure(9.5, 6.0, "Held-out PCP of stage 1 against crops seen")
+    axes = figure.subplots()
+    for number, (name, curve) in enumerate(found.groupby("variant", sort=False)):
+        style = ("-", "--", ":")[number // 10]
+        words = definition["variants"][name]["words"]
+        axes.plot(curve["crops"], curve["pcp"], style, label=words, linewidth=2.5 if name == FIRST else 1.2)
+    axes.set(xscale="log", xlabel="Crops seen", ylabel="Held-out mean PCP")
+    figure.legend(loc="outside right upper", fontsize="small")
+    save_plot(figure, PAGE.parent, PAGE.stem)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2 or sys.argv[1] not in ("run", "page"):
+        sys.exit(__doc__)
+    main(sys.argv[1], sys.argv[2:])
