@@ -23,15 +23,7 @@ from deeppose.core.paths import Half, Item
 from deeppose.core.skeleton import Skeleton
 from deeppose.core.viewpoint import viewpoints
 from deeppose.data.archives.zips import open_archive, read_image
-from deeppose.data.findings import (
-    equal_images_in_train_and_test,
-    examples_without_labels,
-    image_digest,
-    joints_outside_image,
-    poses_without_diameter,
-    torso_boxes_outside_image,
-    unlabelled_joints,
-)
+from deeppose.data.findings import count_findings, equal_images_in_train_and_test, image_digest
 from deeppose.data.manifest import check_archives
 from deeppose.data.pose_set import PoseSet
 from deeppose.data.registry import read_set
@@ -313,22 +305,13 @@ def _report(parts: Sequence[Part], tables: Sequence[pd.DataFrame]) -> dict[str, 
     report: dict[str, Any] = {}
     subsets = []
     for (pose_set, chosen), table in zip(parts, tables, strict=True):
-        rows = np.flatnonzero(chosen)
-        subset = pose_set.taking(rows)
+        subset = pose_set.taking(np.flatnonzero(chosen))
         subsets.append(subset)
         report.setdefault(pose_set.name, {"labels": pose_set.labels, "exchanged": pose_set.exchanged})
-        sizes = table[["width", "height"]].to_numpy()
-        found = {
-            "examples": len(rows),
-            "examples_without_labels": examples_without_labels(subset),
-            "unlabelled_joints": unlabelled_joints(subset),
-            "joints_outside_image": joints_outside_image(subset, sizes),
-            "poses_without_diameter": poses_without_diameter(subset),
-        }
-        outside = torso_boxes_outside_image(subset, sizes)
-        if outside is not None:
-            found["torso_boxes_outside_image"] = outside
-        report[pose_set.name]["train" if chosen is pose_set.train else "test"] = found
+        found = count_findings(subset, table[["width", "height"]].to_numpy())
+        counted = {what: count for what, count in found.items() if count is not None}
+        part = "train" if chosen is pose_set.train else "test"
+        report[pose_set.name][part] = {"examples": len(table), **counted}
     equal = equal_images_in_train_and_test(subsets, [list(table["digest"]) for table in tables])
     return {
         "sets": report,

@@ -14,13 +14,9 @@ from deeppose.data.archives.contents import check_contents, classify, unexpected
 from deeppose.data.archives.zips import open_archive, read_image
 from deeppose.data.findings import (
     arms_against_the_naming,
+    count_findings,
     equal_images_in_train_and_test,
-    examples_without_labels,
     image_digest,
-    joints_outside_image,
-    poses_without_diameter,
-    torso_boxes_outside_image,
-    unlabelled_joints,
 )
 from deeppose.data.pose_set import PoseSet
 from deeppose.data.registry import entry_named, read_set, require_archive
@@ -64,11 +60,7 @@ def check_set(name: str, folders: Sequence[Path], checksums: Path | None = None)
         "unexpected_counts": unexpected_counts(entry, pose_set),
         "smallest_width": int(sizes[:, 0].min()),
         "largest_width": int(sizes[:, 0].max()),
-        "examples_without_labels": examples_without_labels(pose_set),
-        "unlabelled_joints": unlabelled_joints(pose_set),
-        "joints_outside_image": joints_outside_image(pose_set, sizes),
-        "torso_boxes_outside_image": torso_boxes_outside_image(pose_set, sizes),
-        "poses_without_diameter": poses_without_diameter(pose_set),
+        **count_findings(pose_set, sizes),
         "arms_against_the_naming": arms_against_the_naming(pose_set),
         "exchanged": pose_set.exchanged,
         "equal_images_in_train_and_test": [asdict(images) for images in equal],

@@ -29,14 +29,34 @@ def image_digest(image: NDArray[np.uint8]) -> str:
     return digest.hexdigest()
 
 
-def unlabelled_joints(pose_set: PoseSet) -> int:
-    """How many joints, over all examples, have no label."""
-    return int((~pose_set.labelled).sum())
+def count_findings(pose_set: PoseSet, sizes: NDArray[np.integer]) -> dict[str, int | None]:
+    """How many labels are missing or lie outside their image, by what is counted.
 
+    Parameters
+    ----------
+    sizes
+        Width and height of each example's image, `(n, 2)` pixels; an image reaches half a pixel beyond
+        its outer pixels' centres.
 
-def examples_without_labels(pose_set: PoseSet) -> int:
-    """How many examples have no labelled joint at all."""
-    return int((~pose_set.labelled.any(axis=1)).sum())
+    Returns
+    -------
+    `examples_without_labels` (with no labelled joint at all), `unlabelled_joints` and `joints_outside_image`
+    over all examples, `torso_boxes_outside_image` (None where the set has no such boxes), and
+    `poses_without_diameter`, which have neither of the two diagonals that may serve as it (§4.1).
+    """
+    poses, labelled, boxes = pose_set.poses, pose_set.labelled, pose_set.torso_boxes
+    joints_inside = ((poses >= -0.5) & (poses <= sizes[:, None] - 0.5)).all(axis=-1)
+    boxes_outside = None
+    if boxes is not None:
+        low, high = boxes[:, :2] - boxes[:, 2:] / 2, boxes[:, :2] + boxes[:, 2:] / 2
+        boxes_outside = int((~((low >= -0.5) & (high <= sizes - 0.5)).all(axis=1)).sum())
+    return {
+        "examples_without_labels": int((~labelled.any(axis=1)).sum()),
+        "unlabelled_joints": int((~labelled).sum()),
+        "joints_outside_image": int((labelled & ~joints_inside).sum()),
+        "torso_boxes_outside_image": boxes_outside,
+        "poses_without_diameter": int(np.isnan(diameter(poses, labelled, pose_set.skeleton)).sum()),
+    }
 
 
 def arms_against_the_naming(pose_set: PoseSet) -> int | None:
@@ -58,39 +78,6 @@ def arms_against_the_naming(pose_set: PoseSet) -> int | None:
         arms.append(np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0))
     left, right = arms
     return int((left < right).sum())
-
-
-def torso_boxes_outside_image(pose_set: PoseSet, sizes: NDArray[np.integer]) -> int | None:
-    """How many torso boxes reach beyond their image; None where the set has none.
-
-    Parameters
-    ----------
-    sizes
-        As for :func:`joints_outside_image`.
-    """
-    if pose_set.torso_boxes is None:
-        return None
-    centres, half = pose_set.torso_boxes[:, :2], pose_set.torso_boxes[:, 2:] / 2
-    inside = (centres - half >= -0.5) & (centres + half <= sizes - 0.5)
-    return int((~inside.all(axis=1)).sum())
-
-
-def joints_outside_image(pose_set: PoseSet, sizes: NDArray[np.integer]) -> int:
-    """How many labelled joints lie outside their image.
-
-    Parameters
-    ----------
-    sizes
-        Width and height of each example's image, `(n, 2)` pixels; an image reaches half a pixel beyond
-        its outer pixels' centres.
-    """
-    inside = (pose_set.poses >= -0.5) & (pose_set.poses <= sizes[:, None] - 0.5)
-    return int((pose_set.labelled & ~inside.all(axis=-1)).sum())
-
-
-def poses_without_diameter(pose_set: PoseSet) -> int:
-    """How many poses have neither of the two diagonals that may serve as the diameter (§4.1)."""
-    return int(np.isnan(diameter(pose_set.poses, pose_set.labelled, pose_set.skeleton)).sum())
 
 
 def equal_images_in_train_and_test(
