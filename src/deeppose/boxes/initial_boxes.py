@@ -5,7 +5,7 @@ Boxes are centre x, centre y, width, height in pixels, as everywhere; joints and
 as they are.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -25,6 +25,7 @@ Counts = dict[str, ByPartAndSet]
 
 IMAGE, TORSO, ONLY_FACE, CONFIDENCE, NO_FACE = "image", "torso", "only face", "confidence", "no face"
 WAYS = (TORSO, ONLY_FACE, CONFIDENCE, NO_FACE)
+FACES_SHOWN = (NO_FACE, "one face", "several faces")
 
 # On FLIC's training part 98.8 % of the faces chosen so hold the labelled nose, and 0.05 % of the right ones
 # are lost. Without a limit to the reach it is 95.5 %: others' faces beside people seen from behind,
@@ -187,11 +188,14 @@ def face_boxes(examples: Examples, faces: pd.DataFrame, rule: Rule, scale: float
     own, chosen = _own_faces(table, faces, rule)
     faceless = chosen == NO_FACE
     boxes = np.where(faceless[:, None], _full_images(examples), enlarged(own, scale))
-    of_others = faceless & np.isin(table["offset"], faces["offset"])
+    of_others = table["offset"].isin(faces["offset"]) & faceless
+    by_image = faces["offset"].value_counts()
+    images = table.drop_duplicates(["part", "set", "offset"])
+    shown = np.minimum(images["offset"].map(by_image).fillna(0).to_numpy(np.int64), 2)
     counts: Counts = {
         "examples": _counts(table, chosen, WAYS),
-        "images": _image_counts(table, faces),
-        "faces_of_others_only": _by_part_and_set(table, lambda rows: int(of_others[rows].sum())),
+        "images": _counts(images, np.array(FACES_SHOWN, dtype=object)[shown], FACES_SHOWN),
+        "faces_of_others_only": _nested(of_others.groupby([table["part"], table["set"]]).sum()),
     }
     return InitialBoxes(boxes, chosen, counts)
 
@@ -299,29 +303,14 @@ def _share_contained(needed: Floats, factors: Floats) -> Floats:
     return np.searchsorted(counted, factors, side="right") / len(counted)
 
 
-def _counts(table: pd.DataFrame, chosen: Chosen, ways: tuple[str, ...]) -> ByPartAndSet:
-    """Examples by part, set, and how their box came about."""
-    return _by_part_and_set(table, lambda rows: {way: int((chosen[rows] == way).sum()) for way in ways})
+def _counts(table: pd.DataFrame, kinds: Chosen, wanted: Sequence[str]) -> ByPartAndSet:
+    """Rows by part, set and kind."""
+    by_kind = pd.crosstab([table["part"], table["set"]], kinds).reindex(columns=list(wanted), fill_value=0)
+    return _nested(pd.Series(by_kind.to_dict("index"), dtype=object))
 
 
-def _image_counts(table: pd.DataFrame, faces: pd.DataFrame) -> ByPartAndSet:
-    """Images by part, set, and how many faces they show."""
-    per_image = faces["offset"].value_counts()
-
-    def count(rows: Indices) -> dict[str, int]:
-        found = per_image.reindex(table["offset"].iloc[rows].unique(), fill_value=0)
-        return {
-            "no face": int((found == 0).sum()),
-            "one face": int((found == 1).sum()),
-            "several faces": int((found > 1).sum()),
-        }
-
-    return _by_part_and_set(table, count)
-
-
-def _by_part_and_set(table: pd.DataFrame, count: Callable[[Indices], object]) -> ByPartAndSet:
-    counts: ByPartAndSet = {}
-    for part, name in table[["part", "set"]].drop_duplicates().itertuples(index=False):
-        rows = np.flatnonzero((table["part"] == part) & (table["set"] == name))
-        counts.setdefault(part, {})[name] = count(rows)
-    return counts
+def _nested(counts: "pd.Series[Any]") -> ByPartAndSet:
+    nested: ByPartAndSet = {}
+    for (part, name), count in zip(counts.index, counts.tolist(), strict=True):
+        nested.setdefault(part, {})[name] = count
+    return nested

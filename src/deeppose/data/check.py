@@ -22,15 +22,10 @@ from deeppose.data.pose_set import PoseSet
 from deeppose.data.registry import entry_named, read_set, require_archive
 
 
-def check_set(name: str, folders: Sequence[Path], checksums: Path | None = None) -> dict[str, Any]:
+def check_set(name: str, folders: Sequence[Path]) -> dict[str, Any]:
     """Check a real set's archive, decode all its images, and report; all values are fit for JSON.
 
     The labels reported on are the observer-centric ones, as training takes them by default.
-
-    Parameters
-    ----------
-    checksums
-        A JSON file that remembers checksums, see :func:`deeppose.data.archives.checksums.archive_sha256`.
 
     Raises
     ------
@@ -42,7 +37,7 @@ def check_set(name: str, folders: Sequence[Path], checksums: Path | None = None)
     entry = entry_named(name)
     archive = require_archive(entry, folders)
     check_contents(entry, archive)
-    digest = archive_sha256(archive, checksums)
+    digest = archive_sha256(archive)
     pose_set = read_set(name, folders, "oc")
     sizes, digests = read_all_images(pose_set)
     equal = equal_images_in_train_and_test([pose_set], [digests])
