@@ -113,7 +113,8 @@ def feed(
 ) -> Iterator[Batch]:
     """Batches of the profile `paper` up to step `last`, cut by so many processes (0: by this one)."""
     batch, there = params.profiles[PROFILE].training.batch, torch.device(device)
-    return batches(table, batch=batch, first=0, last=last, rank=0, processes=1, workers=workers, device=there)
+    steps = range(last)
+    return batches(table, batch=batch, steps=steps, rank=0, processes=1, workers=workers, device=there)
 
 
 def write_archive(path: Path, files: Sequence[bytes], images: int = 0, examples_an_image: int = 1) -> PoseSet:

@@ -25,10 +25,7 @@ def main(item: Item, stage: int) -> None:
         item.profile.displacement_units,
     )
     normals = fit_normals(
-        displacements,
-        item.profile.covariance,
-        item.profile.narrowest_normal,
-        joints=item.skeleton.joints,
+        displacements, item.profile.covariance, item.profile.narrowest_normal, joints=item.skeleton.joints
     )
     # They are kept for a figure, for which this is fine enough.
     write_parquet(item.displacements(stage), displacements.astype({"dx": "float32", "dy": "float32"}))

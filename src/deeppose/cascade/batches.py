@@ -1,7 +1,7 @@
 """Training batches, each a function of its step alone, so that workers and restarts change nothing."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass
 from functools import lru_cache
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -15,13 +15,7 @@ from torch.utils.data import DataLoader, Dataset, get_worker_info
 from deeppose.cascade.crops import crop
 from deeppose.cascade.device_images import DeviceImages
 from deeppose.core.examples import Examples, Indices
-from deeppose.core.geometry import (
-    Bools,
-    Floats,
-    mirror_boxes,
-    normalise,
-    turn_about,
-)
+from deeppose.core.geometry import Bools, Floats, mirror_boxes, normalise, turn_about
 from deeppose.core.images import ImageSource
 from deeppose.core.skeleton import Skeleton
 
@@ -139,36 +133,28 @@ class Moves(NamedTuple):
         return candidates[first], angles[first], normalised[first]
 
 
+@dataclass
 class JointBoxes:
-    """Stages s ≥ 2 (§3.2): crops by the boxes of the augmented set, each training one output (Eq. 8)."""
+    """Stages s ≥ 2 (§3.2): crops by the boxes of the augmented set, each training one output (Eq. 8).
 
-    def __init__(
-        self,
-        images: CropSource,
-        table: pd.DataFrame,
-        examples: Examples,
-        skeleton: Skeleton,
-        size: int,
-        padding: tuple[int, int, int],
-        seed: tuple[int, ...],
-        others: float = 0.0,
-    ) -> None:
-        """Make the table.
+    Attributes
+    ----------
+    table
+        As of :func:`deeppose.displacements.augmented_set.simulated_boxes`.
+    others
+        Weight of the other labelled joints that a crop shows, beside 1 for its own.
+    """
 
-        Parameters
-        ----------
-        table
-            As of :func:`deeppose.displacements.augmented_set.simulated_boxes`.
-        others
-            Weight of the other labelled joints that a crop shows, beside 1 for its own.
-        """
-        self.images = images
-        self.examples = examples
-        self.skeleton = skeleton
-        self.size = size
-        self.padding = padding
-        self.seed = seed
-        self.others = others
+    images: CropSource
+    table: InitVar[pd.DataFrame]
+    examples: Examples
+    skeleton: Skeleton
+    size: int
+    padding: tuple[int, int, int]
+    seed: tuple[int, ...]
+    others: float = 0.0
+
+    def __post_init__(self, table: pd.DataFrame) -> None:
         self._example = table["example"].to_numpy()
         self._mirrored = table["mirrored"].to_numpy()
         self._joint = table["joint"].to_numpy()
@@ -189,9 +175,8 @@ class JointBoxes:
         own = np.arange(len(rows)), self._joint[rows]
         weights[own] = 1.0
         targets[own] = np.stack([column[rows] for column in self._target], axis=-1)
-        return _batch(
-            cut_crops(self.images, chosen, boxes, mirrored, self.size, self.padding), targets, weights
-        )
+        crops = cut_crops(self.images, chosen, boxes, mirrored, self.size, self.padding)
+        return _batch(crops, targets, weights)
 
     def _others(self, chosen: Indices, boxes: Floats, mirrored: Bools) -> tuple[Floats, Floats]:
         """N(y; b) and the weights of all joints that the crops show."""
@@ -212,11 +197,7 @@ def _mirrored_where(mirrored: Bools, boxes: Floats, widths: Indices) -> Floats:
 
 
 def _batch(crops: Tensor, targets: Floats, weights: Floats | Bools) -> Batch:
-    return Batch(
-        crops,
-        torch.from_numpy(targets.astype(np.float32)),
-        torch.from_numpy(weights.astype(np.float32)),
-    )
+    return Batch(crops, *(torch.from_numpy(part.astype(np.float32)) for part in (targets, weights)))
 
 
 def cut_crops(
@@ -239,9 +220,8 @@ def cut_crops(
         return images.crops(examples, boxes, mirrored, size, padding)
     crops = np.empty((len(examples), size, size, 3), dtype=np.uint8)
     for number, (example, box, flip, angle) in enumerate(zip(examples, boxes, mirrored, turns, strict=True)):
-        crops[number] = crop(
-            images[int(example)], box, size, padding, mirrored=bool(flip), angle=float(angle)
-        )
+        image = images[int(example)]
+        crops[number] = crop(image, box, size, padding, mirrored=bool(flip), angle=float(angle))
     return torch.from_numpy(crops)
 
 
@@ -261,36 +241,27 @@ def rows_of_step(rows: int, batch: int, seed: tuple[int, ...], step: int) -> np.
 
 
 class _Steps(Dataset[Batch]):
-    def __init__(self, table: Table, batch: int, first: int, last: int, rank: int, processes: int) -> None:
-        self.table, self.batch, self.first, self.last = table, batch, first, last
-        self.share = slice(rank, None, processes)
+    def __init__(self, table: Table, batch: int, steps: range, share: slice) -> None:
+        self.table, self.batch, self.steps, self.share = table, batch, steps, share
 
     def __len__(self) -> int:
-        return self.last - self.first
+        return len(self.steps)
 
     def __getitem__(self, number: int) -> Batch:
-        step = self.first + number
+        step = self.steps[number]
         rows = rows_of_step(len(self.table), self.batch, self.table.seed, step)
         return self.table.batch(rows, step, self.share)
 
 
 def batches(
-    table: Table,
-    *,
-    batch: int,
-    first: int,
-    last: int,
-    rank: int,
-    processes: int,
-    workers: int,
-    device: torch.device,
+    table: Table, *, batch: int, steps: range, rank: int, processes: int, workers: int, device: torch.device
 ) -> Iterator[Batch]:
-    """The batches of steps `first` to `last`, cut by `workers` processes (0: by this one) for `device`.
+    """The batches of these steps, cut by `workers` processes (0: by this one) for `device`.
 
     With several training processes each gets its share of every batch, without overlap.
     """
-    steps = _Steps(table, batch, first, last, rank, processes)
-    return iter(crop_loader(steps, workers, device))
+    share = slice(rank, None, processes)
+    return iter(crop_loader(_Steps(table, batch, steps, share), workers, device))
 
 
 def crop_loader(dataset: Dataset[Crops], workers: int, device: torch.device) -> DataLoader[Crops]:

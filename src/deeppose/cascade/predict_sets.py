@@ -5,10 +5,9 @@ from typing import NamedTuple
 import numpy as np
 from lightning_fabric import Fabric
 
-from deeppose.cascade.batches import CropSource
 from deeppose.cascade.prediction import predict_stage
 from deeppose.cascade.setup import images_of, predictor_of
-from deeppose.core.examples import Examples, Indices, mean_pose
+from deeppose.core.examples import mean_pose
 from deeppose.core.geometry import Floats, denormalise, mirror_poses
 from deeppose.core.paths import Item
 from deeppose.networks.fused import merged
@@ -28,12 +27,6 @@ class PredictedSets(NamedTuple):
 
     poses: dict[str, Floats]
     smallest_boxes: dict[str, int]
-
-
-class _Part(NamedTuple):
-    images: CropSource
-    examples: Examples
-    rows: Indices
 
 
 def predict_training_images(item: Item, stage: int, fabric: Fabric) -> tuple[Floats, Floats]:
@@ -73,11 +66,11 @@ def predict_test_sets(item: Item, fabric: Fabric) -> PredictedSets:
     mean = mean_pose(train, train.rows("train"))
     of_train = images_of(item, item.train, train, fabric.device)
     of_test = images_of(item, item.test, test, fabric.device)
-    parts = {"held-out": _Part(of_train, train, train.rows("held-out"))}
-    parts |= {name: _Part(of_test, test, test.rows("test", name)) for name in test.sets("test")}
+    parts = {"held-out": (of_train, train, train.rows("held-out"))}
+    parts |= {name: (of_test, test, test.rows("test", name)) for name in test.sets("test")}
     poses = {
-        f"{name}-mean": denormalise(mean, part.examples.boxes[part.rows][:, None])
-        for name, part in parts.items()
+        f"{name}-mean": denormalise(mean, examples.boxes[rows][:, None])
+        for name, (_, examples, rows) in parts.items()
     }
     smallest_boxes: dict[str, int] = {}
     for stage in range(1, item.params.cascade_stages + 1):

@@ -131,7 +131,7 @@ def together(fabric: Fabric) -> Iterator[None]:
         yield
         fabric.barrier()
     except RuntimeError as error:
-        if not _is_of_communication(error):
+        if not (isinstance(error, torch.distributed.DistError) or "gloo" in str(error)):
             raise
         raise ProcessesError(f"process {fabric.global_rank}: {lost}") from error
     finally:
@@ -153,7 +153,3 @@ def _watch(fabric: Fabric, done: threading.Event, lost: str) -> None:
             for process in started:
                 process.kill()
             os._exit(1)
-
-
-def _is_of_communication(error: RuntimeError) -> bool:
-    return isinstance(error, torch.distributed.DistError) or "gloo" in str(error)

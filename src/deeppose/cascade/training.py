@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor, nn
+from torch import nn
 from tqdm import tqdm
 
 from deeppose.cascade.batches import Batch, Table, batches
@@ -69,12 +69,15 @@ def train(
     model, optimizer = fabric.setup(network, optimizer)
     model.mark_forward_method("losses")
     first, log = _resume(fabric, checkpoint, network, optimizer)
-    _check_same_start(fabric, first, checkpoint)
+    if _mean_over_processes(fabric, first) != first:
+        raise ProcessesError(
+            f"process {fabric.global_rank} would start at step {first}, others elsewhere: "
+            f"{checkpoint.parent} must lie on a disk that all machines share, as all of the project"
+        )
     share = batches(
         table,
         batch=training.batch,
-        first=first,
-        last=steps,
+        steps=range(first, steps),
         rank=fabric.global_rank,
         processes=fabric.world_size,
         workers=workers,
@@ -94,7 +97,9 @@ def train(
             log.append({"step": step + 1, "loss": loss, "held_out_pdj@0.2": held_out_pdj(network)})
             if fabric.is_global_zero:
                 _save_checkpoint(checkpoint, network, optimizer, step + 1, log)
-                _note_speed(speed_log, step + 1, since * training.batch / (time.monotonic() - started))
+                speed = since * training.batch / (time.monotonic() - started)
+                before = speed_log.read_text("utf-8") if speed_log.is_file() else "step,images_per_second\n"
+                write_text(speed_log, f"{before}{step + 1},{speed:.1f}\n")
             fabric.barrier()
             progress.set_postfix(loss=f"{loss:.4f}", held_out=f"{log[-1]['held_out_pdj@0.2']:.3f}")
             total, since, started = 0.0, 0, time.monotonic()
@@ -213,20 +218,7 @@ def _save_checkpoint(
         temporary.write_bytes(buffer.getbuffer())
 
 
-def _check_same_start(fabric: Fabric, first: int, checkpoint: Path) -> None:
-    if _mean_over_processes(fabric, first) != first:
-        raise ProcessesError(
-            f"process {fabric.global_rank} would start at step {first}, others elsewhere: "
-            f"{checkpoint.parent} must lie on a disk that all machines share, as all of the project"
-        )
-
-
 def _mean_over_processes(fabric: Fabric, value: float) -> float:
     mean = fabric.all_reduce(torch.tensor(value, dtype=torch.float64), reduce_op="mean")
-    assert isinstance(mean, Tensor)
+    assert isinstance(mean, torch.Tensor)
     return float(mean)
-
-
-def _note_speed(speed_log: Path, step: int, images_per_second: float) -> None:
-    before = speed_log.read_text("utf-8") if speed_log.is_file() else "step,images_per_second\n"
-    write_text(speed_log, f"{before}{step},{images_per_second:.1f}\n")

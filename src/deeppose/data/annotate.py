@@ -17,7 +17,7 @@ from tqdm import tqdm
 from deeppose.core.errors import AnnotationError
 from deeppose.core.examples import TORSO_COLUMNS, Examples, Indices, choose_held_out, write_examples
 from deeppose.core.files import atomic_path, write_json, write_parquet
-from deeppose.core.geometry import Bools, Floats, diameter
+from deeppose.core.geometry import Bools, diameter
 from deeppose.core.images import Pixels, write_images
 from deeppose.core.paths import Half, Item
 from deeppose.core.skeleton import Skeleton
@@ -141,7 +141,8 @@ def annotate(
             f"no training example labels {', '.join(never)}: the model can't learn such a joint; "
             f"train on a set that has it, or take a skeleton without it"
         )
-    tables = [*_by_part(trained, train.table), *_by_part(tested, test.table)]
+    tables = [train.table[train.table["set"] == pose_set.name] for pose_set, _ in trained]
+    tables += [test.table[test.table["set"] == pose_set.name] for pose_set, _ in tested]
     report = _report([*trained, *tested], tables) | {"held_out": int(chosen_out.sum())}
     return Annotated(train, test, packed.mean_colour(~chosen_out), _seen(tested, skeleton), report)
 
@@ -204,19 +205,14 @@ def _pack(parts: Sequence[Part], images_path: Path) -> _Packed:
             "height": height.astype(np.int32),
         }
     )
-    none = (np.zeros(0), np.zeros((0, 4)))
-    measured = [none, *(_of_own_skeleton(pose_set, chosen) for pose_set, chosen in parts)]
-    diameters, torsos = (np.concatenate(values) for values in zip(*measured, strict=True))
-    table["diameter"] = diameters
-    table[TORSO_COLUMNS] = torsos
+    diameters = [diameter(s.poses[chosen], s.labelled[chosen], s.skeleton) for s, chosen in parts]
+    torsos = [
+        np.full((chosen.sum(), 4), np.nan) if s.torso_boxes is None else s.torso_boxes[chosen]
+        for s, chosen in parts
+    ]
+    table["diameter"] = np.concatenate([np.zeros(0), *diameters])
+    table[TORSO_COLUMNS] = np.concatenate([np.zeros((0, 4)), *torsos])
     return _Packed(table, of_image, colours, places[:, 1] * places[:, 2])
-
-
-def _of_own_skeleton(pose_set: PoseSet, chosen: Bools) -> tuple[Floats, Floats]:
-    """Diameters and torso boxes, NaN where there is none."""
-    diameters = diameter(pose_set.poses[chosen], pose_set.labelled[chosen], pose_set.skeleton)
-    torsos = pose_set.torso_boxes
-    return diameters, np.full((len(diameters), 4), np.nan) if torsos is None else torsos[chosen]
 
 
 def _examples(
@@ -239,12 +235,6 @@ def _seen(tested: Sequence[Part], skeleton: Skeleton) -> pd.DataFrame:
         ],
         ignore_index=True,
     )
-
-
-def _by_part(parts: Sequence[Part], table: pd.DataFrame) -> list[pd.DataFrame]:
-    """The rows of each part."""
-    counts = [int(chosen.sum()) for _, chosen in parts]
-    return [table.iloc[sum(counts[:i]) : sum(counts[: i + 1])] for i in range(len(counts))]
 
 
 CHUNK = 8

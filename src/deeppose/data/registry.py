@@ -13,12 +13,7 @@ from deeppose.core.errors import AnnotationError, MissingArchiveError
 from deeppose.core.geometry import Bools, Floats
 from deeppose.core.params import Labels
 from deeppose.data.archives.packing import Packing
-from deeppose.data.pose_set import (
-    OBSERVER_CENTRIC,
-    OBSERVER_CENTRIC_BY_RULE,
-    PERSON_CENTRIC,
-    PoseSet,
-)
+from deeppose.data.pose_set import OBSERVER_CENTRIC, OBSERVER_CENTRIC_BY_RULE, PERSON_CENTRIC, PoseSet
 from deeppose.data.readers.buffy import read_buffy
 from deeppose.data.readers.flic import ANNOTATIONS as FLIC_ANNOTATIONS
 from deeppose.data.readers.flic import read_flic
@@ -69,15 +64,15 @@ class Entry:
     title: str
     page: str
     archive: str
-    urls: tuple[str, ...]
-    published_sha256: str | None
-    repacked: tuple[Packing, ...]
-    annotations: str | None
-    annotations_sha256: str | None
     counts: Counts
     licence: str
     citation: str
-    read: Callable[[Path], PoseSet] | None
+    read: Callable[[Path], PoseSet] | None = None
+    urls: tuple[str, ...] = ()
+    published_sha256: str | None = None
+    repacked: tuple[Packing, ...] = ()
+    annotations: str | None = None
+    annotations_sha256: str | None = None
     labels_of: str | None = None
     counts_vary: bool = False
     person_centric: bool = True
@@ -99,7 +94,6 @@ ENTRIES = (
         page="https://sam.johnson.io/research/lsp.html",
         archive="lsp_dataset.zip",
         urls=("https://sam.johnson.io/research/lsp_dataset.zip",),
-        published_sha256=None,
         repacked=(
             Packing(
                 "2ed82c9caf319337428716994c156a07d0f36049764b0d208d1232a8ac058126",
@@ -122,7 +116,6 @@ ENTRIES = (
         page="https://sam.johnson.io/research/lspet.html",
         archive="lspet_dataset.zip",
         urls=("https://sam.johnson.io/research/lspet_dataset.zip",),
-        published_sha256=None,
         repacked=(
             Packing(
                 "b24780c79253c37159358e86531d68a41ed26846eb1c14a8fac715cc46ac10db",
@@ -144,15 +137,11 @@ ENTRIES = (
         title="Leeds Sports Pose, observer-centric labels",
         page="http://human-pose.mpi-inf.mpg.de",
         archive="lsp-joints-OC.mat",
-        urls=(),
         published_sha256="14e4f21084081275f064d68faa365280ce0aa28130ae54d564f6a626e9ef57bb",
-        repacked=(),
-        annotations=None,
         annotations_sha256="14e4f21084081275f064d68faa365280ce0aa28130ae54d564f6a626e9ef57bb",
         counts=Counts(examples=2000, train=1000, test=1000, images=2000),
         licence="none stated",
         citation="as for lsp; labels from the MPII Human Pose evaluation, human-pose.mpi-inf.mpg.de",
-        read=None,
         labels_of="lsp",
     ),
     Entry(
@@ -169,7 +158,6 @@ ENTRIES = (
             ),
         ),
         annotations=FLIC_ANNOTATIONS,
-        annotations_sha256=None,
         counts=Counts(examples=5003, train=3987, test=1016, images=4552),
         licence="none stated; frames of films that others own",
         citation=(
@@ -185,7 +173,6 @@ ENTRIES = (
         page="https://www.cs.cmu.edu/~deva/papers/parse/index.html",
         archive="people.zip",
         urls=("http://www.ics.uci.edu/~dramanan/papers/parse/people.zip",),
-        published_sha256=None,
         repacked=(
             Packing(
                 "b0448fabc9d9d522b88b6adb06b397f12605daf89a8cd34c562828dfe8ca80b7",
@@ -205,11 +192,6 @@ ENTRIES = (
         title="Buffy stickmen",
         page="https://www.robots.ox.ac.uk/~vgg/data/stickmen/",
         archive="buffy*",
-        urls=(),
-        published_sha256=None,
-        repacked=(),
-        annotations=None,
-        annotations_sha256=None,
         counts=Counts(examples=748, train=0, test=748, images=748),
         licence="none stated; frames of a TV series that others own",
         citation=(

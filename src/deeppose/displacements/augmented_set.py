@@ -12,13 +12,7 @@ import pyarrow.parquet
 from deeppose.core.errors import AnnotationError
 from deeppose.core.examples import Examples, Indices
 from deeppose.core.files import atomic_path
-from deeppose.core.geometry import (
-    Floats,
-    diameter,
-    joint_box_sides,
-    mirror_boxes,
-    square_boxes,
-)
+from deeppose.core.geometry import Floats, diameter, joint_box_sides, mirror_boxes, square_boxes
 from deeppose.core.skeleton import Skeleton
 from deeppose.displacements.normals import Units, sample_displacements
 

@@ -25,7 +25,7 @@ def write_report(params: Params, profile: str) -> None:
     photographs: dict[str, Any] = {}
     for name, item in items.items():
         if not (item.evaluation / "metrics.json").is_file():
-            skipped[name] = _why_skipped(item)
+            skipped[name] = item.missing_to_train or "nothing of it was evaluated"
             print(f"the model {name} is left out: {skipped[name]}")
             for line in left_out_lines(dict.fromkeys(item.model.test, skipped[name]), ()):
                 print(line)
@@ -55,8 +55,3 @@ def write_report(params: Params, profile: str) -> None:
     log = runs_log(profile)
     runs: Mapping[str, Any] = read_json(log) if log.is_file() else {}
     write_text(reports / TIMES, times_script({stage: run["seconds"] for stage, run in runs.items()}))
-
-
-def _why_skipped(item: Item) -> str:
-    """What would bring a model of which there is nothing to measure."""
-    return item.missing_to_train or "nothing of it was evaluated"

@@ -185,10 +185,7 @@ def picture_size(path: Path) -> tuple[int, int]:
 
 _PNG_SIZE = slice(16, 24)
 # The writers would put the date and matplotlib's version into the file.
-_NO_METADATA: dict[str, dict[str, None]] = {
-    "png": {"Software": None},
-    "svg": {"Date": None, "Creator": None},
-}
+_NO_METADATA: dict[str, dict[str, None]] = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
 
 
 def _save(figure: Figure, target: Path, kind: str) -> None:

@@ -24,19 +24,8 @@ from deeppose.core.params import Embedded
 from deeppose.core.skeleton import FULL_BODY
 from deeppose.data.readers.flic import COLUMNS_LABELLED, COLUMNS_PUBLISHED
 from deeppose.data.readers.observer_centric import observer_centric
-from deeppose.data.synthetic.bodies import (
-    HEAD_TOP,
-    L_ELBOW,
-    L_HIP,
-    L_SHOULDER,
-    L_WRIST,
-    NECK,
-    R_ELBOW,
-    R_HIP,
-    R_SHOULDER,
-    R_WRIST,
-)
-from deeppose.data.synthetic.painting import Drawing, Image, draw
+from deeppose.data.synthetic.bodies import ARMS, HEAD_TOP, L_HIP, NECK, R_HIP
+from deeppose.data.synthetic.painting import CLOSE, Drawing, Image, draw
 from deeppose.data.synthetic.scenes import Person, Scene, draw_scene
 
 # photographs that come inside scikit-image's wheel: nothing is downloaded for them
@@ -54,7 +43,7 @@ OCCLUDED_IS_LEFT_OUT = 4.0  # times as often as a joint that can be seen
 
 PARSE_MARGINS = np.array([[0.08, 0.04], [0.36, 0.17]])  # x, y
 
-ARMS_AND_HIPS = [L_SHOULDER, L_ELBOW, L_WRIST, R_SHOULDER, R_ELBOW, R_WRIST, L_HIP, R_HIP]
+ARMS_AND_HIPS = [row for arm in ARMS for row in arm] + [L_HIP, R_HIP]
 TORSO = [0, 3, 6, 7]  # of ARMS_AND_HIPS
 FLIC_UNLABELLED = 0.015
 TORSO_BOX_NOISE = 0.06  # standard deviation of an edge, in shares of the box's side
@@ -146,31 +135,32 @@ def write_embedded(folder: Path, settings: Embedded, seed: int) -> list[Path]:
 
 def _lsp(textures: Sequence[Image], settings: Embedded, seed: int) -> dict[str, bytes]:
     streams = _streams(LSP, settings.lsp_images, seed)
-    return _sports(textures, settings, streams, _lsp_labels, digits=4, readme=LSP_README)
+    return _sports(*_drawn(textures, settings, streams, _lsp_labels), digits=4, readme=LSP_README)
 
 
 def _lsp_extended(textures: Sequence[Image], settings: Embedded, seed: int) -> dict[str, bytes]:
-    streams = _streams(EXTENDED, settings.extended_images, seed)
     labels_of = partial(_crowd_labels, unlabelled=settings.unlabelled)
-    return _sports(textures, settings, streams, labels_of, digits=5, readme=EXTENDED_README)
+    streams = _streams(EXTENDED, settings.extended_images, seed)
+    return _sports(*_drawn(textures, settings, streams, labels_of), digits=5, readme=EXTENDED_README)
 
 
-def _sports(
+def _drawn(
     textures: Sequence[Image],
     settings: Embedded,
     streams: Iterable[np.random.Generator],
     labels_of: Callable[[np.random.Generator, Drawing], Floats],
-    *,
-    digits: int,
-    readme: str,
-) -> dict[str, bytes]:
-    """LSP and LSP extended: a person fills the image."""
-    joints: list[Floats] = []
-    images: list[bytes] = []
+    margins: Floats = CLOSE,
+) -> tuple[list[Floats], list[bytes]]:
+    """Labels and encoded images of a person each, who fills the image but for the margins."""
+    labels, images = [], []
     for rng in streams:
-        drawing = draw(rng, textures, settings.height)
-        joints.append(labels_of(rng, drawing))
+        drawing = draw(rng, textures, settings.height, margins)
+        labels.append(labels_of(rng, drawing))
         images.append(_encode(drawing.image, settings.quality))
+    return labels, images
+
+
+def _sports(joints: list[Floats], images: list[bytes], *, digits: int, readme: str) -> dict[str, bytes]:
     return {
         "joints.mat": _mat({"joints": np.stack(joints, axis=-1)}),
         "README.txt": readme.encode(),
@@ -180,12 +170,8 @@ def _sports(
 
 def _parse(textures: Sequence[Image], settings: Embedded, seed: int) -> dict[str, bytes]:
     """Image Parse: the person fills less of the image."""
-    poses: list[Floats] = []
-    images: list[bytes] = []
-    for rng in _streams(PARSE, settings.parse_images, seed):
-        drawing = draw(rng, textures, settings.height, PARSE_MARGINS)
-        poses.append(drawing.pose)
-        images.append(_encode(drawing.image, settings.quality))
+    streams = _streams(PARSE, settings.parse_images, seed)
+    poses, images = _drawn(textures, settings, streams, lambda _, drawing: drawing.pose, PARSE_MARGINS)
     labelled = np.ones((len(poses), len(FULL_BODY.joints)), dtype=bool)
     turned, _, _ = observer_centric(np.stack(poses), labelled, FULL_BODY)
     return {
@@ -238,9 +224,7 @@ def _flic_example(
         "filepath": name,
         "imgdims": np.array([scene.image.shape], np.uint16),
         "currframe": np.array([[frame]], np.uint16),
-        "torsobox": np.concatenate([low + 1 + noise[0], high + 1 + noise[1]])[None]
-        .round(3)
-        .astype(np.float32),
+        "torsobox": np.concatenate([low + 1 + noise[0], high + 1 + noise[1]])[None].round(3).astype("f4"),
         "istrain": np.array([[train]], np.uint8),
         "istest": np.array([[not train]], np.uint8),
     }
@@ -274,7 +258,7 @@ def _buffy(textures: Sequence[Image], settings: Embedded, seed: int) -> dict[str
 def _stick_lines(rng: np.random.Generator, person: Person, height: int) -> str:
     """Six lines, the ends of each stick in either order; an arm is called after its side of the image."""
     pose = person.pose
-    shown_left, shown_right = (R_SHOULDER, R_ELBOW, R_WRIST), (L_SHOULDER, L_ELBOW, L_WRIST)
+    shown_right, shown_left = ARMS
     ends = np.array(
         [
             [pose[NECK], pose[[L_HIP, R_HIP]].mean(axis=0)],

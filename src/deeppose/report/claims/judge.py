@@ -143,12 +143,14 @@ def write_claims(claims: pd.DataFrame, csv: Path, markdown: Path, title: str) ->
     write_text(markdown, f"**{title}**\n\n{table}\n\n{BOOTSTRAP_NOTE}\n\n{rules}\n")
 
 
-def _flic_over_next_best(rates: Rates, joint: str, wanted: float) -> Finding:
-    flic = rates.on_published("flic")
-    best, rate = flic.best_other([joint], 0.2)
-    ours = flic.rate(_AFTER_TWO_STAGES, [joint], 0.2)
+def _over_next_best(
+    rates: Rates, set_name: str, kinds: Sequence[str], holds: Callable[[float], bool]
+) -> Finding:
+    on_set = rates.on_published(set_name)
+    best, rate = on_set.best_other(kinds, 0.2)
+    ours = on_set.rate(_AFTER_TWO_STAGES, kinds, 0.2)
     shown = f"{difference_text(ours - rate)} ({rate_text(ours)}; {best} {rate_text(rate)})"
-    return Finding(shown, _reaches(ours - rate, wanted), flic.only_those_at_hand())
+    return Finding(shown, holds(ours - rate), on_set.only_those_at_hand())
 
 
 def _flic_gains_at_low_precision(rates: Rates) -> Finding:
@@ -171,42 +173,26 @@ def _gains_at_low_precision(gains: Mapping[float, float], note: str) -> Finding:
     return Finding(shown, coarse > max(fine, 0) + _ROUNDING, note)
 
 
-def _lsp_over_dantone(rates: Rates) -> Finding:
-    gain = _over_dantone(rates.on_published("lsp"), (*_LEGS, *_ARMS), 0.5)
-    return Finding(difference_text(gain), _reaches(gain, 0.1))
-
-
-def _lsp_legs_comparable(rates: Rates) -> Finding:
-    gain = _over_dantone(rates.on_published("lsp"), _LEGS, 0.2)
-    return Finding(difference_text(gain), abs(gain) <= _COMPARABLE + _ROUNDING)
-
-
-def _lsp_arms_slightly_worse(rates: Rates) -> Finding:
-    gain = _over_dantone(rates.on_published("lsp"), _ARMS, 0.2)
-    return Finding(difference_text(gain), -_SLIGHTLY - _ROUNDING <= gain < -_ROUNDING)
+def _lsp_over_dantone(
+    rates: Rates, kinds: Sequence[str], threshold: float, holds: Callable[[float], bool]
+) -> Finding:
+    gain = _over_dantone(rates.on_published("lsp"), kinds, threshold)
+    return Finding(difference_text(gain), holds(gain))
 
 
 def _over_dantone(lsp: OnSet, kinds: Sequence[str], threshold: float) -> float:
     return lsp.rate(lsp.last_stage(), kinds, threshold) - lsp.rate(lsp.dantone(), kinds, threshold)
 
 
-def _lsp_best_average(rates: Rates) -> Finding:
-    lsp = rates.on_published("lsp")
-    return _over_table(lsp, 1, from_0_on=False)
-
-
-def _parse_state_of_the_art(rates: Rates) -> Finding:
-    return _over_table(rates.on_published("parse"), 2, from_0_on=True)
-
-
-def _over_table(on_set: OnSet, table: int, *, from_0_on: bool) -> Finding:
+def _over_table(rates: Rates, set_name: str, table: int, holds: Callable[[float], bool]) -> Finding:
+    on_set = rates.on_published(set_name)
     published = paper_results()
     others = published[(published["table"] == table) & ~published["method"].str.startswith("DeepPose")]
     best = others.sort_values("ave", kind="stable").iloc[-1]
     ours = on_set.average_pcp(on_set.last_stage())
     gain = ours - float(best["ave"])
     shown = f"{difference_text(gain)} ({rate_text(ours)}; {best['method']} {best['ave']:.2f})"
-    return Finding(shown, gain >= -_ROUNDING if from_0_on else gain > _ROUNDING)
+    return Finding(shown, holds(gain))
 
 
 def _lsp_upper_legs(rates: Rates) -> Finding:
@@ -269,15 +255,7 @@ def _carries_over_to_buffy(rates: Rates) -> Finding:
 
 def _over_mean_pose(ours: float, mean_pose: float) -> Finding:
     shown = f"{difference_text(ours - mean_pose)} ({rate_text(ours)}; {MEAN_POSE} {rate_text(mean_pose)})"
-    return Finding(shown, ours - mean_pose > _ROUNDING)
-
-
-def _buffy_state_of_the_art(rates: Rates) -> Finding:
-    buffy = rates.on_published("buffy")
-    best, rate = buffy.best_other(_ARMS, 0.2)
-    ours = buffy.rate(_AFTER_TWO_STAGES, _ARMS, 0.2)
-    shown = f"{difference_text(ours - rate)} ({rate_text(ours)}; {best} {rate_text(rate)})"
-    return Finding(shown, ours - rate >= -_ROUNDING, buffy.only_those_at_hand())
+    return Finding(shown, _is_better(ours - mean_pose))
 
 
 def _sides_exchanged_at_the_back(rates: Rates) -> Finding:
@@ -296,27 +274,43 @@ def _reaches(value: float, wanted: float) -> bool:
     return value >= wanted - _HALF_A_HUNDREDTH - _ROUNDING
 
 
+def _is_better(gain: float) -> bool:
+    return gain > _ROUNDING
+
+
+def _is_no_worse(gain: float) -> bool:
+    return gain >= -_ROUNDING
+
+
+def _is_comparable(gain: float) -> bool:
+    return abs(gain) <= _COMPARABLE + _ROUNDING
+
+
+def _is_slightly_worse(gain: float) -> bool:
+    return -_SLIGHTLY - _ROUNDING <= gain < -_ROUNDING
+
+
 def _line(cells: Sequence[str]) -> str:
     return "| " + " | ".join(" ".join(cell.split()).replace("|", "\\|") for cell in cells) + " |"
 
 
 _MEASURES: dict[str, Callable[[Rates], Finding]] = {
-    "flic-elbow-at-0.2": partial(_flic_over_next_best, joint="elbow", wanted=0.15),
-    "flic-wrist-at-0.2": partial(_flic_over_next_best, joint="wrist", wanted=0.20),
+    "flic-elbow-at-0.2": lambda rates: _over_next_best(rates, "flic", ["elbow"], lambda g: _reaches(g, 0.15)),
+    "flic-wrist-at-0.2": lambda rates: _over_next_best(rates, "flic", ["wrist"], lambda g: _reaches(g, 0.20)),
     "flic-gains-at-low-precision": _flic_gains_at_low_precision,
     "lsp-gains-at-low-precision": _lsp_gains_at_low_precision,
-    "lsp-at-0.5": _lsp_over_dantone,
-    "lsp-legs-at-0.2": _lsp_legs_comparable,
-    "lsp-arms-at-0.2": _lsp_arms_slightly_worse,
-    "lsp-best-average": _lsp_best_average,
+    "lsp-at-0.5": lambda rates: _lsp_over_dantone(rates, (*_LEGS, *_ARMS), 0.5, lambda g: _reaches(g, 0.1)),
+    "lsp-legs-at-0.2": lambda rates: _lsp_over_dantone(rates, _LEGS, 0.2, _is_comparable),
+    "lsp-arms-at-0.2": lambda rates: _lsp_over_dantone(rates, _ARMS, 0.2, _is_slightly_worse),
+    "lsp-best-average": lambda rates: _over_table(rates, "lsp", 1, _is_better),
     "lsp-upper-legs": _lsp_upper_legs,
     "lsp-better-by-stage": _lsp_better_by_stage,
     "refinement-at-high-precision": _refinement_at_high_precision,
     "first-refinement-gains-most": _first_refinement_gains_most,
     "carries-over-to-parse": _carries_over_to_parse,
-    "parse-state-of-the-art": _parse_state_of_the_art,
+    "parse-state-of-the-art": lambda rates: _over_table(rates, "parse", 2, _is_no_worse),
     "carries-over-to-buffy": _carries_over_to_buffy,
-    "buffy-state-of-the-art": _buffy_state_of_the_art,
+    "buffy-state-of-the-art": lambda rates: _over_next_best(rates, "buffy", _ARMS, _is_no_worse),
     "left-and-right-from-the-back": _sides_exchanged_at_the_back,
     "time-for-an-image": partial(
         _not_testable, reason="the paper's CPU isn't named: seconds on another machine say nothing about it"
