@@ -147,7 +147,6 @@ def page(definition: dict[str, Any], found: pd.DataFrame) -> str:
 
 
 def variants_table(definition: dict[str, Any], found: pd.DataFrame) -> str:
-    """One machine's table."""
     of_base = found[found["variant"] == "base"].set_index(["seed", "stage"])
     rows = []
     for name, variant in definition["variants"].items():

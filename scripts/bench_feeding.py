@@ -105,12 +105,10 @@ def loader_section(params: Params, folder: Path, rounds: int) -> Section:
 
 
 def whole_body_table(params: Params, folder: Path) -> Table:
-    """Of stage 1, on the images in `folder`."""
     return whole_bodies(params, images_of(folder), random_examples(LSP_EXAMPLES))
 
 
 def joint_box_table(params: Params, folder: Path) -> Table:
-    """Of a later stage, on the images and the augmented set in `folder`."""
     boxes, examples = read_by_column(folder / AUGMENTED_SET), random_examples(LSP_EXAMPLES)
     size = params.profiles[PROFILE].network.input
     return JointBoxes(images_of(folder), boxes, examples, FULL_BODY, size, MEAN_COLOUR, (0, 2))
@@ -120,7 +118,6 @@ TABLES: dict[str, Callable[[Params, Path], Table]] = {FIRST: whole_body_table, L
 
 
 def images_of(folder: Path) -> Images:
-    """An image for each example, several of them the same."""
     places = pd.DataFrame({"offset": np.arange(LSP_EXAMPLES) % PICTURES * (HEIGHT * WIDTH * 3)})
     return Images(folder / "images", places.assign(width=WIDTH, height=HEIGHT))
 
@@ -156,7 +153,6 @@ def loader_memory(params: Params, folder: Path, name: str) -> float:
 
 
 def alone(work: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401 - whatever it gives
-    """What a function gives in a process of its own."""
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
         return pool.submit(work, *arguments).result()
 
@@ -203,7 +199,6 @@ def pack(pose_set: PoseSet, folder: Path) -> None:
 
 
 def decode_all(files: Sequence[bytes]) -> None:
-    """Decode all files, each core its share of them."""
     cores = os.cpu_count() or 1
 
     def decode(share: Sequence[bytes]) -> None:

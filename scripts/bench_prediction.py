@@ -45,15 +45,6 @@ LARGE = f"a batch, in larger ones of {LARGE_BATCH} crops, s an image"
 LIMIT_ALONE = f"{LIMIT}, one image"
 
 
-def prediction_sections(params: Params, images: int, rounds: int) -> list[Section]:
-    """Both cascades, and the command line; `images` in a batch."""
-    return [
-        papers_section(params, images, rounds),
-        *published_sections(params, 4 * images, rounds),
-        shell_section(rounds),
-    ]
-
-
 def papers_section(params: Params, images: int, rounds: int) -> Section:
     """Three stages of the paper's network, against the products of their forward passes."""
     profile = params.profiles[PROFILE]
@@ -139,7 +130,10 @@ def published_sections(params: Params, images: int, rounds: int) -> list[Section
             cascade.predict(read_photo(file), image_box(width, height))
 
         def cold() -> float:
-            forget(file)
+            with file.open("rb") as opened:
+                os.fsync(opened.fileno())
+                # The kernel drops it from its memory.
+                os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
             return timed(from_file)()
 
         turns = in_turn({name: timed(work) for name, work in works.items()} | {ALONE: cold}, rounds)
@@ -156,13 +150,6 @@ def published_sections(params: Params, images: int, rounds: int) -> list[Section
         Section("The cascade of `cpu`", rows, note),
         Section("Where the time of one image goes", profiled, "As above, by torch's profiler."),
     ]
-
-
-def forget(file: Path) -> None:
-    """Have the kernel drop a file from its memory."""
-    with file.open("rb") as opened:
-        os.fsync(opened.fileno())
-        os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def shell_section(rounds: int) -> Section:

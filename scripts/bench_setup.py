@@ -59,7 +59,6 @@ def runner_of(params: Params, device: Device, network: Regressor) -> Runner:
 
 
 def papers_network(params: Params) -> Regressor:
-    """The network of the profile `paper`."""
     return network_of(params, PROFILE)
 
 
@@ -77,7 +76,6 @@ def network_sizes(params: Params, profile: str) -> dict[str, Any]:
 
 
 def random_pictures(count: int) -> list[Pixels]:
-    """Noise of LSP's size."""
     generator = np.random.default_rng(0)
     return list(generator.integers(0, 256, (count, HEIGHT, WIDTH, 3), dtype=np.uint8))
 

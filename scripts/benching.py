@@ -149,7 +149,6 @@ def report_of(title: str, command: str, sections: Iterable[Section], threads: in
 
 
 def page(report: Mapping[str, Any]) -> str:
-    """The report as Markdown."""
     versions = ", ".join(f"{name} {number}" for name, number in report["versions"].items())
     blocks = [
         f"Made by `{report['command']}` at commit {report['revision']}, on: {report['machine']}, "

@@ -52,13 +52,8 @@ def keep(name: str, words: str) -> None:
     check_nothing_changed([f"evaluate@{params.profile}-{model}" for model in params.models])
     made_of = provenance(params)
     revision = revision_of(made_of)
-    run = {
-        "words": words,
-        "revision": revision,
-        "changes": changes(params_at(revision), made_of["params"]),
-        "tested": tests,
-        "provenance": made_of,
-    }
+    changed = changes(params_at(revision), made_of["params"])
+    run = {"words": words, "revision": revision, "changes": changed, "tested": tests, "provenance": made_of}
     write_json(KEPT / f"{name}.json", run)
 
 
@@ -148,7 +143,6 @@ def page(runs: Mapping[str, Any]) -> str:
 
 
 def stages_table(metrics: Mapping[str, Any], trained: Mapping[str, float]) -> str:
-    """A row a stage."""
     kinds = [kind for kind in LIMB_KINDS if kind in metrics["stage_1"]["pcp"]]
     heads = ["", "Minutes", *(kind.replace("_", " ") for kind in kinds), "mean PCP"]
     heads += [f"PDJ at {threshold}" for threshold in PDJ_THRESHOLDS]

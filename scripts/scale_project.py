@@ -140,7 +140,6 @@ def write_small_params(folder: Path) -> None:
 
 
 def write_weights(folder: Path, path: Path, stage: int) -> None:
-    """Those of an untrained network."""
     params = load_params(folder / "params.yaml")
     description = {"stage": stage, "network": network_sizes(params, PROFILE)}
     save_network(network_of(params, PROFILE, seed=stage), description, path)

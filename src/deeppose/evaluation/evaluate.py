@@ -28,17 +28,9 @@ def evaluate(item: Item) -> Evaluation:
         for predictor, poses, predicts in predictions_on(item, set_name, examples, rows):
             for part_name, chosen in _with_subsets(set_name, examples, rows).items():
                 part = rows[chosen]
-                tables.append(
-                    error_tables(
-                        part_name,
-                        predictor,
-                        poses[chosen],
-                        examples.poses[part],
-                        examples.labelled[part] & predicts,
-                        examples.diameters[part],
-                        item.skeleton,
-                    )
-                )
+                truth, labelled = examples.poses[part], examples.labelled[part] & predicts
+                of_part = (poses[chosen], truth, labelled, examples.diameters[part])
+                tables.append(error_tables(part_name, predictor, *of_part, item.skeleton))
     joints, limbs = (pd.concat(kind, ignore_index=True) for kind in zip(*tables, strict=True))
     del tables
     by_viewpoint = rates_by_viewpoint(joints, pd.read_parquet(item.viewpoints), PDJ_THRESHOLDS)

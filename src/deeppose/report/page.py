@@ -142,6 +142,7 @@ def library_versions() -> dict[str, str]:
 
 def params_text(params: Params, profile: str) -> str:
     """All params that decide this profile's results, as YAML: neither `workers` nor `mirror` does."""
+    as_set: dict[str, Any] = {"mode": "json", "exclude_unset": True}
     values = {
         "profile": profile,
         "models": list(params.models),
@@ -149,13 +150,10 @@ def params_text(params: Params, profile: str) -> str:
         "cascade_stages": params.cascade_stages,
         "seed": params.seed,
         "threads": params.threads,
-        "model": {
-            name: params.model[name].model_dump(mode="json", exclude_unset=True) for name in params.models
-        },
-        "profiles": {profile: params.profiles[profile].model_dump(mode="json", exclude_unset=True)},
+        "model": {name: params.model[name].model_dump(**as_set) for name in params.models},
+        "profiles": {profile: params.profiles[profile].model_dump(**as_set)},
     }
-    text: str = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
-    return text
+    return str(yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
 
 
 def times_script(times: Mapping[str, float]) -> str:
@@ -165,27 +163,23 @@ def times_script(times: Mapping[str, float]) -> str:
 
 def _code(text: str) -> Markup:
     """`text` with what stands between backticks as code."""
-    parts = str(text).split("`")
-    return Markup("").join(
-        Markup("<code>{}</code>").format(part) if index % 2 else escape(part)
-        for index, part in enumerate(parts)
-    )
+    return Markup(re.sub("`([^`]*)`", r"<code>\1</code>", escape(text)))
 
 
 def _shown(run: Run, of_paper: PaperEntry) -> dict[str, Any]:
     of_set, entry = counterpart_of(of_paper.heading)
     reason = _reason(run, of_set)
     is_table = entry.kind == "pcp table"
+    has_numbers = of_paper.with_pdj and not reason
+    alt = f"This run's counterpart of {of_paper.heading}: {of_paper.title}"
     return {
         "paper": of_paper,
         "published": published_groups(of_set.name) if is_table else {},
         "notes": published_notes(of_set.name) if is_table else [],
         "is_table": is_table,
         "table": _table(run, of_set, entry, pcp_groups) if is_table and not reason else None,
-        "picture": None if is_table else _picture(run, of_set.model, entry, _alt(of_paper), reason),
-        "numbers": (
-            _table(run, of_set, of_set.pdj_table, pdj_rows) if of_paper.with_pdj and not reason else None
-        ),
+        "picture": None if is_table else _picture(run, of_set.model, entry, alt, reason),
+        "numbers": _table(run, of_set, of_set.pdj_table, pdj_rows) if has_numbers else None,
         "differences": [] if reason else list(_differences(run, of_paper, of_set, entry)),
         "absent": reason or f"this run has not made {of_set.model}/{entry.path}.csv",
     }
@@ -197,15 +191,8 @@ def _differences(run: Run, of_paper: PaperEntry, of_set: SetCatalogue, entry: En
     yield from of_paper.differences
     if entry.kind == "method curves":
         others = ", ".join(run.others.get(of_set.name, ()))
-        yield (
-            f"Of other methods, those whose predictions are at hand: {others}."
-            if others
-            else "No other method's predictions are at hand: ours stands alone."
-        )
-
-
-def _alt(of_paper: PaperEntry) -> str:
-    return f"This run's counterpart of {of_paper.heading}: {of_paper.title}"
+        at_hand = f"Of other methods, those whose predictions are at hand: {others}."
+        yield at_hand if others else "No other method's predictions are at hand: ours stands alone."
 
 
 def _reason(run: Run, of_set: SetCatalogue) -> str:

@@ -254,7 +254,7 @@ def _as_text(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str], list[str]]:
     for column in numbers.drop(widths):
         of_column = table.get(f"{column}{CI95}", [np.nan] * len(table))
         text[column] = [
-            _cell(value, column, source) + _plus_minus(width)
+            _cell(value, column, source) + ("" if np.isnan(width) else f" ± {rate_text(width)}")
             for value, source, width in zip(table[column], sources, of_column, strict=True)
         ]
     notes = [note.split(NOTE_SEPARATOR) if note else [] for note in table.get("note", [""] * len(table))]
@@ -273,10 +273,6 @@ def _cell(value: float, column: str, source: str) -> str:
     if source == _PAPER:
         return published_text(value)
     return difference_text(value) if source == _DIFFERENCE else rate_text(value)
-
-
-def _plus_minus(width: float) -> str:
-    return "" if np.isnan(width) else f" ± {rate_text(width)}"
 
 
 def _head(column: str) -> str:

@@ -196,7 +196,11 @@ def _flic(textures: Sequence[Image], settings: Embedded, seed: int) -> dict[str,
             _flic_example(rng, scene, person, film=film, name=name, frame=frame, train=train)
             for person in people
         ]
-    _share_a_file(examples)
+    # The second person of the last training file that labels two is put into the test part.
+    for example, following in reversed(list(pairwise(examples))):
+        if following["istrain"] and example["filepath"] == following["filepath"]:
+            following["istrain"], following["istest"] = following["istest"], following["istrain"]
+            break
     fields = [(field, object) for field in examples[0]]
     struct = np.array([[tuple(example.values()) for example in examples]], dtype=fields)
     return {
@@ -228,14 +232,6 @@ def _flic_example(
         "istrain": np.array([[train]], np.uint8),
         "istest": np.array([[not train]], np.uint8),
     }
-
-
-def _share_a_file(examples: Sequence[dict[str, Any]]) -> None:
-    """Put the second person of the last training file that labels two into the test part."""
-    for example, following in reversed(list(pairwise(examples))):
-        if following["istrain"] and example["filepath"] == following["filepath"]:
-            following["istrain"], following["istest"] = following["istest"], following["istrain"]
-            return
 
 
 def _buffy(textures: Sequence[Image], settings: Embedded, seed: int) -> dict[str, bytes]:

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Ellipse
 from matplotlib.ticker import MaxNLocator
 
-from deeppose.core.geometry import Bools, Floats
+from deeppose.core.geometry import Floats
 from deeppose.core.skeleton import Skeleton
 from deeppose.report.style import new_figure, styled
 
@@ -75,7 +75,9 @@ def normals_figure(
         beyond = int((np.abs(observed) > reach).any(axis=1).sum())
         title = skeleton.joints[joint]
         if narrowest:
-            title += f": {_decided_by(raised[joint])}"
+            in_x, in_y = raised[joint]
+            alone = f"floor in {'x' if in_x else 'y'}" if in_x or in_y else "fitted"
+            title += ": floor" if in_x and in_y else f": {alone}"
         axes.set_title(f"{title}\nn = {len(observed)}, {beyond} beyond", fontsize=8.5)
     for axes in panels[joints:]:
         axes.set_axis_off()
@@ -90,13 +92,6 @@ def normals_figure(
     else:
         panels[-1].legend(handles=_handles(), loc="center", title=_LEGEND_TITLE)
     return figure
-
-
-def _decided_by(raised: Bools) -> str:
-    """What the standard deviations in x and y are, given which the floor decides, `(2,)`."""
-    if raised.all():
-        return "floor"
-    return f"floor in {'x' if raised[0] else 'y'}" if raised.any() else "fitted"
 
 
 def _joint_panel(axes: Axes, observed: Floats, mean: Floats, covariance: Floats, reach: float) -> None:
