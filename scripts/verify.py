@@ -241,9 +241,6 @@ def say(what: str, began: float) -> float:
     return time.monotonic()
 
 
-# Numbers
-
-
 def flat(tree: Mapping[str, Any]) -> dict[Key, float]:
     """The numbers of nested mappings by the keys that lead to each, but for those that are null."""
     return {key: value for key, value in leaves(tree) if isinstance(value, float | int)}
@@ -317,9 +314,6 @@ def keep(clone: Path, numbers: Sequence[Number]) -> None:
     shutil.move(clone / "repro.log", clone / REPORTS)
     with atomic_path(RESULT) as folder:
         shutil.copytree(clone / REPORTS, folder)
-
-
-# Words
 
 
 def table(numbers: Sequence[Number]) -> list[str]:

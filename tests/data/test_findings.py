@@ -6,7 +6,6 @@ import pytest
 
 from deeppose.core.skeleton import FULL_BODY
 from deeppose.data.findings import (
-    EqualImages,
     arms_against_the_naming,
     count_findings,
     equal_images_in_train_and_test,
@@ -99,8 +98,8 @@ def test_equal_images_across_sets_are_found():
     first, second = pose_set("a", (True, False, True)), pose_set("b", (True, False))
     equal = equal_images_in_train_and_test([first, second], [["x", "y", "z"], ["y", "x"]])
     assert equal == [
-        EqualImages(train=("a: im0",), test=("b: im1",)),
-        EqualImages(train=("b: im0",), test=("a: im1",)),
+        {"train": ["a: im0"], "test": ["b: im1"]},
+        {"train": ["b: im0"], "test": ["a: im1"]},
     ]
 
 

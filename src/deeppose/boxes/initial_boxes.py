@@ -7,7 +7,7 @@ as they are.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -81,30 +81,9 @@ class InitialBoxes:
         return pd.DataFrame(self.boxes, columns=BOX_COLUMNS).assign(chosen=self.chosen)
 
 
-class Assigned(NamedTuple):
-    """Initial boxes of a model, and how they were made.
-
-    Attributes
-    ----------
-    halves
-        Of the training and of the test images.
-    rule
-        How b⁰ is made of an image, as it goes with the weights.
-    report
-        What was chosen how, ready for JSON.
-    containment
-        Of :class:`Scaler`; None without one.
-    """
-
-    halves: list[InitialBoxes]
-    rule: dict[str, object]
-    report: dict[str, Any]
-    containment: pd.DataFrame | None
-
-
 def assign_boxes(
     halves: Sequence[Examples], faces: Sequence[pd.DataFrame], rule: Rule | None, joints_in_box: float
-) -> Assigned:
+) -> tuple[list[InitialBoxes], dict[str, object], dict[str, Any], pd.DataFrame | None]:
     """Initial boxes of the training images and of the test images, from faces.
 
     Parameters
@@ -114,21 +93,30 @@ def assign_boxes(
         first. Without `faces` each box is the full image.
     rule, joints_in_box
         See :func:`fix_scaler`.
+
+    Returns
+    -------
+    halves
+        Of the training and of the test images.
+    rule
+        How b⁰ is made of an image, as it goes with the weights.
+    report
+        What was chosen how, ready for JSON.
+    containment
+        Of :class:`Scaler`; None without one.
     """
     if not faces or rule is None:
         made = [image_boxes(examples) for examples in halves]
-        return Assigned(made, {"kind": "image"}, _of_both(made), None)
+        return made, {"kind": "image"}, _counts_of_both(*made), None
     scaler = fix_scaler(halves[0], faces[0], rule, joints_in_box)
-    made = [
-        face_boxes(examples, found, rule, scaler.scale) for examples, found in zip(halves, faces, strict=True)
-    ]
-    report = {"scale": scaler.scale, "share_contained": scaler.share_contained, **_of_both(made)}
-    return Assigned(made, {"kind": "face", "scale": scaler.scale}, report, scaler.containment)
+    pairs = zip(halves, faces, strict=True)
+    made = [face_boxes(examples, found, rule, scaler.scale) for examples, found in pairs]
+    report = {"scale": scaler.scale, "share_contained": scaler.share_contained, **_counts_of_both(*made)}
+    return made, {"kind": "face", "scale": scaler.scale}, report, scaler.containment
 
 
-def _of_both(made: Sequence[InitialBoxes]) -> dict[str, Any]:
-    of_train, of_test = (boxes.counts for boxes in made)
-    return {what: of_train[what] | of_test[what] for what in of_train}
+def _counts_of_both(train: InitialBoxes, test: InitialBoxes) -> dict[str, Any]:
+    return {what: train.counts[what] | test.counts[what] for what in train.counts}
 
 
 def image_boxes(examples: Examples) -> InitialBoxes:

@@ -1,7 +1,5 @@
 """Predict whole sets with a trained cascade: training images for the next stage, test sets for the tables."""
 
-from typing import NamedTuple
-
 import numpy as np
 from lightning_fabric import Fabric
 
@@ -12,21 +10,6 @@ from deeppose.core.geometry import Floats, denormalise, mirror_poses
 from deeppose.core.paths import Item
 from deeppose.networks.fused import merged
 from deeppose.networks.weights import load_network
-
-
-class PredictedSets(NamedTuple):
-    """Of the test sets and the held-out images.
-
-    Attributes
-    ----------
-    poses
-        By set and predictor ("lsp-stage2", "held-out-mean") poses `(n, k, 2)`, pixels.
-    smallest_boxes
-        By set and stage how many predicted poses were so small that they got the smallest boxes.
-    """
-
-    poses: dict[str, Floats]
-    smallest_boxes: dict[str, int]
 
 
 def predict_training_images(item: Item, stage: int, fabric: Fabric) -> tuple[Floats, Floats]:
@@ -60,8 +43,16 @@ def predict_training_images(item: Item, stage: int, fabric: Fabric) -> tuple[Flo
     return poses, predicted(mirrored=True)
 
 
-def predict_test_sets(item: Item, fabric: Fabric) -> PredictedSets:
-    """Poses of the test sets and the held-out images by every stage, and by the mean training pose."""
+def predict_test_sets(item: Item, fabric: Fabric) -> tuple[dict[str, Floats], dict[str, int]]:
+    """Poses of the test sets and the held-out images by every stage, and by the mean training pose.
+
+    Returns
+    -------
+    poses
+        By set and predictor ("lsp-stage2", "held-out-mean") poses `(n, k, 2)`, pixels.
+    smallest_boxes
+        By set and stage how many predicted poses were so small that they got the smallest boxes.
+    """
     train, test = item.train.read_examples(), item.test.read_examples()
     mean = mean_pose(train, train.rows("train"))
     of_train = images_of(item, item.train, train, fabric.device)
@@ -84,4 +75,4 @@ def predict_test_sets(item: Item, fabric: Fabric) -> PredictedSets:
             )
             if stage > 1:
                 smallest_boxes[f"{name}-stage{stage}"] = clamped
-    return PredictedSets(poses, smallest_boxes)
+    return poses, smallest_boxes

@@ -47,8 +47,13 @@ def read_poses(path: Path, count: int, skeleton: Skeleton) -> Floats:
 
 def write_poses(path: Path, poses: Floats) -> None:
     """Write poses `(n, k, 2)`, pixels, as Parquet, one row a joint, in the layout read back above."""
+    write_parquet(path, table_of_poses(poses))
+
+
+def table_of_poses(poses: Floats) -> pd.DataFrame:
+    """Poses `(n, k, 2)`, pixels, as a table with one row a joint."""
     examples, joints = np.indices(poses.shape[:2])
-    table = pd.DataFrame(
+    return pd.DataFrame(
         {
             "example": examples.ravel().astype(np.int32),
             "joint": joints.ravel().astype(np.int16),
@@ -56,7 +61,6 @@ def write_poses(path: Path, poses: Floats) -> None:
             "y": poses[..., 1].ravel().astype(np.float64),
         }
     )
-    write_parquet(path, table)
 
 
 def check_columns(path: Path, found: list[str]) -> None:

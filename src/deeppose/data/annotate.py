@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import cv2
 import numpy as np
@@ -123,17 +123,17 @@ def annotate(
         for pose_set, chosen in parts:
             if not chosen.any():
                 raise AnnotationError(f"{pose_set.name} has no examples to {purpose}")
-    packed = _pack(trained, train_images)
-    packed_tests = _pack(tested, test_images)
-    candidates = packed.table["set"].isin(trusted).to_numpy()
-    chosen_out = choose_held_out(packed.table["offset"].to_numpy(), candidates, held_out, seed)
+    train_table, mean_colour = _pack(trained, train_images)
+    test_table, _ = _pack(tested, test_images)
+    candidates = train_table["set"].isin(trusted).to_numpy()
+    chosen_out = choose_held_out(train_table["offset"].to_numpy(), candidates, held_out, seed)
     if chosen_out[candidates].all():
         raise AnnotationError(
             f"{held_out} held-out images leave nothing of {candidates.sum()} training examples of "
             f"{', '.join(trusted)}"
         )
-    train = _examples(trained, packed.table, np.where(chosen_out, "held-out", "train"), skeleton)
-    test = _examples(tested, packed_tests.table, np.full(len(packed_tests.table), "test"), skeleton)
+    train = _examples(trained, train_table, np.where(chosen_out, "held-out", "train"), skeleton)
+    test = _examples(tested, test_table, np.full(len(test_table), "test"), skeleton)
     seen = train.labelled[~chosen_out].sum(axis=0)
     never = [name for name, count in zip(skeleton.joints, seen, strict=True) if count == 0]
     if never:
@@ -144,41 +144,18 @@ def annotate(
     tables = [train.table[train.table["set"] == pose_set.name] for pose_set, _ in trained]
     tables += [test.table[test.table["set"] == pose_set.name] for pose_set, _ in tested]
     report = _report([*trained, *tested], tables) | {"held_out": int(chosen_out.sum())}
-    return Annotated(train, test, packed.mean_colour(~chosen_out), _seen(tested, skeleton), report)
+    return Annotated(train, test, mean_colour(~chosen_out), _seen(tested, skeleton), report)
 
 
 Part = tuple[PoseSet, NDArray[np.bool_]]
+Colours = Callable[[Bools], tuple[float, float, float]]
 
 
-@dataclass(frozen=True)
-class _Packed:
-    """Examples with the place of their images in the file, and what colours those have.
+def _pack(parts: Sequence[Part], images_path: Path) -> tuple[pd.DataFrame, Colours]:
+    """Write the images of all parts, each once however many examples it shows, and table the examples.
 
-    Attributes
-    ----------
-    table
-        One row an example, in the order of the parts.
-    image
-        The number of each example's image, `(n,)`.
-    colours, pixels
-        By image the sum over its pixels, `(images, 3)`, and their number, `(images,)`.
+    Beside the table, one row an example in the order of the parts, what gives the chosen ones' mean colour.
     """
-
-    table: pd.DataFrame
-    image: Indices
-    colours: Indices
-    pixels: Indices
-
-    def mean_colour(self, chosen: Bools) -> tuple[float, float, float]:
-        """Over all pixels of the images that the chosen examples are of."""
-        images = np.unique(self.image[chosen])
-        mean = self.colours[images].sum(axis=0) / self.pixels[images].sum()
-        red, green, blue = (round(float(value), 3) for value in mean)
-        return red, green, blue
-
-
-def _pack(parts: Sequence[Part], images_path: Path) -> _Packed:
-    """Write the images of all parts, each once however many examples it shows, and table the examples."""
     rows = [(pose_set, row) for pose_set, chosen in parts for row in np.flatnonzero(chosen)]
     numbers: dict[tuple[Path, str], int] = {}
     image = [numbers.setdefault((s.archive, s.members[row]), len(numbers)) for s, row in rows]
@@ -186,10 +163,11 @@ def _pack(parts: Sequence[Part], images_path: Path) -> _Packed:
     colours = np.zeros((len(numbers), 3), dtype=np.int64)
 
     def noted() -> Iterator[Pixels]:
-        for number, decoded in enumerate(_decoded(list(numbers))):
-            digests.append(decoded.digest)
-            colours[number] = decoded.colours
-            yield decoded.pixels
+        decoded = tqdm(_decoded(list(numbers)), "decoding", len(numbers), unit="image", disable=None)
+        for number, (pixels, digest, total) in enumerate(decoded):
+            digests.append(digest)
+            colours[number] = total
+            yield pixels
 
     places = np.array(write_images(images_path, noted()), dtype=np.int64).reshape(-1, 3)
     of_image = np.array(image, dtype=np.int64)
@@ -212,7 +190,14 @@ def _pack(parts: Sequence[Part], images_path: Path) -> _Packed:
     ]
     table["diameter"] = np.concatenate([np.zeros(0), *diameters])
     table[TORSO_COLUMNS] = np.concatenate([np.zeros((0, 4)), *torsos])
-    return _Packed(table, of_image, colours, places[:, 1] * places[:, 2])
+
+    def mean_colour(chosen: Bools) -> tuple[float, float, float]:
+        shown = np.unique(of_image[chosen])
+        mean = colours[shown].sum(axis=0) / places[shown, 1:].prod(axis=1).sum()
+        red, green, blue = (round(float(value), 3) for value in mean)
+        return red, green, blue
+
+    return table, mean_colour
 
 
 def _examples(
@@ -241,54 +226,33 @@ CHUNK = 8
 """Images that a thread decodes at a time: one alone would cost as much again to hand out."""
 
 
-class _Decoded(NamedTuple):
-    """An image with its digest and, by channel, the sum over its pixels `(3,)`."""
+def _decoded(images: Sequence[tuple[Path, str]]) -> Iterator[tuple[Pixels, str, Indices]]:
+    """Images in order, each with its digest and, by channel, the sum over its pixels `(3,)`.
 
-    pixels: Pixels
-    digest: str
-    colours: Indices
-
-
-def _decoded(images: Sequence[tuple[Path, str]]) -> Iterator[_Decoded]:
-    """Images in order; all cores decode, just so far ahead that they have work and few are in memory."""
+    All cores decode, just so far ahead that they have work and few are in memory.
+    """
     archives = {path: open_archive(path) for path in dict.fromkeys(path for path, _ in images)}
     cores = os.cpu_count() or 1
 
-    def decode(chunk: Sequence[tuple[Path, str]]) -> list[_Decoded]:
+    def decode(chunk: Sequence[tuple[Path, str]]) -> list[tuple[Pixels, str, Indices]]:
         found = []
         for path, member in chunk:
             pixels = read_image(archives[path], member)
             # numpy's own sum takes longer than decoding; these are whole numbers too.
-            colours = np.array(cv2.sumElems(pixels)[:3], dtype=np.int64)
-            found.append(_Decoded(pixels, image_digest(pixels), colours))
+            total = np.array(cv2.sumElems(pixels)[:3], dtype=np.int64)
+            found.append((pixels, image_digest(pixels), total))
         return found
 
-    with (
-        ThreadPoolExecutor(cores) as pool,
-        tqdm(total=len(images), desc="decoding", unit="image", disable=None) as bar,
-    ):
-        chunks = [images[first : first + CHUNK] for first in range(0, len(images), CHUNK)]
-        for done in _in_order(pool, decode, chunks, ahead=cores + 1):
-            yield from done
-            bar.update(len(done))
+    waiting: deque[Future[list[tuple[Pixels, str, Indices]]]] = deque()
+    with ThreadPoolExecutor(cores) as pool:
+        for first in range(0, len(images), CHUNK):
+            waiting.append(pool.submit(decode, images[first : first + CHUNK]))
+            if len(waiting) > cores + 1:
+                yield from waiting.popleft().result()
+        while waiting:
+            yield from waiting.popleft().result()
     for archive in archives.values():
         archive.close()
-
-
-def _in_order(
-    pool: ThreadPoolExecutor,
-    decode: Callable[[Sequence[tuple[Path, str]]], list[_Decoded]],
-    chunks: Sequence[Sequence[tuple[Path, str]]],
-    ahead: int,
-) -> Iterator[list[_Decoded]]:
-    """What each chunk gives, while no more than `ahead` others are under way."""
-    waiting: deque[Future[list[_Decoded]]] = deque()
-    for chunk in chunks:
-        waiting.append(pool.submit(decode, chunk))
-        if len(waiting) > ahead:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
 
 
 def _report(parts: Sequence[Part], tables: Sequence[pd.DataFrame]) -> dict[str, Any]:
@@ -306,5 +270,5 @@ def _report(parts: Sequence[Part], tables: Sequence[pd.DataFrame]) -> dict[str, 
     return {
         "sets": report,
         "equal_images_in_train_and_test": len(equal),
-        "equal_images": [{"train": list(e.train), "test": list(e.test)} for e in equal],
+        "equal_images": equal,
     }

@@ -1,7 +1,6 @@
 """What `deeppose datasets check` says of one set: is it the published one, and what is odd in it."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -40,7 +39,6 @@ def check_set(name: str, folders: Sequence[Path]) -> dict[str, Any]:
     digest = archive_sha256(archive)
     pose_set = read_set(name, folders, "oc")
     sizes, digests = read_all_images(pose_set)
-    equal = equal_images_in_train_and_test([pose_set], [digests])
     return {
         "dataset": name,
         "archive": str(archive),
@@ -58,7 +56,7 @@ def check_set(name: str, folders: Sequence[Path]) -> dict[str, Any]:
         **count_findings(pose_set, sizes),
         "arms_against_the_naming": arms_against_the_naming(pose_set),
         "exchanged": pose_set.exchanged,
-        "equal_images_in_train_and_test": [asdict(images) for images in equal],
+        "equal_images_in_train_and_test": equal_images_in_train_and_test([pose_set], [digests]),
     }
 
 

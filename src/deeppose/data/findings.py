@@ -5,21 +5,12 @@ The functions take image sizes and digests from the caller, who reads every imag
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deeppose.core.geometry import diameter
 from deeppose.data.pose_set import PoseSet
-
-
-@dataclass(frozen=True)
-class EqualImages:
-    """Examples that show the very same image, though some train and some test: `set: member` names."""
-
-    train: tuple[str, ...]
-    test: tuple[str, ...]
 
 
 def image_digest(image: NDArray[np.uint8]) -> str:
@@ -82,7 +73,7 @@ def arms_against_the_naming(pose_set: PoseSet) -> int | None:
 
 def equal_images_in_train_and_test(
     pose_sets: Sequence[PoseSet], digests: Sequence[Sequence[str]]
-) -> list[EqualImages]:
+) -> list[dict[str, list[str]]]:
     """The images that are both in the training part of a set and in the test part of the same or another.
 
     Parameters
@@ -92,7 +83,8 @@ def equal_images_in_train_and_test(
 
     Returns
     -------
-    One element an image, in the order of the first example that shows it.
+    One element an image, in the order of the first example that shows it: by `train` and `test` the examples
+    that show it, `set: member`.
     """
     shown: dict[str, tuple[dict[str, None], dict[str, None]]] = {}
     for pose_set, its_digests in zip(pose_sets, digests, strict=True):
@@ -100,4 +92,4 @@ def equal_images_in_train_and_test(
         for member, train, digest in rows:
             parts = shown.setdefault(digest, ({}, {}))
             parts[0 if train else 1][f"{pose_set.name}: {member}"] = None
-    return [EqualImages(tuple(train), tuple(test)) for train, test in shown.values() if train and test]
+    return [{"train": list(train), "test": list(test)} for train, test in shown.values() if train and test]

@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import metadata, resources
+from importlib import metadata
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -128,8 +128,8 @@ def render_page(run: Run, versions: Mapping[str, str]) -> str:
 
 def deviations() -> pd.DataFrame:
     """Where the paper is silent or at odds with itself: `question`, `choice`, `reason`."""
-    with resources.files("deeppose.report").joinpath("deviations.csv").open(encoding="utf-8") as file:
-        return pd.read_csv(file, comment="#", dtype=str, keep_default_na=False)
+    path = Path(__file__).with_name("deviations.csv")
+    return pd.read_csv(path, comment="#", dtype=str, keep_default_na=False)
 
 
 def library_versions() -> dict[str, str]:

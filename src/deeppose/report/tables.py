@@ -1,6 +1,6 @@
 """PCP and PDJ as tables: Table 1 (and 2) of the paper with ours beside it, as CSV, Markdown and LaTeX."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -287,8 +287,13 @@ def _alignment(cells: pd.DataFrame) -> str:
 def _markdown(cells: pd.DataFrame, title: str, above: Sequence[str], below: Sequence[str]) -> str:
     rules = ["---" if letter == "l" else "---:" for letter in _alignment(cells)]
     rows = [list(cells.columns), rules, *cells.to_numpy().tolist()]
-    lines = ["| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in rows]
-    return "\n\n".join([f"**{title}**", *above, "\n".join(lines), *below]) + "\n"
+    return "\n\n".join([f"**{title}**", *above, markdown_rows(rows), *below]) + "\n"
+
+
+def markdown_rows(rows: Iterable[Sequence[object]]) -> str:
+    """A table in Markdown: its heads, the rule below them and its rows, each cell in one line."""
+    cells = ([" ".join(str(cell).split()).replace("|", "\\|") for cell in row] for row in rows)
+    return "\n".join("| " + " | ".join(row) + " |" for row in cells)
 
 
 def _latex(cells: pd.DataFrame, name: str, title: str, above: Sequence[str], below: Sequence[str]) -> str:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from importlib import resources
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from deeppose.evaluation.evaluation import Evaluation
 from deeppose.evaluation.formatting import difference_text, rate_text
 from deeppose.report.claims.rates import THRESHOLDS, NotTestableError, OnSet, Rates
 from deeppose.report.paper_results import paper_results
+from deeppose.report.tables import markdown_rows
 
 HOLDS, FAILS, UNDECIDED, NOT_TESTABLE = "holds", "does not hold", "undecided", "not testable"
 VERDICTS = (HOLDS, FAILS, UNDECIDED, NOT_TESTABLE)
@@ -60,10 +60,8 @@ def paper_claims() -> pd.DataFrame:
     A row per claim with `id`, `claim`, `section`, `figure` ("" where none shows it), `measured`, `paper`
     (the paper's own figure as text; "" where it gives none).
     """
-    with (
-        resources.files("deeppose.report.claims").joinpath("paper_claims.csv").open(encoding="utf-8") as file
-    ):
-        return pd.read_csv(file, comment="#", dtype=str, keep_default_na=False)
+    path = Path(__file__).with_name("paper_claims.csv")
+    return pd.read_csv(path, comment="#", dtype=str, keep_default_na=False)
 
 
 def judge(
@@ -132,15 +130,14 @@ def write_claims(claims: pd.DataFrame, csv: Path, markdown: Path, title: str) ->
     """Write what :func:`judge` gave as CSV, and as a table in Markdown."""
     write_text(csv, claims.to_csv(index=False, lineterminator="\n"))
     heads = ["Claim of the paper", "Where", "Paper", "This run", "Verdict", "Bootstrap", "Notes"]
-    lines = [_line(heads), _line(["---"] * len(heads))]
+    lines = [heads, ["---"] * len(heads)]
     for row in claims.to_dict("records"):
         where = ", ".join(part for part in (row["section"], row["figure"]) if part)
         verdict = f"{row['verdict']}, {row['network']}" if row["network"] else row["verdict"]
         measured = [row["ours"], verdict, row["bootstrap"], row["notes"]]
-        lines.append(_line([row["claim"], where, row["paper"], *measured]))
-    table = "\n".join(lines)
+        lines.append([row["claim"], where, row["paper"], *measured])
     rules = f"What is measured for each claim, and from where on it holds, stands in `{csv.name}`."
-    write_text(markdown, f"**{title}**\n\n{table}\n\n{BOOTSTRAP_NOTE}\n\n{rules}\n")
+    write_text(markdown, f"**{title}**\n\n{markdown_rows(lines)}\n\n{BOOTSTRAP_NOTE}\n\n{rules}\n")
 
 
 def _over_next_best(
@@ -189,7 +186,7 @@ def _over_table(rates: Rates, set_name: str, table: int, holds: Callable[[float]
     published = paper_results()
     others = published[(published["table"] == table) & ~published["method"].str.startswith("DeepPose")]
     best = others.sort_values("ave", kind="stable").iloc[-1]
-    ours = on_set.average_pcp(on_set.last_stage())
+    ours = on_set.pcp_of(on_set.last_stage(), "ave")
     gain = ours - float(best["ave"])
     shown = f"{difference_text(gain)} ({rate_text(ours)}; {best['method']} {best['ave']:.2f})"
     return Finding(shown, holds(gain))
@@ -203,7 +200,7 @@ def _lsp_upper_legs(rates: Rates) -> Finding:
 
 def _lsp_better_by_stage(rates: Rates) -> Finding:
     lsp = rates.on("lsp")
-    averages = [lsp.average_pcp(stage) for stage in lsp.stages(at_least=2)]
+    averages = [lsp.pcp_of(stage, "ave") for stage in lsp.stages(at_least=2)]
     rises = [later > earlier + _ROUNDING for earlier, later in pairwise(averages)]
     return Finding(" → ".join(map(rate_text, averages)), all(rises))
 
@@ -244,13 +241,12 @@ def _precise() -> slice:
 
 def _carries_over_to_parse(rates: Rates) -> Finding:
     parse = rates.on("parse")
-    return _over_mean_pose(parse.average_pcp(parse.last_stage()), parse.average_pcp(MEAN_POSE))
+    return _over_mean_pose(*(parse.pcp_of(name, "ave") for name in (parse.last_stage(), MEAN_POSE)))
 
 
 def _carries_over_to_buffy(rates: Rates) -> Finding:
     buffy = rates.on("buffy")
-    ours, mean_pose = (buffy.rate(predictor, _ARMS, 0.2) for predictor in (_AFTER_TWO_STAGES, MEAN_POSE))
-    return _over_mean_pose(ours, mean_pose)
+    return _over_mean_pose(*(buffy.rate(name, _ARMS, 0.2) for name in (_AFTER_TWO_STAGES, MEAN_POSE)))
 
 
 def _over_mean_pose(ours: float, mean_pose: float) -> Finding:
@@ -288,10 +284,6 @@ def _is_comparable(gain: float) -> bool:
 
 def _is_slightly_worse(gain: float) -> bool:
     return -_SLIGHTLY - _ROUNDING <= gain < -_ROUNDING
-
-
-def _line(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(" ".join(cell.split()).replace("|", "\\|") for cell in cells) + " |"
 
 
 _MEASURES: dict[str, Callable[[Rates], Finding]] = {
