@@ -107,7 +107,6 @@ def held_out(project: Path, params: dict[str, Any]) -> dict[str, Any]:
 
 
 def keep(name: str, params: str, seed: int, figures: dict[str, Any], where: str) -> None:
-    """Add a run's figures to those of earlier runs."""
     rows = []
     for predictor, found in figures.items():
         if predictor.startswith("stage_"):

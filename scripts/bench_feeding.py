@@ -18,11 +18,13 @@ from bench_setup import (
     MEAN_COLOUR,
     PROFILE,
     WIDTH,
+    encoded,
     feed,
     papers_network,
     random_examples,
     random_pictures,
     runner_of,
+    smooth_pictures,
     whole_bodies,
     write_archive,
 )
@@ -43,7 +45,6 @@ LSP_EXAMPLES = 11_000
 PICTURES = 2000
 """Images behind them: several examples share one, where the disk is short."""
 BATCHES = 20
-QUALITY = 90
 MOST = 0.05
 """Share of a training step that feeding may take."""
 AUGMENTED_SET = "augmented-set.parquet"
@@ -123,7 +124,6 @@ def images_of(folder: Path) -> Images:
 
 
 def build_augmented_set(params: Params, folder: Path, examples: Examples) -> None:
-    """D_A of all examples, into `folder`."""
     joints = len(FULL_BODY.joints)
     normals = pd.DataFrame({"joint": np.arange(joints), "mean_x": 0.0, "mean_y": 0.0})
     normals[["var_x", "var_y", "cov_xy"]] = [25.0, 25.0, 0.0]
@@ -161,7 +161,7 @@ def packing_section(images: int, rounds: int) -> Section:
     """Packing of JPEG files of LSP's size against decoding the same files in as many threads."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        files = smooth_jpegs(images)
+        files = encoded(smooth_pictures(images))
         pose_set = write_archive(folder / "lsp_dataset.zip", files)
         works = {PACKING: partial(pack, pose_set, folder), DECODING: partial(decode_all, files)}
         turns = in_turn({name: timed(work) for name, work in works.items()}, rounds)
@@ -178,18 +178,6 @@ def packing_section(images: int, rounds: int) -> Section:
         "zip archive. Packing reads them from there, decodes them, takes their digests and colours, writes "
         "them into one file and tables the examples.",
     )
-
-
-def smooth_jpegs(count: int) -> list[bytes]:
-    """Files of smooth random pictures of LSP's size, with some noise, which compress as photographs do."""
-    generator = np.random.default_rng(2)
-    files = []
-    for _ in range(count):
-        coarse = generator.integers(0, 256, (HEIGHT // 10, WIDTH // 10, 3), dtype=np.uint8)
-        smooth = cv2.resize(coarse, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
-        noisy = np.clip(smooth + generator.normal(0, 6, smooth.shape), 0, 255).astype(np.uint8)
-        files.append(cv2.imencode(".jpg", noisy, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes())
-    return files
 
 
 def pack(pose_set: PoseSet, folder: Path) -> None:

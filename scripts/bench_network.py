@@ -67,7 +67,6 @@ class Products:
 
 
 def kernels_of(product: Product) -> list[Callable[[], object]]:
-    """Ways to make a product."""
     left, right = torch.randn(product.columns, product.inner), torch.randn(product.rows, product.inner)
     kernels: list[Callable[[], object]] = [lambda: left @ right.T]
     if torch.backends.mkldnn.is_available():
@@ -114,7 +113,6 @@ def layer_sizes(network: Regressor) -> list[tuple[int, int, int]]:
 
 
 def with_normalisation(network: Regressor, layer: Callable[[], nn.Module]) -> Regressor:
-    """The network, its normalisations replaced."""
     for name, child in list(network.named_modules()):
         if isinstance(child, LocalResponseNorm):
             network.set_submodule(name, layer())

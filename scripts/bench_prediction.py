@@ -21,7 +21,7 @@ from bench_network import LIMIT, Products, products_of, profile_rows
 from bench_setup import PROFILE, papers_network, random_examples, random_pictures
 from benching import Row, Section, in_turn, timed
 
-from deeppose.cascade.prediction import Predictor, predict_initial, refine
+from deeppose.cascade.prediction import Predictor, predict_stage
 from deeppose.cli.predict import PUBLISHED, weights_of
 from deeppose.core.examples import Examples
 from deeppose.core.geometry import image_box
@@ -50,7 +50,11 @@ def papers_section(params: Params, images: int, rounds: int) -> Section:
     profile = params.profiles[PROFILE]
     network = papers_network(params)
     ready = merged(network.eval(), torch.device("cpu"))
-    sizes = {"sigma": params.model["lsp"].sigma, "smallest_box": profile.smallest_box}
+    sizes = {
+        "skeleton": FULL_BODY.name,
+        "sigma": params.model["lsp"].sigma,
+        "smallest_box": profile.smallest_box,
+    }
     stages = [(ready, {"stage": s, **sizes}) for s in range(1, CASCADE_STAGES_IN_DVC_YAML + 1)]
     each = {count: (random_pictures(count), random_examples(count)) for count in (images, 1)}
     cores: dict[int, list[float]] = {images: [], 1: []}
@@ -98,11 +102,9 @@ def passes(network: Regressor, images: int, most: int) -> Callable[[], float]:
 
 def predict(stages: Stages, predictor: Predictor, images: Sequence[Pixels], examples: Examples) -> None:
     """The poses after the last stage, as the stage predict-test makes them."""
-    rows = np.arange(len(images))
-    pose = predict_initial(stages[0][0], predictor, images, examples, rows)
-    for network, of in stages[1:]:
-        known = {"sigma": of["sigma"], "smallest_share": of["smallest_box"]}
-        pose, _ = refine(network, predictor, images, examples, rows, pose, FULL_BODY, **known)
+    pose, rows = None, np.arange(len(images))
+    for network, description in stages:
+        pose, _ = predict_stage(network, description, predictor, images, examples, rows, pose)
 
 
 def published_sections(params: Params, images: int, rounds: int) -> list[Section]:
@@ -138,9 +140,7 @@ def published_sections(params: Params, images: int, rounds: int) -> list[Section
 
         turns = in_turn({name: timed(work) for name, work in works.items()} | {ALONE: cold}, rounds)
         profiled = profile_rows(from_file)
-    rows = [
-        Row(name, turns.median(name) / images, ".3f", None, target) for name, (_, _, target) in ways.items()
-    ]
+    rows = [Row(name, turns.median(name) / images, ".3f", None, most) for name, (_, _, most) in ways.items()]
     rows.append(Row("one image from a cold file, s", turns.median(ALONE), ".3f", None, 0.2))
     note = (
         f"The published weights for LSP; {images} images of LSP's size in a batch, each crop and its "

@@ -2,12 +2,13 @@
 
 import sys
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pandas as pd
 import torch
@@ -29,6 +30,7 @@ PROFILE = "paper"
 HEIGHT, WIDTH = 180, 110
 """About the size of LSP's images, pixels."""
 MEAN_COLOUR = (110, 108, 100)
+QUALITY = 90
 
 
 @dataclass
@@ -48,7 +50,6 @@ class Runner:
 
 
 def runner_of(params: Params, device: Device, network: Regressor) -> Runner:
-    """The network, trained as the paper's."""
     training = params.profiles[PROFILE].training
     fabric = start_fabric(device, params.threads)
     network = network.to(fabric.device)
@@ -69,7 +70,6 @@ def network_of(params: Params, profile: str, seed: int = 0) -> Regressor:
 
 
 def network_sizes(params: Params, profile: str) -> dict[str, Any]:
-    """What a profile's network of the full body is built with."""
     sizes = params.profiles[profile].network
     more = {"joints": len(FULL_BODY.joints), "size": sizes.input, "mean": MEAN_COLOUR}
     return sizes.model_dump(exclude={"input"}) | more
@@ -78,6 +78,21 @@ def network_sizes(params: Params, profile: str) -> dict[str, Any]:
 def random_pictures(count: int) -> list[Pixels]:
     generator = np.random.default_rng(0)
     return list(generator.integers(0, 256, (count, HEIGHT, WIDTH, 3), dtype=np.uint8))
+
+
+def smooth_pictures(count: int) -> Iterator[Pixels]:
+    """Smooth random pictures of LSP's size, with some noise, which compress as photographs do."""
+    generator = np.random.default_rng(2)
+    for _ in range(count):
+        coarse = generator.integers(0, 256, (HEIGHT // 10, WIDTH // 10, 3), dtype=np.uint8)
+        smooth = cv2.resize(coarse, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
+        yield np.clip(smooth + generator.normal(0, 6, smooth.shape), 0, 255).astype(np.uint8)
+
+
+def encoded(pictures: Iterable[Pixels]) -> list[bytes]:
+    """The pictures as JPEG files."""
+    quality = [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
+    return [cv2.imencode(".jpg", picture, quality)[1].tobytes() for picture in pictures]
 
 
 def random_examples(count: int) -> Examples:
@@ -91,7 +106,6 @@ def random_examples(count: int) -> Examples:
 
 
 def whole_bodies(params: Params, images: CropSource, examples: Examples) -> WholeBodies:
-    """Stage 1's batches of the profile `paper`."""
     profile = params.profiles[PROFILE]
     return WholeBodies(
         images=images,
@@ -139,6 +153,5 @@ def write_archive(path: Path, files: Sequence[bytes], images: int = 0, examples_
 
 
 def random_poses(count: int, skeleton: Skeleton, seed: int) -> Floats:
-    """So many, anywhere in an image of LSP's size."""
     corner = [WIDTH - 1, HEIGHT - 1]
     return np.random.default_rng(seed).uniform([0, 0], corner, (count, len(skeleton.joints), 2))

@@ -133,7 +133,6 @@ def peak_of(held: Callable[[], float], interval: float = INTERVAL) -> Iterator[l
 
 
 def made_on(*, gpu: bool = False) -> dict[str, str]:
-    """What every report says of where it was made."""
     return {"machine": machine(gpu=gpu), "revision": git_revision()}
 
 

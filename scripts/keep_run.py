@@ -87,7 +87,6 @@ def revision_of(made_of: Mapping[str, Any]) -> str:
 
 
 def params_at(revision: str) -> Any:  # noqa: ANN401 - whatever YAML holds
-    """The values of the params in a commit."""
     with tempfile.TemporaryDirectory() as folder:
         archive = ["git", "archive", "--output", f"{folder}/params.tar", revision, "params.yaml", "profiles"]
         done = subprocess.run(archive, capture_output=True, text=True, check=False)
@@ -111,7 +110,6 @@ def changes(committed: Mapping[str, Any], run: Mapping[str, Any]) -> dict[str, A
 
 
 def tested(params: Params, model: str) -> dict[str, Any]:
-    """By test set the labels that were used and the metrics."""
     profile = params.profile
     metrics_file = Path("data") / profile / "evaluation" / model / "metrics.json"
     if not metrics_file.is_file():

@@ -201,9 +201,8 @@ def prepare(here: Here, mirror: str) -> None:
             params["model"][model]["train"] = list(sets)
     loaded = load_params()
     print("the weights, and what stands on them in training: taken from published/", flush=True)
-    made = [
-        path for path in what_is_plotted_from(loaded) if "displacement" in path or "augmented-set" in path
-    ]
+    plotted = what_is_plotted_from(loaded)
+    made = [path for path in plotted if "displacement" in path or "augmented-set" in path]
     dvc("pull", "--quiet", "--remote", REMOTE, *weights(loaded), *made)
     with edited(Path("dvc.yaml")) as pipeline:
         stages = pipeline["stages"].items()
@@ -253,7 +252,6 @@ def measured(here: Here) -> dict[Key, float]:
 
 
 def people(models: Iterable[str]) -> dict[Key, int]:
-    """By model and set."""
     counts: dict[Key, int] = {}
     for model, file in made(models, "joint-errors.parquet"):
         found = pd.read_parquet(file).groupby("set")["example"].nunique()

@@ -250,9 +250,9 @@ def test_boxes_from_faces():
 
 @pytest.mark.parametrize(("share", "scale"), [(1.0, 5), (0.75, 4)])
 def test_the_scaler_is_the_smallest_that_contains_the_share_of_the_training_joints(share, scale):
-    scaler = fix_scaler(examples(ROWS, TORSOS, POSES), FOUND, "torso", share)
-    assert (scaler.scale, scaler.share_contained) == (scale, share)
-    assert scaler.containment.to_numpy().tolist() == [[0, 0.5], [4, 0.75], [5, 1]]
+    *found, curve = fix_scaler(examples(ROWS, TORSOS, POSES), FOUND, "torso", share)
+    assert found == [scale, share]
+    assert curve.to_numpy().tolist() == [[0, 0.5], [4, 0.75], [5, 1]]
 
 
 def test_every_example_and_image_is_counted():
@@ -289,7 +289,7 @@ def test_an_image_of_two_examples_is_one_image():
 
 def test_examples_without_labels_fix_nothing():
     labelled = [[True, True], [False, False], *[[True, True]] * 4]
-    assert fix_scaler(examples(ROWS, TORSOS, POSES, labelled), FOUND, "torso", 1.0).scale == 4
+    assert fix_scaler(examples(ROWS, TORSOS, POSES, labelled), FOUND, "torso", 1.0)[0] == 4
 
 
 @pytest.mark.parametrize(

@@ -198,7 +198,7 @@ def test_the_cascades_passes(monkeypatch):
 def test_packing_and_the_pictures_it_packs(tmp_path):
     import bench_feeding
 
-    files = bench_feeding.smooth_jpegs(6)
+    files = bench_feeding.encoded(bench_feeding.smooth_pictures(6))
     pose_set = bench_feeding.write_archive(tmp_path / "lsp_dataset.zip", files)
     assert pose_set.train.sum() == 3
     bench_feeding.pack(pose_set, tmp_path)

@@ -53,13 +53,9 @@ class FaceDetector:
         For each image `(faces, 5)`: centre x, centre y, width, height in pixels, and the score; the most
         confident first, from left to right where scores are equal.
         """
-        bar = tqdm(total=total, desc="looking for faces", unit="image", disable=None)
-        with _single_threaded(), ThreadPoolExecutor(self.threads) as pool, bar:
-            found = []
-            for faces in pool.map(self._faces, images):
-                found.append(faces)
-                bar.update()
-        return found
+        with _single_threaded(), ThreadPoolExecutor(self.threads) as pool:
+            found = pool.map(self._faces, images)
+            return list(tqdm(found, "looking for faces", total, unit="image", disable=None))
 
     def _faces(self, image: Pixels) -> Floats:
         height, width, _ = image.shape

@@ -39,25 +39,6 @@ CURVE_SHARES = np.linspace(0, 1, 201)
 
 
 @dataclass(frozen=True)
-class Scaler:
-    """How far faces are enlarged, and what it was fixed by.
-
-    Attributes
-    ----------
-    scale
-        The factor on the sides of a face.
-    share_contained
-        Share of the labelled training joints inside the enlarged faces.
-    containment
-        That share against the factor, as of :func:`containment_curve`.
-    """
-
-    scale: float
-    share_contained: float
-    containment: pd.DataFrame
-
-
-@dataclass(frozen=True)
 class InitialBoxes:
     """What examples start from.
 
@@ -103,16 +84,16 @@ def assign_boxes(
     report
         What was chosen how, ready for JSON.
     containment
-        Of :class:`Scaler`; None without one.
+        As of :func:`containment_curve`; None without faces.
     """
     if not faces or rule is None:
         made = [image_boxes(examples) for examples in halves]
         return made, {"kind": "image"}, _counts_of_both(*made), None
-    scaler = fix_scaler(halves[0], faces[0], rule, joints_in_box)
+    scale, share, containment = fix_scaler(halves[0], faces[0], rule, joints_in_box)
     pairs = zip(halves, faces, strict=True)
-    made = [face_boxes(examples, found, rule, scaler.scale) for examples, found in pairs]
-    report = {"scale": scaler.scale, "share_contained": scaler.share_contained, **_counts_of_both(*made)}
-    return made, {"kind": "face", "scale": scaler.scale}, report, scaler.containment
+    made = [face_boxes(examples, found, rule, scale) for examples, found in pairs]
+    report = {"scale": scale, "share_contained": share, **_counts_of_both(*made)}
+    return made, {"kind": "face", "scale": scale}, report, containment
 
 
 def _counts_of_both(train: InitialBoxes, test: InitialBoxes) -> dict[str, Any]:
@@ -130,7 +111,9 @@ def _full_images(examples: Examples) -> Floats:
     return image_box(examples.widths, examples.table["height"].to_numpy(np.int64))
 
 
-def fix_scaler(examples: Examples, faces: pd.DataFrame, rule: Rule, joints_in_box: float) -> Scaler:
+def fix_scaler(
+    examples: Examples, faces: pd.DataFrame, rule: Rule, joints_in_box: float
+) -> tuple[float, float, pd.DataFrame]:
     """The smallest scaler with which the enlarged faces of the part "train" contain its labelled joints.
 
     Parameters
@@ -143,6 +126,11 @@ def fix_scaler(examples: Examples, faces: pd.DataFrame, rule: Rule, joints_in_bo
         Which of the faces is the person's, see :func:`choose_faces`.
     joints_in_box
         Share of the labelled joints that the enlarged faces must contain; 1 in the paper.
+
+    Returns
+    -------
+    The factor on the sides of a face, the share of the labelled training joints inside the enlarged faces,
+    and that share against the factor, as of :func:`containment_curve`.
 
     Raises
     ------
@@ -159,7 +147,7 @@ def fix_scaler(examples: Examples, faces: pd.DataFrame, rule: Rule, joints_in_bo
             f"`initial_box: image` for this model in params.yaml"
         )
     scale = containing_factor(needed, joints_in_box)
-    return Scaler(scale, float(_share_contained(needed, np.array([scale]))[0]), containment_curve(needed))
+    return scale, float(_share_contained(needed, np.array([scale]))[0]), containment_curve(needed)
 
 
 def face_boxes(examples: Examples, faces: pd.DataFrame, rule: Rule, scale: float) -> InitialBoxes:
@@ -262,10 +250,7 @@ def factors_needed(faces: Floats, poses: Floats, labelled: Bools) -> Floats:
 def containing_factor(needed: Floats, share: float) -> float:
     """The smallest factor with which at least `share` of the joints are contained, all of them with 1 (§4.1).
 
-    Parameters
-    ----------
-    needed
-        As of :func:`factors_needed`, one not NaN at least.
+    `needed` is as of :func:`factors_needed`, one not NaN at least.
     """
     return float(np.nanquantile(needed, share, method="inverted_cdf"))
 
@@ -273,14 +258,8 @@ def containing_factor(needed: Floats, share: float) -> float:
 def containment_curve(needed: Floats) -> pd.DataFrame:
     """Share of the joints that are contained against the factor, from none to all of them.
 
-    Parameters
-    ----------
-    needed
-        As of :func:`factors_needed`, one not NaN at least.
-
-    Returns
-    -------
-    Columns `factor`, `share`, both rising: the smallest factors for shares in steps of half a percent.
+    `needed` is as of :func:`factors_needed`, one not NaN at least. Columns `factor`, `share`, both rising:
+    the smallest factors for shares in steps of half a percent.
     """
     factors = np.unique(np.nanquantile(needed, CURVE_SHARES, method="inverted_cdf"))
     return pd.DataFrame({"factor": factors, "share": _share_contained(needed, factors)})
@@ -292,7 +271,6 @@ def _share_contained(needed: Floats, factors: Floats) -> Floats:
 
 
 def _counts(table: pd.DataFrame, kinds: Chosen, wanted: Sequence[str]) -> ByPartAndSet:
-    """Rows by part, set and kind."""
     by_kind = pd.crosstab([table["part"], table["set"]], kinds).reindex(columns=list(wanted), fill_value=0)
     return _nested(pd.Series(by_kind.to_dict("index"), dtype=object))
 

@@ -118,16 +118,14 @@ def predict_stage(
 ) -> tuple[Floats, int]:
     """Poses after one stage: the first from b⁰ (Eq. 5), a later one by refining `previous` (Eq. 6, 7).
 
+    Gives what :func:`refine` does; stage 1 clamps nothing.
+
     Parameters
     ----------
     description
         What came with the stage's weights, see :func:`deeppose.networks.weights.load_network`.
     previous
         Of :func:`refine`; None for stage 1.
-
-    Returns
-    -------
-    As :func:`refine`; stage 1 clamps nothing.
     """
     by = (network, predictor, images, examples, rows)
     what = f"stage {description['stage']} {what}".rstrip()
@@ -150,8 +148,6 @@ def predict_initial(
 ) -> Floats:
     """Stage 1, y¹ = N⁻¹(ψ(N(x; b⁰); θ₁); b⁰) (Eq. 2, 5).
 
-    Returns
-    -------
     `(len(rows), k, 2)` pixels, in the frame of the mirrored image where `mirrored`.
     """
     boxes = examples.boxes[rows]

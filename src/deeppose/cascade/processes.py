@@ -69,9 +69,8 @@ def start_fabric(device: Device, threads: int) -> Fabric:
     """
     on_gpu = set_up_device(device, threads).type == "cuda"
     by_torchrun = TorchElasticEnvironment.detect()
-    precision: Literal["bf16-mixed", "32-true"] = (
-        "bf16-mixed" if device.precision == "bf16-mixed" else "32-true"
-    )
+    mixed = device.precision == "bf16-mixed"
+    precision: Literal["bf16-mixed", "32-true"] = "bf16-mixed" if mixed else "32-true"
     gpus = torch.cuda.device_count()
     if not by_torchrun and on_gpu and device.devices > gpus:
         raise DeviceError(

@@ -69,18 +69,13 @@ class Examples:
     def frame(self, rows: Indices, mirrored: bool | Bools, skeleton: Skeleton) -> tuple[Floats, Bools]:
         """Poses `(n, k, 2)` and labels `(n, k)` of the rows as their images show them.
 
-        Parameters
-        ----------
-        mirrored
-            Whether the images are mirrored: all or none of them, or which, `(n,)`.
+        `mirrored` says whether the images are mirrored: all or none of them, or which, `(n,)`.
         """
         poses, labelled = self.poses[rows], self.labelled[rows]
         flipped = mirror_poses(poses, self.widths[rows], skeleton), mirror_labels(labelled, skeleton)
         where = np.broadcast_to(mirrored, len(rows))
-        return (
-            np.where(where[:, None, None], flipped[0], poses),
-            np.where(where[:, None], flipped[1], labelled),
-        )
+        poses = np.where(where[:, None, None], flipped[0], poses)
+        return poses, np.where(where[:, None], flipped[1], labelled)
 
     def repeated(self, rows: Indices, times: Mapping[str, int]) -> Indices:
         """`rows`, those of each set in `times` so often, those of other sets once."""

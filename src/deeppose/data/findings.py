@@ -60,14 +60,10 @@ def arms_against_the_naming(pose_set: PoseSet) -> int | None:
     names = [[f"{side} {joint}" for joint in ("shoulder", "elbow", "wrist")] for side in ("left", "right")]
     if not all(name in joints for arm in names for name in arm):
         return None
-    arms = []
-    for arm in names:
-        columns = [joints.index(name) for name in arm]
-        labelled = pose_set.labelled[:, columns]
-        total = np.where(labelled, pose_set.poses[:, columns, 0], 0).sum(axis=1)
-        count = labelled.sum(axis=1)
-        arms.append(np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0))
-    left, right = arms
+    left, right = (
+        np.ma.array(pose_set.poses[:, arm, 0], mask=~pose_set.labelled[:, arm]).mean(axis=1).filled(np.nan)
+        for arm in ([joints.index(name) for name in arm] for arm in names)
+    )
     return int((left < right).sum())
 
 

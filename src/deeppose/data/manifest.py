@@ -120,7 +120,6 @@ def _of_synthetic(item: Item, sets: dict[str, Any]) -> dict[str, object]:
 
 
 def _whole(folder: Path, sets: dict[str, Any], checksums: Path) -> bool:
-    """Whether the archives are there as they were made."""
     made = {folder / name: noted["sha256"] for files in sets.values() for name, noted in files.items()}
     return all(path.is_file() and archive_sha256(path, checksums) == digest for path, digest in made.items())
 

@@ -135,10 +135,8 @@ def peer_poses(
     """
     own = found.peer.skeleton
     poses = read_predictions(found.path, len(truth), own)
-    is_predicted = predicted_joints(poses)
-    joints = [
-        joint for joint in skeleton.joints if joint in own.joints and is_predicted[own.joints.index(joint)]
-    ]
+    is_predicted = dict(zip(own.joints, predicted_joints(poses), strict=True))
+    joints = [joint for joint in skeleton.joints if is_predicted.get(joint)]
     wanted = np.full((len(poses), len(skeleton.joints), 2), np.nan)
     for joint in joints:
         wanted[:, skeleton.joints.index(joint)] = poses[:, own.joints.index(joint)]

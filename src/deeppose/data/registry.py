@@ -4,7 +4,7 @@ One block of ENTRIES is one set; nothing else has to change when a block is adde
 """
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +56,8 @@ class Entry:
         The reader; None for labels published apart, which `labels_of` says the set of.
     counts_vary
         Whether versions of the set with other counts are in use, `counts` being those of one.
+    subsets
+        Customary parts of its test part, by name: what the members of their images match.
     person_centric
         Whether it is published with person-centric labels, from which the others can be made.
     """
@@ -75,6 +77,7 @@ class Entry:
     annotations_sha256: str | None = None
     labels_of: str | None = None
     counts_vary: bool = False
+    subsets: Mapping[str, str] = dataclasses.field(default_factory=dict)
     person_centric: bool = True
 
     @property
@@ -200,6 +203,8 @@ ENTRIES = (
         ),
         read=read_buffy,
         counts_vary=True,
+        # Episodes 2, 5 and 6 are the 276 frames on which most methods were measured.
+        subsets={"buffy-276": r"(?:[^/]+/)?images/buffy_s5e[256](?:_original)?/\d{6}\.jpg"},
         person_centric=False,
     ),
 )

@@ -12,7 +12,7 @@ from deeppose.core.paths import Item
 from deeppose.core.pose_files import read_poses
 from deeppose.core.predictors import MEAN_POSE
 from deeppose.data.peers import find_peers, peer_poses
-from deeppose.data.subsets import subsets_of
+from deeppose.data.registry import ENTRIES
 from deeppose.evaluation.error_tables import error_tables
 from deeppose.evaluation.evaluation import Evaluation
 from deeppose.evaluation.rates import PDJ_THRESHOLDS, rates_by_viewpoint
@@ -64,6 +64,7 @@ def _with_subsets(set_name: str, examples: Examples, rows: Indices) -> dict[str,
     """The set, and its customary parts: which of its rows each takes."""
     files = examples.table["file"].iloc[rows]
     chosen: dict[str, Bools] = {set_name: np.ones(len(rows), dtype=bool)}
-    for subset, pattern in subsets_of(set_name).items():
+    subsets = next((entry.subsets for entry in ENTRIES if entry.name == set_name), {})
+    for subset, pattern in subsets.items():
         chosen[subset] = files.str.contains(pattern).to_numpy(bool)
     return chosen

@@ -146,16 +146,9 @@ def cell_centres(cells: int) -> Tensor:
 
 
 def expected_places(maps: Tensor) -> Tensor:
-    """The mean place under the softmax over each map.
+    """The mean place under the softmax over each map, `(b, k, 2)`, normalised coordinates.
 
-    Parameters
-    ----------
-    maps
-        Logits, `(b, k, cells, cells)`, rows before columns.
-
-    Returns
-    -------
-    `(b, k, 2)`, normalised coordinates.
+    `maps` are logits, `(b, k, cells, cells)`, rows before columns.
     """
     places = cell_centres(maps.shape[-1]).to(maps.device)
     shares = maps.flatten(2).softmax(dim=-1).reshape(maps.shape)

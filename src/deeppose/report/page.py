@@ -94,10 +94,7 @@ class Run:
 def render_page(run: Run, versions: Mapping[str, str]) -> str:
     """The page as HTML, to be written into `run.folder`; it needs nothing but the files beside it.
 
-    Parameters
-    ----------
-    versions
-        By library its version.
+    `versions` has by library its version.
     """
     environment = Environment(
         loader=PackageLoader("deeppose.report"),
@@ -243,7 +240,6 @@ def _size(run: Run, model: str, entry: Entry) -> tuple[int, int] | None:
 
 
 def _files(run: Run, model: str, entry: Entry) -> dict[str, str]:
-    """Links to the files of an entry, by their kind."""
     photographs = run.photographs.get(model, {})
     return {
         suffix.upper(): _link(model, f"{entry.path}.{suffix}")

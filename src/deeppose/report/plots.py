@@ -101,9 +101,8 @@ def _write_pdj_table(source: Source, shown: SetCatalogue, entry: Entry) -> None:
 
 def _write_viewpoint_table(source: Source, shown: SetCatalogue, entry: Entry) -> None:
     table = viewpoint_table(source.evaluation.by_viewpoint, shown.name, source.labels[shown.name])
-    title = entry.titled(
-        f"PDJ and exchanged sides by trunk direction, view and occlusion, {source.title(shown)}"
-    )
+    what = "PDJ and exchanged sides by trunk direction, view and occlusion"
+    title = entry.titled(f"{what}, {source.title(shown)}")
     notes = [
         *source.notes(shown),
         "All kinds of joints pooled. The trunk, from hips to shoulders, is upright within 45° of vertical, "

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from deeppose.core.files import atomic_path, write_text
+from deeppose.core.files import write_text
 from deeppose.core.metrics import mean_pdj, pcp, pdj
 from deeppose.core.predictors import stage_number
 from deeppose.core.skeleton import Skeleton
@@ -199,16 +199,11 @@ def viewpoint_table(rates: pd.DataFrame, set_name: str, labels: str) -> pd.DataF
 def stacked_by_images(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """The same table of several parts of a set, one below the other, with a column `images` that says which.
 
-    Parameters
-    ----------
-    tables
-        By the words for the images.
+    `tables` are by the words for the images.
     """
-    pieces = []
-    for images, table in tables.items():
-        pieces.append(table.copy())
-        pieces[-1].insert(1, "images", images)
-    return pd.concat(pieces, ignore_index=True)
+    stacked = pd.concat(tables.values(), ignore_index=True)
+    stacked.insert(1, "images", np.repeat(list(tables), [len(table) for table in tables.values()]))
+    return stacked
 
 
 def write_table(table: pd.DataFrame, folder: Path, name: str, title: str, notes: Sequence[str]) -> None:
@@ -227,8 +222,8 @@ def write_table(table: pd.DataFrame, folder: Path, name: str, title: str, notes:
     """
     folder.mkdir(parents=True, exist_ok=True)
     table = table.round(DECIMALS_KEPT)
-    with atomic_path(folder / f"{name}.csv") as temporary:
-        table.to_csv(temporary, index=False, lineterminator="\n", float_format=f"%.{DECIMALS_KEPT}g")
+    csv = table.to_csv(index=False, lineterminator="\n", float_format=f"%.{DECIMALS_KEPT}g")
+    write_text(folder / f"{name}.csv", csv)
     cells, said_once, footnotes = _as_text(table)
     below = [*footnotes, *notes]
     write_text(folder / f"{name}.md", _markdown(cells, title, said_once, below))

@@ -278,7 +278,6 @@ ARCHIVES = {
 
 
 def _streams(part: int, count: int, seed: int) -> Iterator[np.random.Generator]:
-    """A random stream for each image of a set."""
     for index in tqdm(range(count), desc=f"drawing {NAMES[part]}", unit="image", disable=None):
         yield np.random.default_rng([seed, part, index])
 

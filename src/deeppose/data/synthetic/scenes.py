@@ -320,7 +320,6 @@ def _from_portrait(figure: Figure, corner: Floats, scale: float, full_hair: bool
 def _put(
     canvas: Image, portrait: Portrait, to_canvas: Floats, skin: Floats, hair: Floats, full_hair: bool
 ) -> None:
-    """Paint the photographed head over the canvas."""
     shrink = min(1.0, float(np.sqrt(abs(np.linalg.det(to_canvas[:, :2])))))
     size = np.maximum(np.round(portrait.size * shrink), 1).astype(int).tolist()
     grow = portrait.size / size

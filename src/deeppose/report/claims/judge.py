@@ -43,6 +43,10 @@ _HALF_A_HUNDREDTH = 0.005
 _ROUNDING = 1e-9
 
 
+Rule = Callable[[float], bool]
+"""Whether a claim holds, given our rate less another's."""
+
+
 @dataclass(frozen=True)
 class Finding:
     """What was measured for a claim: our rate in words, whether the claim holds, and a note."""
@@ -140,9 +144,7 @@ def write_claims(claims: pd.DataFrame, csv: Path, markdown: Path, title: str) ->
     write_text(markdown, f"**{title}**\n\n{markdown_rows(lines)}\n\n{BOOTSTRAP_NOTE}\n\n{rules}\n")
 
 
-def _over_next_best(
-    rates: Rates, set_name: str, kinds: Sequence[str], holds: Callable[[float], bool]
-) -> Finding:
+def _over_next_best(rates: Rates, set_name: str, kinds: Sequence[str], holds: Rule) -> Finding:
     on_set = rates.on_published(set_name)
     best, rate = on_set.best_other(kinds, 0.2)
     ours = on_set.rate(_AFTER_TWO_STAGES, kinds, 0.2)
@@ -170,9 +172,7 @@ def _gains_at_low_precision(gains: Mapping[float, float], note: str) -> Finding:
     return Finding(shown, coarse > max(fine, 0) + _ROUNDING, note)
 
 
-def _lsp_over_dantone(
-    rates: Rates, kinds: Sequence[str], threshold: float, holds: Callable[[float], bool]
-) -> Finding:
+def _lsp_over_dantone(rates: Rates, kinds: Sequence[str], threshold: float, holds: Rule) -> Finding:
     gain = _over_dantone(rates.on_published("lsp"), kinds, threshold)
     return Finding(difference_text(gain), holds(gain))
 
@@ -181,7 +181,7 @@ def _over_dantone(lsp: OnSet, kinds: Sequence[str], threshold: float) -> float:
     return lsp.rate(lsp.last_stage(), kinds, threshold) - lsp.rate(lsp.dantone(), kinds, threshold)
 
 
-def _over_table(rates: Rates, set_name: str, table: int, holds: Callable[[float], bool]) -> Finding:
+def _over_table(rates: Rates, set_name: str, table: int, holds: Rule) -> Finding:
     on_set = rates.on_published(set_name)
     published = paper_results()
     others = published[(published["table"] == table) & ~published["method"].str.startswith("DeepPose")]

@@ -101,10 +101,7 @@ def _joint_panel(axes: Axes, observed: Floats, mean: Floats, covariance: Floats,
     sides = 2 * np.sqrt(np.maximum(variances, 0))
     centre = (float(mean[0]), float(mean[1]))
     for sigmas, line in ((1, "-"), (2, "--")):
-        width, height = sigmas * sides
-        axes.add_patch(
-            Ellipse(centre, width, height, angle=angle, fill=False, edgecolor=_FIT, linestyle=line)
-        )
+        axes.add_patch(Ellipse(centre, *(sigmas * sides), angle=angle, fill=False, ec=_FIT, ls=line))
     axes.plot(*centre, marker="+", color=_FIT, markersize=7)
     axes.axhline(0, color="0.6", linewidth=0.6, zorder=0)
     axes.axvline(0, color="0.6", linewidth=0.6, zorder=0)
