@@ -85,52 +85,45 @@ class WholeBodies:
         generator = np.random.default_rng([*self.seed, 1, step])
         mirrored = generator.random(len(rows))[share] < 0.5
         tries = (len(rows), MOVES_TRIED)
-        moves = Moves(
-            shifts=generator.uniform(-self.translation, self.translation, (*tries, 2))[share],
-            scales=1 + generator.uniform(-self.scale, self.scale, tries)[share],
-            angles=np.where(
-                generator.random(tries) < self.rotated,
-                np.deg2rad(generator.uniform(-self.rotation, self.rotation, tries)),
-                0.0,
-            )[share],
-        )
+        shifts = generator.uniform(-self.translation, self.translation, (*tries, 2))[share]
+        scales = 1 + generator.uniform(-self.scale, self.scale, tries)[share]
+        is_turned = generator.random(tries) < self.rotated
+        turns = np.deg2rad(generator.uniform(-self.rotation, self.rotation, tries))
+        moves = shifts, scales, np.where(is_turned, turns, 0.0)[share]
         chosen = self.training_rows[rows[share]]
         widths = self.examples.widths[chosen]
         poses, labelled = self.examples.frame(chosen, mirrored, self.skeleton)
         boxes = _mirrored_where(mirrored, self.examples.boxes[chosen], widths)
-        boxes, angles, targets = moves.applied(boxes, poses, labelled, self.keep_joints)
+        boxes, angles, targets = moved(boxes, poses, labelled, self.keep_joints, *moves)
         cut = _mirrored_where(mirrored, boxes, widths)
         turned = np.where(mirrored, -angles, angles)
         crops = cut_crops(self.images, chosen, cut, mirrored, self.size, self.padding, turned)
         return _batch(crops, np.nan_to_num(targets), labelled)
 
 
-class Moves(NamedTuple):
-    """Moves of boxes to be tried one after the other: shares of their sides, factors on them, radians."""
+def moved(
+    boxes: Floats, poses: Floats, labelled: Bools, keep: float, shifts: Floats, scales: Floats, angles: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """The first moved box that keeps enough joints, else the box as it is: boxes, angles, N(y; b).
 
-    shifts: Floats
-    scales: Floats
-    angles: Floats
-
-    def applied(
-        self, boxes: Floats, poses: Floats, labelled: Bools, keep: float
-    ) -> tuple[Floats, Floats, Floats]:
-        """The first moved box that keeps enough joints, else the box as it is: boxes, angles, N(y; b)."""
-        candidates = np.repeat(boxes[:, None], self.shifts.shape[1] + 1, axis=1)
-        candidates[:, :-1, :2] += self.shifts * boxes[:, None, 2:]
-        candidates[:, :-1, 2:] *= self.scales[..., None]
-        angles = np.pad(self.angles, ((0, 0), (0, 1)))
-        seen = poses[:, None]
-        if angles.any():
-            seen = turn_about(seen, candidates[..., :2], -angles)
-        normalised = normalise(seen, candidates[:, :, None])
-        with np.errstate(invalid="ignore"):
-            inside = (np.abs(normalised) <= 0.5).all(axis=-1)
-        inside &= labelled[:, None]
-        kept = inside.sum(axis=-1)
-        enough = kept >= keep * kept[:, -1:]
-        first = np.arange(len(boxes)), enough.argmax(axis=1)
-        return candidates[first], angles[first], normalised[first]
+    Moves are tried one after the other: `shifts` in shares of the boxes' sides, `scales` factors on them,
+    `angles` in radians.
+    """
+    candidates = np.repeat(boxes[:, None], shifts.shape[1] + 1, axis=1)
+    candidates[:, :-1, :2] += shifts * boxes[:, None, 2:]
+    candidates[:, :-1, 2:] *= scales[..., None]
+    angles = np.pad(angles, ((0, 0), (0, 1)))
+    seen = poses[:, None]
+    if angles.any():
+        seen = turn_about(seen, candidates[..., :2], -angles)
+    normalised = normalise(seen, candidates[:, :, None])
+    with np.errstate(invalid="ignore"):
+        inside = (np.abs(normalised) <= 0.5).all(axis=-1)
+    inside &= labelled[:, None]
+    kept = inside.sum(axis=-1)
+    enough = kept >= keep * kept[:, -1:]
+    first = np.arange(len(boxes)), enough.argmax(axis=1)
+    return candidates[first], angles[first], normalised[first]
 
 
 @dataclass

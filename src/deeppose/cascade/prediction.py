@@ -44,16 +44,10 @@ class Predictor:
     quiet: bool = False
 
     def outputs(
-        self,
-        network: Regressor,
-        images: CropSource,
-        examples: Indices,
-        boxes: Floats,
-        mirrored: bool,
-        what: str,
+        self, network: Regressor, images: CropSource, rows: Indices, boxes: Floats, mirrored: bool, what: str
     ) -> Floats:
         """ψ of the crops by `boxes` `(n, 4)`: `(n, k, 2)`; `what` labels the progress bar."""
-        crops = _Crops(images, examples, boxes, mirrored, network.size, network.padding, self.batch)
+        crops = _Crops(images, rows, boxes, mirrored, network.size, network.padding, self.batch)
         share = Subset(crops, range(self.rank, len(crops), self.processes))
         workers = self.workers if len(share) > 4 else 0
         loader = crop_loader(share, workers, self.device)

@@ -25,8 +25,11 @@ def evaluate(item: Item) -> Evaluation:
     sets["held-out"] = (train, train.rows("held-out"))
     tables = []
     for set_name, (examples, rows) in sets.items():
+        files = examples.table["file"].iloc[rows]
+        subsets = next((entry.subsets for entry in ENTRIES if entry.name == set_name), {})
+        parts = {name: files.str.contains(pattern).to_numpy(bool) for name, pattern in subsets.items()}
         for predictor, poses, predicts in predictions_on(item, set_name, examples, rows):
-            for part_name, chosen in _with_subsets(set_name, examples, rows).items():
+            for part_name, chosen in {set_name: np.ones(len(rows), dtype=bool), **parts}.items():
                 part = rows[chosen]
                 truth, labelled = examples.poses[part], examples.labelled[part] & predicts
                 of_part = (poses[chosen], truth, labelled, examples.diameters[part])
@@ -58,13 +61,3 @@ def predictions_on(
         truth, labelled = examples.poses[rows], examples.labelled[rows]
         poses, names = peer_poses(found, truth, labelled, item.skeleton)
         yield found.peer.method, poses, np.array([joint in names for joint in joints])
-
-
-def _with_subsets(set_name: str, examples: Examples, rows: Indices) -> dict[str, Bools]:
-    """The set, and its customary parts: which of its rows each takes."""
-    files = examples.table["file"].iloc[rows]
-    chosen: dict[str, Bools] = {set_name: np.ones(len(rows), dtype=bool)}
-    subsets = next((entry.subsets for entry in ENTRIES if entry.name == set_name), {})
-    for subset, pattern in subsets.items():
-        chosen[subset] = files.str.contains(pattern).to_numpy(bool)
-    return chosen

@@ -126,11 +126,15 @@ def write_embedded(folder: Path, settings: Embedded, seed: int) -> list[Path]:
         If the disk is full.
     """
     textures = _load_textures()
-    paths = []
     for name, members_of in ARCHIVES.items():
-        paths.append(folder / name)
-        _write_archive(paths[-1], members_of(textures, settings, seed))
-    return paths
+        members = members_of(textures, settings, seed)
+        with atomic_path(folder / name) as path, zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+            for member, contents in members.items():
+                info = zipfile.ZipInfo(member, date_time=(1980, 1, 1, 0, 0, 0))
+                info.create_system = 3
+                info.external_attr = 0o644 << 16
+                archive.writestr(info, contents)
+    return [folder / name for name in ARCHIVES]
 
 
 def _lsp(textures: Sequence[Image], settings: Embedded, seed: int) -> dict[str, bytes]:
@@ -328,12 +332,3 @@ def _mat(variables: Mapping[str, NDArray[Any]]) -> bytes:
     savemat(contents, dict(variables))
     # the first 116 bytes are text, in which scipy names the day and the platform
     return MAT_HEADER + contents.getvalue()[len(MAT_HEADER) :]
-
-
-def _write_archive(target: Path, members: Mapping[str, bytes]) -> None:
-    with atomic_path(target) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
-        for name, contents in members.items():
-            info = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
-            info.create_system = 3
-            info.external_attr = 0o644 << 16
-            archive.writestr(info, contents)
