@@ -12,6 +12,7 @@ takes one over. Earlier ones of this model and profile are removed.
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 
@@ -51,8 +52,7 @@ def joined(values: list[float] | list[int]) -> str:
 
 def is_of_sweep(experiment: str | None, sweep: str) -> bool:
     """Whether it has the name of the sweep, or that and a number, which DVC gives to one of several."""
-    name, _, number = (experiment or "").rpartition("-")
-    return experiment == sweep or (name == sweep and number.isdigit())
+    return re.fullmatch(rf"{re.escape(sweep)}(-\d+)?", experiment or "") is not None
 
 
 def dvc_command(*arguments: str) -> None:

@@ -17,6 +17,16 @@ from deeppose.core.predictors import in_file_names, stage_name
 from deeppose.core.skeleton import SKELETONS, Skeleton
 
 
+class _Place:
+    """A file or a folder in the folder of a half or an item."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, of: "Half | Item", _: type) -> Path:
+        return of.folder / self.name
+
+
 @dataclass(frozen=True)
 class Half:
     """The files of a model's training images, held-out ones among them, or those of its test images.
@@ -26,10 +36,7 @@ class Half:
 
     folder: Path
     skeleton: Skeleton
-
-    @property
-    def images(self) -> Path:
-        return self.folder / "images.rgb"
+    images = _Place("images.rgb")
 
     @property
     def example_tables(self) -> tuple[Path, Path]:
@@ -50,16 +57,6 @@ class Half:
     def read_examples(self) -> Examples:
         """The examples with their initial boxes."""
         return self.read_annotations().with_boxes(pd.read_parquet(self.initial_boxes))
-
-
-class _Place:
-    """A file or a folder in an item's own folder."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __get__(self, item: "Item", _: type["Item"]) -> Path:
-        return item.folder / self.name
 
 
 @dataclass(frozen=True)

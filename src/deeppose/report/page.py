@@ -160,7 +160,7 @@ def times_script(times: Mapping[str, float]) -> str:
 
 def _code(text: str) -> Markup:
     """`text` with what stands between backticks as code."""
-    return Markup(re.sub("`([^`]*)`", r"<code>\1</code>", escape(text)))
+    return Markup(re.sub("`([^`]*)`", r"<code>\1</code>", str(escape(text))))
 
 
 def _shown(run: Run, of_paper: PaperEntry) -> dict[str, Any]:

@@ -139,7 +139,11 @@ def write_embedded(folder: Path, settings: Embedded, seed: int) -> list[Path]:
 
 def _lsp(textures: Sequence[Image], settings: Embedded, seed: int) -> dict[str, bytes]:
     streams = _streams(LSP, settings.lsp_images, seed)
-    return _sports(*_drawn(textures, settings, streams, _lsp_labels), digits=4, readme=LSP_README)
+
+    def labels_of(_: np.random.Generator, drawing: Drawing) -> Floats:
+        return np.asarray(np.vstack([_published(drawing.pose).T, drawing.occluded]))
+
+    return _sports(*_drawn(textures, settings, streams, labels_of), digits=4, readme=LSP_README)
 
 
 def _lsp_extended(textures: Sequence[Image], settings: Embedded, seed: int) -> dict[str, bytes]:
@@ -301,12 +305,6 @@ def _load_textures() -> list[Image]:
 def _published(points: Floats) -> Floats:
     """Points 1-based; rounded, so that the last bit of a machine's sine does not show."""
     return np.round(points + 1, 3)
-
-
-def _lsp_labels(_: np.random.Generator, drawing: Drawing) -> Floats:
-    """`(3, 14)` as published: x, y, whether the joint is occluded."""
-    labels: Floats = np.vstack([_published(drawing.pose).T, drawing.occluded])
-    return labels
 
 
 def _crowd_labels(rng: np.random.Generator, drawing: Drawing, unlabelled: float) -> Floats:
