@@ -23,7 +23,7 @@ def main(item: Item, _: int) -> None:
     examples = [half.read_annotations() for half in halves]
     made, rule, report, curve = assign_boxes(examples, faces, item.model.face, item.profile.joints_in_box)
     for half, boxes in zip(halves, made, strict=True):
-        write_parquet(half.initial_boxes, boxes.table)
+        write_parquet(half.initial_boxes, boxes)
     write_text(item.containment, "" if curve is None else curve.to_csv(index=False, float_format="%.6g"))
     write_json(item.initial_box_rule, rule)
     write_json(item.initial_boxes_report, report)

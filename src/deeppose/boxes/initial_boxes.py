@@ -6,7 +6,6 @@ as they are.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -38,33 +37,14 @@ REACH = 0.75
 CURVE_SHARES = np.linspace(0, 1, 201)
 
 
-@dataclass(frozen=True)
-class InitialBoxes:
-    """What examples start from.
-
-    Attributes
-    ----------
-    boxes
-        b⁰, `(n, 4)`.
-    chosen
-        How each came about, `(n,)`: "image", or one of WAYS.
-    counts
-        By what is counted, part and set: the figures, ready for JSON.
-    """
-
-    boxes: Floats
-    chosen: Chosen
-    counts: Counts
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """Columns BOX_COLUMNS and `chosen`, one row an example."""
-        return pd.DataFrame(self.boxes, columns=BOX_COLUMNS).assign(chosen=self.chosen)
+InitialBoxes = tuple[pd.DataFrame, Counts]
+"""What examples start from, one row an example: columns BOX_COLUMNS (b⁰) and `chosen` (how each came about:
+"image", or one of WAYS); and by what is counted, part and set: the figures, ready for JSON."""
 
 
 def assign_boxes(
     halves: Sequence[Examples], faces: Sequence[pd.DataFrame], rule: Rule | None, joints_in_box: float
-) -> tuple[list[InitialBoxes], dict[str, object], dict[str, Any], pd.DataFrame | None]:
+) -> tuple[list[pd.DataFrame], dict[str, object], dict[str, Any], pd.DataFrame | None]:
     """Initial boxes of the training images and of the test images, from faces.
 
     Parameters
@@ -77,8 +57,8 @@ def assign_boxes(
 
     Returns
     -------
-    halves
-        Of the training and of the test images.
+    boxes
+        Of the training and of the test images, see :data:`InitialBoxes`.
     rule
         How b⁰ is made of an image, as it goes with the weights.
     report
@@ -86,25 +66,25 @@ def assign_boxes(
     containment
         As of :func:`containment_curve`; None without faces.
     """
+    how: dict[str, object] = {"kind": "image"}
     if not faces or rule is None:
+        fixed, curve = {}, None
         made = [image_boxes(examples) for examples in halves]
-        return made, {"kind": "image"}, _counts_of_both(*made), None
-    scale, share, containment = fix_scaler(halves[0], faces[0], rule, joints_in_box)
-    pairs = zip(halves, faces, strict=True)
-    made = [face_boxes(examples, found, rule, scale) for examples, found in pairs]
-    report = {"scale": scale, "share_contained": share, **_counts_of_both(*made)}
-    return made, {"kind": "face", "scale": scale}, report, containment
-
-
-def _counts_of_both(train: InitialBoxes, test: InitialBoxes) -> dict[str, Any]:
-    return {what: train.counts[what] | test.counts[what] for what in train.counts}
+    else:
+        scale, share, curve = fix_scaler(halves[0], faces[0], rule, joints_in_box)
+        how, fixed = {"kind": "face", "scale": scale}, {"scale": scale, "share_contained": share}
+        pairs = zip(halves, faces, strict=True)
+        made = [face_boxes(examples, found, rule, scale) for examples, found in pairs]
+    (train, of_train), (test, of_test) = made
+    return [train, test], how, {**fixed, **{what: of_train[what] | of_test[what] for what in of_train}}, curve
 
 
 def image_boxes(examples: Examples) -> InitialBoxes:
     """The full image for every example, as on LSP (§4.1)."""
     boxes = _full_images(examples)
     chosen = np.full(len(boxes), IMAGE, dtype=object)
-    return InitialBoxes(boxes, chosen, {"examples": _counts(examples.table, chosen, (IMAGE,))})
+    table = pd.DataFrame(boxes, columns=BOX_COLUMNS).assign(chosen=chosen)
+    return table, {"examples": _counts(examples.table, chosen, (IMAGE,))}
 
 
 def _full_images(examples: Examples) -> Floats:
@@ -173,7 +153,7 @@ def face_boxes(examples: Examples, faces: pd.DataFrame, rule: Rule, scale: float
         "images": _counts(images, np.array(FACES_SHOWN, dtype=object)[shown], FACES_SHOWN),
         "faces_of_others_only": _nested(of_others.groupby([table["part"], table["set"]]).sum()),
     }
-    return InitialBoxes(boxes, chosen, counts)
+    return pd.DataFrame(boxes, columns=BOX_COLUMNS).assign(chosen=chosen), counts
 
 
 def _own_faces(table: pd.DataFrame, faces: pd.DataFrame, rule: Rule) -> tuple[Floats, Chosen]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import InitVar, dataclass
 from functools import lru_cache
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, TypeVar
 
 import cv2
 import numpy as np
@@ -32,20 +32,6 @@ class Batch(NamedTuple):
     crops: Tensor
     targets: Tensor
     weights: Tensor
-
-
-class Table(Protocol):
-    """What batches are drawn from; rows are visited in an order new each epoch."""
-
-    @property
-    def seed(self) -> tuple[int, ...]:
-        """What the order and all random numbers follow from."""
-
-    def __len__(self) -> int:
-        """How many rows an epoch has."""
-
-    def batch(self, rows: Indices, step: int, share: slice) -> Batch:
-        """The batch of `rows`; random numbers are drawn for all of them, crops cut for `share` only."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +67,7 @@ class WholeBodies:
         return len(self.training_rows)
 
     def batch(self, rows: Indices, step: int, share: slice) -> Batch:
-        """See :class:`Table`."""
+        """The batch of `rows`; random numbers are drawn for all of them, crops cut for `share` only."""
         generator = np.random.default_rng([*self.seed, 1, step])
         mirrored = generator.random(len(rows))[share] < 0.5
         tries = (len(rows), MOVES_TRIED)
@@ -160,7 +146,7 @@ class JointBoxes:
         return len(self._example)
 
     def batch(self, rows: Indices, step: int, share: slice) -> Batch:
-        """See :class:`Table`."""
+        """The batch of `rows`; random numbers are drawn for all of them, crops cut for `share` only."""
         rows = rows[share]
         chosen, mirrored = self._example[rows], self._mirrored[rows]
         boxes = np.stack([column[rows] for column in self._box], axis=-1)
@@ -182,6 +168,10 @@ class JointBoxes:
         with np.errstate(invalid="ignore"):
             shown = labelled & (np.abs(normalised) <= 0.5).all(axis=-1)
         return np.nan_to_num(normalised), np.where(shown, self.others, 0.0)
+
+
+Table = WholeBodies | JointBoxes
+"""What batches are drawn from; rows are visited in an order new each epoch, by the table's `seed`."""
 
 
 def _mirrored_where(mirrored: Bools, boxes: Floats, widths: Indices) -> Floats:

@@ -55,8 +55,7 @@ SHARE_AVERTED = 0.012
 SHARE_BEHIND_A_TABLE = 0.15
 
 # degrees, as in figure.py; so wide that at 0.1 the mean pose finds about as many joints as on FLIC
-STANCE: Limits = {
-    **CALM,
+STANCE: Limits = CALM | {
     "lean": (-10, 10),
     "pitch": (-4, 9),
     "side": (-10, 10),
