@@ -18,12 +18,12 @@ from bench_setup import (
     MEAN_COLOUR,
     PROFILE,
     WIDTH,
+    Runner,
     encoded,
     feed,
-    papers_network,
+    network_of,
     random_examples,
     random_pictures,
-    runner_of,
     smooth_pictures,
     whole_bodies,
     write_archive,
@@ -80,7 +80,7 @@ def feeding_sections(params: Params, rounds: int) -> list[Section]:
 def loader_section(params: Params, folder: Path, rounds: int) -> Section:
     """Steps on one fixed batch against steps with the real loader, and the loader by itself."""
     first, later = (feed(table(params, folder), params) for table in TABLES.values())
-    runner = runner_of(params, CPU, papers_network(params))
+    runner = Runner(params, CPU, network_of(params))
     fixed = next(first)
     works = {
         ON_ONE_BATCH: timed(lambda: runner.train(fixed)),

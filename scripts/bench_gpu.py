@@ -19,10 +19,9 @@ from bench_setup import (
     PROFILE,
     Runner,
     feed,
-    papers_network,
+    network_of,
     random_examples,
     random_pictures,
-    runner_of,
     whole_bodies,
 )
 from benching import made_on, write_report
@@ -93,7 +92,7 @@ def main() -> None:
 
 def on_gpu(params: Params, precision: str) -> Runner:
     device = Device(accelerator="cuda", devices=1, precision=precision, crops="host")
-    return runner_of(params, device, papers_network(params))
+    return Runner(params, device, network_of(params))
 
 
 def fed(bodies: WholeBodies, params: Params, steps: int, workers: int) -> Iterator[Batch]:
@@ -162,7 +161,7 @@ def same_bits(params: Params, precision: str, batch: Batch) -> bool:
 def off_the_cpu(params: Params, precision: str, batch: Batch) -> dict[str, float]:
     """How far outputs and gradients on the GPU are from those in double precision on the CPU, relatively."""
     few = Batch(*(part[:8] for part in batch))
-    exact = papers_network(params).double().eval()
+    exact = network_of(params).double().eval()
     runner = on_gpu(params, precision)
     runner.model.eval()
     found = {"outputs": apart(runner.model(few.crops.cuda()), exact(few.crops))}

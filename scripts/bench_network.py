@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import torch
-from bench_setup import papers_network, runner_of
+from bench_setup import Runner, network_of
 from benching import Row, Section, Turns, in_turn, timed
 from torch import Tensor, nn
 from torch.nn import functional
@@ -126,14 +126,14 @@ def stock_normalisation() -> nn.Module:
 
 def network_sections(params: Params, batch: Batch, rounds: int) -> list[Section]:
     """Training and the forward pass on one batch, against the limit, and where a step's time goes."""
-    network, images = papers_network(params), len(batch.crops)
+    network, images = network_of(params), len(batch.crops)
     forward, backward = (products_of(network, images, backward=b) for b in (False, True))
     networks = {
-        OURS: papers_network(params),
-        STOCK: with_normalisation(papers_network(params), stock_normalisation),
-        NONE: with_normalisation(papers_network(params), nn.Identity),
+        OURS: network_of(params),
+        STOCK: with_normalisation(network_of(params), stock_normalisation),
+        NONE: with_normalisation(network_of(params), nn.Identity),
     }
-    each = {name: runner_of(params, CPU, network) for name, network in networks.items()}
+    each = {name: Runner(params, CPU, network) for name, network in networks.items()}
     train = {name: timed(partial(runner.train, batch)) for name, runner in each.items()}
     trained = in_turn(train | {LIMIT: Products(backward).seconds}, rounds)
     passes = {name: timed(partial(runner.model.module.eval(), batch.crops)) for name, runner in each.items()}

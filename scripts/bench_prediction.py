@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 import torch
 from bench_network import LIMIT, Products, products_of, profile_rows
-from bench_setup import PROFILE, papers_network, random_examples, random_pictures
+from bench_setup import PROFILE, network_of, random_examples, random_pictures
 from benching import Row, Section, in_turn, timed
 
 from deeppose.cascade.prediction import Predictor, predict_stage
@@ -48,7 +48,7 @@ LIMIT_ALONE = f"{LIMIT}, one image"
 def papers_section(params: Params, images: int, rounds: int) -> Section:
     """Three stages of the paper's network, against the products of their forward passes."""
     profile = params.profiles[PROFILE]
-    network = papers_network(params)
+    network = network_of(params)
     ready = merged(network.eval(), torch.device("cpu"))
     sizes = {
         "skeleton": FULL_BODY.name,

@@ -3,7 +3,6 @@
 import sys
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ import cv2
 import numpy as np
 import pandas as pd
 import torch
-from lightning_fabric import Fabric
 
 from deeppose.cascade.batches import Batch, CropSource, Table, WholeBodies, batches
 from deeppose.cascade.processes import start_fabric
@@ -20,7 +18,7 @@ from deeppose.cascade.training import build_optimizer, train_step
 from deeppose.core.examples import BOX_COLUMNS, Examples
 from deeppose.core.geometry import Floats, diameter
 from deeppose.core.images import Pixels
-from deeppose.core.params import Device, Params, Training
+from deeppose.core.params import Device, Params
 from deeppose.core.skeleton import FULL_BODY, Skeleton
 from deeppose.data.pose_set import PERSON_CENTRIC, PoseSet
 from deeppose.networks.regressor import Regressor
@@ -33,15 +31,17 @@ MEAN_COLOUR = (110, 108, 100)
 QUALITY = 90
 
 
-@dataclass
 class Runner:
-    """A network on a device, ready to train."""
+    """A network on a device, ready to be trained as the paper's."""
 
-    fabric: Fabric
-    model: Any
-    optimizer: torch.optim.Optimizer
-    training: Training
-    step: int = 0
+    def __init__(self, params: Params, device: Device, network: Regressor) -> None:
+        self.training = params.profiles[PROFILE].training
+        self.fabric = start_fabric(device, params.threads)
+        network = network.to(self.fabric.device)
+        optimizer = build_optimizer(network, self.training.optimizer)
+        self.model, self.optimizer = self.fabric.setup(network, optimizer)
+        self.model.mark_forward_method("losses")
+        self.step = 0
 
     def train(self, batch: Batch) -> float:
         """One step; the loss before it."""
@@ -49,22 +49,8 @@ class Runner:
         return train_step(self.model, self.optimizer, self.fabric, batch, self.training, (0, 2, self.step))
 
 
-def runner_of(params: Params, device: Device, network: Regressor) -> Runner:
-    training = params.profiles[PROFILE].training
-    fabric = start_fabric(device, params.threads)
-    network = network.to(fabric.device)
-    optimizer = build_optimizer(network, training.optimizer)
-    model, wrapped = fabric.setup(network, optimizer)
-    model.mark_forward_method("losses")
-    return Runner(fabric, model, wrapped, training)
-
-
-def papers_network(params: Params) -> Regressor:
-    return network_of(params, PROFILE)
-
-
-def network_of(params: Params, profile: str, seed: int = 0) -> Regressor:
-    """The network of a profile, with the same fresh weights each time."""
+def network_of(params: Params, profile: str = PROFILE, seed: int = 0) -> Regressor:
+    """The network of a profile, of the paper's if none is named, with the same fresh weights each time."""
     torch.manual_seed(seed)
     return build_network(**network_sizes(params, profile))
 

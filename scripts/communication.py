@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 from bench_gpu import FED
-from bench_setup import papers_network
+from bench_setup import network_of
 from pages import page_of, table
 
 from deeppose.core.files import read_json, write_text
@@ -36,7 +36,7 @@ def main() -> None:
 
 def paper_parameters() -> int:
     with torch.device("meta"):
-        return parameter_count(papers_network(load_params()))
+        return parameter_count(network_of(load_params()))
 
 
 def ring_seconds(size: float, machines: int, link: float) -> float:

@@ -62,9 +62,9 @@ class TestProducts:
 
     def test_of_the_papers_network(self):
         from bench_network import products_of
-        from bench_setup import papers_network
+        from bench_setup import network_of
 
-        network = papers_network(load_params(ROOT / "params.yaml"))
+        network = network_of(load_params(ROOT / "params.yaml"))
         assert round(parameter_count(network) / 1e6, 1) == 58.4
         forward = sum(p.operations for p in products_of(network, 1, backward=False))
         assert round(forward / 1e9, 2) == 2.26
