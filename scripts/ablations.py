@@ -107,7 +107,6 @@ def held_out(project: Path, params: dict[str, Any]) -> dict[str, Any]:
 
 
 def keep(name: str, params: str, seed: int, figures: dict[str, Any], where: str) -> None:
-    """Add a run's figures to those of earlier runs."""
     rows = []
     for predictor, found in figures.items():
         if predictor.startswith("stage_"):
@@ -147,7 +146,6 @@ def page(definition: dict[str, Any], found: pd.DataFrame) -> str:
 
 
 def variants_table(definition: dict[str, Any], found: pd.DataFrame) -> str:
-    """One machine's table."""
     of_base = found[found["variant"] == "base"].set_index(["seed", "stage"])
     rows = []
     for name, variant in definition["variants"].items():

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench_feeding import feeding_sections, packing_section
 from bench_network import CPU, network_sections
-from bench_prediction import prediction_sections
+from bench_prediction import papers_section, published_sections, shell_section
 from bench_setup import PROFILE, random_examples, random_pictures, whole_bodies
 from benching import report_of, write_report
 
@@ -34,7 +34,9 @@ def main() -> None:
         *network_sections(params, batch, ROUNDS),
         *feeding_sections(params, ROUNDS),
         packing_section(JPEGS, ROUNDS),
-        *prediction_sections(params, IMAGES, ROUNDS),
+        papers_section(params, IMAGES, ROUNDS),
+        *published_sections(params, 4 * IMAGES, ROUNDS),
+        shell_section(ROUNDS),
     ]
     report = report_of("What it costs on a CPU", "python scripts/bench.py", sections, params.threads)
     write_report(OUTPUT, report)

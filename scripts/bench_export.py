@@ -72,21 +72,16 @@ def beside(network: Regressor, threads: int) -> dict[str, Any]:
 
 
 def seconds_a_call(call: Callable[[], Any]) -> float:
-    return 1 / calls_a_second(call, SECONDS)
-
-
-def calls_a_second(call: Callable[[], Any], seconds: float) -> float:
-    """Over so many seconds, after a call that isn't counted."""
+    """Over SECONDS at least, after a call that isn't counted."""
     call()
     started, calls = time.perf_counter(), 0
-    while (taken := time.perf_counter() - started) < seconds or not calls:
+    while (taken := time.perf_counter() - started) < SECONDS or not calls:
         call()
         calls += 1
-    return calls / taken
+    return taken / calls
 
 
 def page(report: dict[str, Any]) -> str:
-    """The report as Markdown."""
     rows = []
     for name, of in report["networks"].items():
         for batch, speeds in of["speeds"].items():

@@ -18,11 +18,13 @@ from bench_setup import (
     MEAN_COLOUR,
     PROFILE,
     WIDTH,
+    Runner,
+    encoded,
     feed,
-    papers_network,
+    network_of,
     random_examples,
     random_pictures,
-    runner_of,
+    smooth_pictures,
     whole_bodies,
     write_archive,
 )
@@ -43,7 +45,6 @@ LSP_EXAMPLES = 11_000
 PICTURES = 2000
 """Images behind them: several examples share one, where the disk is short."""
 BATCHES = 20
-QUALITY = 90
 MOST = 0.05
 """Share of a training step that feeding may take."""
 AUGMENTED_SET = "augmented-set.parquet"
@@ -79,7 +80,7 @@ def feeding_sections(params: Params, rounds: int) -> list[Section]:
 def loader_section(params: Params, folder: Path, rounds: int) -> Section:
     """Steps on one fixed batch against steps with the real loader, and the loader by itself."""
     first, later = (feed(table(params, folder), params) for table in TABLES.values())
-    runner = runner_of(params, CPU, papers_network(params))
+    runner = Runner(params, CPU, network_of(params))
     fixed = next(first)
     works = {
         ON_ONE_BATCH: timed(lambda: runner.train(fixed)),
@@ -105,12 +106,10 @@ def loader_section(params: Params, folder: Path, rounds: int) -> Section:
 
 
 def whole_body_table(params: Params, folder: Path) -> Table:
-    """Of stage 1, on the images in `folder`."""
     return whole_bodies(params, images_of(folder), random_examples(LSP_EXAMPLES))
 
 
 def joint_box_table(params: Params, folder: Path) -> Table:
-    """Of a later stage, on the images and the augmented set in `folder`."""
     boxes, examples = read_by_column(folder / AUGMENTED_SET), random_examples(LSP_EXAMPLES)
     size = params.profiles[PROFILE].network.input
     return JointBoxes(images_of(folder), boxes, examples, FULL_BODY, size, MEAN_COLOUR, (0, 2))
@@ -120,13 +119,11 @@ TABLES: dict[str, Callable[[Params, Path], Table]] = {FIRST: whole_body_table, L
 
 
 def images_of(folder: Path) -> Images:
-    """An image for each example, several of them the same."""
     places = pd.DataFrame({"offset": np.arange(LSP_EXAMPLES) % PICTURES * (HEIGHT * WIDTH * 3)})
     return Images(folder / "images", places.assign(width=WIDTH, height=HEIGHT))
 
 
 def build_augmented_set(params: Params, folder: Path, examples: Examples) -> None:
-    """D_A of all examples, into `folder`."""
     joints = len(FULL_BODY.joints)
     normals = pd.DataFrame({"joint": np.arange(joints), "mean_x": 0.0, "mean_y": 0.0})
     normals[["var_x", "var_y", "cov_xy"]] = [25.0, 25.0, 0.0]
@@ -156,7 +153,6 @@ def loader_memory(params: Params, folder: Path, name: str) -> float:
 
 
 def alone(work: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401 - whatever it gives
-    """What a function gives in a process of its own."""
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
         return pool.submit(work, *arguments).result()
 
@@ -165,7 +161,7 @@ def packing_section(images: int, rounds: int) -> Section:
     """Packing of JPEG files of LSP's size against decoding the same files in as many threads."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        files = smooth_jpegs(images)
+        files = encoded(smooth_pictures(images))
         pose_set = write_archive(folder / "lsp_dataset.zip", files)
         works = {PACKING: partial(pack, pose_set, folder), DECODING: partial(decode_all, files)}
         turns = in_turn({name: timed(work) for name, work in works.items()}, rounds)
@@ -184,18 +180,6 @@ def packing_section(images: int, rounds: int) -> Section:
     )
 
 
-def smooth_jpegs(count: int) -> list[bytes]:
-    """Files of smooth random pictures of LSP's size, with some noise, which compress as photographs do."""
-    generator = np.random.default_rng(2)
-    files = []
-    for _ in range(count):
-        coarse = generator.integers(0, 256, (HEIGHT // 10, WIDTH // 10, 3), dtype=np.uint8)
-        smooth = cv2.resize(coarse, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
-        noisy = np.clip(smooth + generator.normal(0, 6, smooth.shape), 0, 255).astype(np.uint8)
-        files.append(cv2.imencode(".jpg", noisy, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes())
-    return files
-
-
 def pack(pose_set: PoseSet, folder: Path) -> None:
     """What the stage annotate-normalize does with the images of a set."""
     halves = (folder / half for half in ("train", "test"))
@@ -203,7 +187,6 @@ def pack(pose_set: PoseSet, folder: Path) -> None:
 
 
 def decode_all(files: Sequence[bytes]) -> None:
-    """Decode all files, each core its share of them."""
     cores = os.cpu_count() or 1
 
     def decode(share: Sequence[bytes]) -> None:

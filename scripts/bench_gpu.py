@@ -10,6 +10,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,9 @@ from bench_setup import (
     PROFILE,
     Runner,
     feed,
-    papers_network,
+    network_of,
     random_examples,
     random_pictures,
-    runner_of,
     whole_bodies,
 )
 from benching import made_on, write_report
@@ -56,12 +56,13 @@ def main() -> None:
     bodies = whole_bodies(params, pictures, examples)
     bodies_there = whole_bodies(params, DeviceImages(pictures, gpu), examples)
     batch = next(fed(bodies, params, 1, workers))
+    there = Batch(*(part.cuda() for part in batch))
     speeds: dict[str, dict[str, list[float]]] = {name: {} for name in PRECISIONS}
     for number in range(ROUNDS + 1):
         for precision in PRECISIONS:
             runner = on_gpu(params, precision)
             found = {
-                ONE_BATCH: on_one_batch(runner, batch),
+                ONE_BATCH: images_a_second(partial(runner.train, there), len(batch.crops)),
                 FED: on_fed_batches(runner, bodies, params, workers),
                 CUT_THERE: on_fed_batches(runner, bodies_there, params, 0),
                 PRODUCTS: matrix_products(precision),
@@ -91,7 +92,7 @@ def main() -> None:
 
 def on_gpu(params: Params, precision: str) -> Runner:
     device = Device(accelerator="cuda", devices=1, precision=precision, crops="host")
-    return runner_of(params, device, papers_network(params))
+    return Runner(params, device, network_of(params))
 
 
 def fed(bodies: WholeBodies, params: Params, steps: int, workers: int) -> Iterator[Batch]:
@@ -114,11 +115,6 @@ def images_a_second(step: Callable[[], Any], images: int, steps: int = STEPS) ->
         step()
     torch.cuda.synchronize()
     return steps * images / (time.perf_counter() - started)
-
-
-def on_one_batch(runner: Runner, batch: Batch) -> float:
-    there = Batch(*(part.cuda() for part in batch))
-    return images_a_second(lambda: runner.train(there), len(batch.crops))
 
 
 def on_fed_batches(runner: Runner, bodies: WholeBodies, params: Params, workers: int) -> float:
@@ -165,7 +161,7 @@ def same_bits(params: Params, precision: str, batch: Batch) -> bool:
 def off_the_cpu(params: Params, precision: str, batch: Batch) -> dict[str, float]:
     """How far outputs and gradients on the GPU are from those in double precision on the CPU, relatively."""
     few = Batch(*(part[:8] for part in batch))
-    exact = papers_network(params).double().eval()
+    exact = network_of(params).double().eval()
     runner = on_gpu(params, precision)
     runner.model.eval()
     found = {"outputs": apart(runner.model(few.crops.cuda()), exact(few.crops))}
@@ -191,7 +187,6 @@ def hours(params: Params, speed: float) -> dict[str, float]:
 
 
 def page(report: dict[str, Any]) -> str:
-    """The report as Markdown."""
     times, apart = report["hours of training"], report[OFF]
     speeds = (ONE_BATCH, FED, CUT_THERE, PREDICTION, PRODUCTS)
     rows = [[what, *shown(report["speeds"], what, ",.0f")] for what in speeds]
@@ -211,7 +206,6 @@ def page(report: dict[str, Any]) -> str:
 
 
 def shown(figures: dict[str, Any], what: str, style: str) -> list[str]:
-    """A figure for each precision, a dash where there is none."""
     return [format(figures[p][what], style) if what in figures[p] else "–" for p in PRECISIONS]
 
 

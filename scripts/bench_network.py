@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import torch
-from bench_setup import Runner, papers_network, runner_of
+from bench_setup import Runner, network_of
 from benching import Row, Section, Turns, in_turn, timed
 from torch import Tensor, nn
 from torch.nn import functional
@@ -67,7 +67,6 @@ class Products:
 
 
 def kernels_of(product: Product) -> list[Callable[[], object]]:
-    """Ways to make a product."""
     left, right = torch.randn(product.columns, product.inner), torch.randn(product.rows, product.inner)
     kernels: list[Callable[[], object]] = [lambda: left @ right.T]
     if torch.backends.mkldnn.is_available():
@@ -114,7 +113,6 @@ def layer_sizes(network: Regressor) -> list[tuple[int, int, int]]:
 
 
 def with_normalisation(network: Regressor, layer: Callable[[], nn.Module]) -> Regressor:
-    """The network, its normalisations replaced."""
     for name, child in list(network.named_modules()):
         if isinstance(child, LocalResponseNorm):
             network.set_submodule(name, layer())
@@ -126,26 +124,21 @@ def stock_normalisation() -> nn.Module:
     return nn.LocalResponseNorm(LRN_CHANNELS, LRN_CHANNELS * LRN_ALPHA, LRN_BETA, LRN_K)
 
 
-def runners(params: Params) -> dict[str, Runner]:
-    """The three networks with the same weights."""
-    networks = {
-        OURS: papers_network(params),
-        STOCK: with_normalisation(papers_network(params), stock_normalisation),
-        NONE: with_normalisation(papers_network(params), nn.Identity),
-    }
-    return {name: runner_of(params, CPU, network) for name, network in networks.items()}
-
-
 def network_sections(params: Params, batch: Batch, rounds: int) -> list[Section]:
     """Training and the forward pass on one batch, against the limit, and where a step's time goes."""
-    network = papers_network(params)
-    images = len(batch.crops)
+    network, images = network_of(params), len(batch.crops)
     forward, backward = (products_of(network, images, backward=b) for b in (False, True))
-    each = runners(params)
+    networks = {
+        OURS: network_of(params),
+        STOCK: with_normalisation(network_of(params), stock_normalisation),
+        NONE: with_normalisation(network_of(params), nn.Identity),
+    }
+    each = {name: Runner(params, CPU, network) for name, network in networks.items()}
     train = {name: timed(partial(runner.train, batch)) for name, runner in each.items()}
     trained = in_turn(train | {LIMIT: Products(backward).seconds}, rounds)
-    passes = {name: timed(partial(forward_pass, runner, batch.crops)) for name, runner in each.items()}
-    passed = in_turn(passes | {LIMIT: Products(forward).seconds}, rounds)
+    passes = {name: timed(partial(runner.model.module.eval(), batch.crops)) for name, runner in each.items()}
+    with torch.inference_mode():
+        passed = in_turn(passes | {LIMIT: Products(forward).seconds}, rounds)
     share = sum(product.operations for product in forward) / images / 1e9
     size = (
         f"{parameter_count(network) / 1e6:.1f} million parameters, {share:.2f} GFLOP forward an image. "
@@ -158,12 +151,6 @@ def network_sections(params: Params, batch: Batch, rounds: int) -> list[Section]
         Section("Its forward pass alone", speed_rows(passed, images, least=0.8)),
         Section("Where the time of a training step goes", profiled, note),
     ]
-
-
-def forward_pass(runner: Runner, crops: Tensor) -> None:
-    runner.model.eval()
-    with torch.inference_mode():
-        runner.model.module(crops)
 
 
 def speed_rows(turns: Turns, images: int, *, least: float) -> list[Row]:

@@ -18,10 +18,10 @@ import cv2
 import numpy as np
 import torch
 from bench_network import LIMIT, Products, products_of, profile_rows
-from bench_setup import PROFILE, papers_network, random_examples, random_pictures
+from bench_setup import PROFILE, network_of, random_examples, random_pictures
 from benching import Row, Section, in_turn, timed
 
-from deeppose.cascade.prediction import Predictor, predict_initial, refine
+from deeppose.cascade.prediction import Predictor, predict_stage
 from deeppose.cli.predict import PUBLISHED, weights_of
 from deeppose.core.examples import Examples
 from deeppose.core.geometry import image_box
@@ -45,21 +45,16 @@ LARGE = f"a batch, in larger ones of {LARGE_BATCH} crops, s an image"
 LIMIT_ALONE = f"{LIMIT}, one image"
 
 
-def prediction_sections(params: Params, images: int, rounds: int) -> list[Section]:
-    """Both cascades, and the command line; `images` in a batch."""
-    return [
-        papers_section(params, images, rounds),
-        *published_sections(params, 4 * images, rounds),
-        shell_section(rounds),
-    ]
-
-
 def papers_section(params: Params, images: int, rounds: int) -> Section:
     """Three stages of the paper's network, against the products of their forward passes."""
     profile = params.profiles[PROFILE]
-    network = papers_network(params)
+    network = network_of(params)
     ready = merged(network.eval(), torch.device("cpu"))
-    sizes = {"sigma": params.model["lsp"].sigma, "smallest_box": profile.smallest_box}
+    sizes = {
+        "skeleton": FULL_BODY.name,
+        "sigma": params.model["lsp"].sigma,
+        "smallest_box": profile.smallest_box,
+    }
     stages = [(ready, {"stage": s, **sizes}) for s in range(1, CASCADE_STAGES_IN_DVC_YAML + 1)]
     each = {count: (random_pictures(count), random_examples(count)) for count in (images, 1)}
     cores: dict[int, list[float]] = {images: [], 1: []}
@@ -107,11 +102,9 @@ def passes(network: Regressor, images: int, most: int) -> Callable[[], float]:
 
 def predict(stages: Stages, predictor: Predictor, images: Sequence[Pixels], examples: Examples) -> None:
     """The poses after the last stage, as the stage predict-test makes them."""
-    rows = np.arange(len(images))
-    pose = predict_initial(stages[0][0], predictor, images, examples, rows)
-    for network, of in stages[1:]:
-        known = {"sigma": of["sigma"], "smallest_share": of["smallest_box"]}
-        pose, _ = refine(network, predictor, images, examples, rows, pose, FULL_BODY, **known)
+    pose, rows = None, np.arange(len(images))
+    for network, description in stages:
+        pose, _ = predict_stage(network, description, predictor, images, examples, rows, pose)
 
 
 def published_sections(params: Params, images: int, rounds: int) -> list[Section]:
@@ -139,14 +132,15 @@ def published_sections(params: Params, images: int, rounds: int) -> list[Section
             cascade.predict(read_photo(file), image_box(width, height))
 
         def cold() -> float:
-            forget(file)
+            with file.open("rb") as opened:
+                os.fsync(opened.fileno())
+                # The kernel drops it from its memory.
+                os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
             return timed(from_file)()
 
         turns = in_turn({name: timed(work) for name, work in works.items()} | {ALONE: cold}, rounds)
         profiled = profile_rows(from_file)
-    rows = [
-        Row(name, turns.median(name) / images, ".3f", None, target) for name, (_, _, target) in ways.items()
-    ]
+    rows = [Row(name, turns.median(name) / images, ".3f", None, most) for name, (_, _, most) in ways.items()]
     rows.append(Row("one image from a cold file, s", turns.median(ALONE), ".3f", None, 0.2))
     note = (
         f"The published weights for LSP; {images} images of LSP's size in a batch, each crop and its "
@@ -156,13 +150,6 @@ def published_sections(params: Params, images: int, rounds: int) -> list[Section
         Section("The cascade of `cpu`", rows, note),
         Section("Where the time of one image goes", profiled, "As above, by torch's profiler."),
     ]
-
-
-def forget(file: Path) -> None:
-    """Have the kernel drop a file from its memory."""
-    with file.open("rb") as opened:
-        os.fsync(opened.fileno())
-        os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def shell_section(rounds: int) -> Section:

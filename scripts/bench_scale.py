@@ -91,12 +91,8 @@ def main(sizes: list[int]) -> None:
             f"sizes of {SMALLEST} examples at least are wanted, two of them up to {MOST_FOR_NETWORKS}, where "
             f"every stage is measured; got {sizes}"
         )
-    report = {
-        **benching.made_on(),
-        "memory": psutil.virtual_memory().total,
-        **measured(sizes, MOST_FOR_NETWORKS),
-    }
-    write_report(report)
+    memory = psutil.virtual_memory().total
+    write_report({**benching.made_on(), "memory": memory, **measured(sizes, MOST_FOR_NETWORKS)})
 
 
 def write_report(report: dict[str, Any]) -> None:
@@ -210,9 +206,17 @@ def last_two(of_sizes: dict[str, Any], what: str) -> list[tuple[int, float]]:
 
 def page(report: dict[str, Any]) -> str:
     """The report as Markdown, its stages in the pipeline's order."""
-    order = {name: number for number, name in enumerate(RUNS)}
-    stages = dict(sorted(report["stages"].items(), key=lambda stage: order.get(stage[0], 0)))
-    report = {**report, "stages": stages}
+    stages = dict(sorted(report["stages"].items(), key=lambda stage: [*RUNS, stage[0]].index(stage[0])))
+    steeper = [name for name, of_sizes in stages.items() if slope(of_sizes, "seconds") > STRAIGHT]
+    of_seconds = {
+        "slope": lambda of: f"{slope(of, 'seconds'):.2f}",
+        f"{PROJECTED:,}, projected": lambda of: f"{projected(of, 'seconds'):,.0f}",
+    }
+    of_memory = {
+        "bytes an example more": lambda of: f"{an_example(of, 'peak'):,.0f}",
+        "of the tables that it reads, on disk": lambda of: f"{an_example(of, 'read'):,.0f}",
+        f"{PROJECTED:,}, projected, GB": lambda of: f"{projected(of, 'peak') / 1e9:,.1f}",
+    }
     return page_of(
         "How time and memory grow",
         f"Made by `python scripts/bench_scale.py` at commit {report['revision']}, on: {report['machine']}, "
@@ -223,29 +227,13 @@ def page(report: dict[str, Any]) -> str:
         "run costs still counts. Projected: on the line through the two largest sizes, or on their power "
         f"where the slope is over {STRAIGHT}.",
         "## Seconds",
-        seconds_table(stages),
+        stages_table(stages, "seconds", 1, ".2f", of_seconds),
         "## Peak memory, MB",
-        memory_table(stages),
-        steeper_and_killed(report),
-        bottleneck(report),
+        stages_table(stages, "peak", 1e6, ",.0f", of_memory),
+        f"Steeper than a straight line: {', '.join(steeper) or 'none'}. "
+        f"Killed, as by a system that has no memory left: {'; '.join(report['killed']) or 'none'}.",
+        bottleneck(stages, report["memory"]),
     )
-
-
-def seconds_table(stages: dict[str, Any]) -> str:
-    further = {
-        "slope": lambda of: f"{slope(of, 'seconds'):.2f}",
-        f"{PROJECTED:,}, projected": lambda of: f"{projected(of, 'seconds'):,.0f}",
-    }
-    return stages_table(stages, "seconds", 1, ".2f", further)
-
-
-def memory_table(stages: dict[str, Any]) -> str:
-    further = {
-        "bytes an example more": lambda of: f"{an_example(of, 'peak'):,.0f}",
-        "of the tables that it reads, on disk": lambda of: f"{an_example(of, 'read'):,.0f}",
-        f"{PROJECTED:,}, projected, GB": lambda of: f"{projected(of, 'peak') / 1e9:,.1f}",
-    }
-    return stages_table(stages, "peak", 1e6, ",.0f", further)
 
 
 def stages_table(
@@ -260,27 +248,16 @@ def stages_table(
     return table(["stage", *(f"{size:,}" for size in sizes), *further], rows)
 
 
-def steeper_and_killed(report: dict[str, Any]) -> str:
-    """Which stages take more than in proportion, and which runs found no memory."""
-    steeper = [name for name, of_sizes in report["stages"].items() if slope(of_sizes, "seconds") > STRAIGHT]
-    return (
-        f"Steeper than a straight line: {', '.join(steeper) or 'none'}. "
-        f"Killed, as by a system that has no memory left: {'; '.join(report['killed']) or 'none'}."
-    )
-
-
-def bottleneck(report: dict[str, Any]) -> str:
+def bottleneck(stages: dict[str, Any], available: int) -> str:
     """What gives out first at PROJECTED examples, in a sentence or two."""
-    stages = report["stages"]
     memory = {name: projected(of_sizes, "peak") for name, of_sizes in stages.items()}
     seconds = {name: projected(of_sizes, "seconds") for name, of_sizes in stages.items()}
     hungriest, slowest = max(memory, key=memory.__getitem__), max(seconds, key=seconds.__getitem__)
-    enough = memory[hungriest] <= report["memory"]
-    verdict = "within" if enough else "beyond"
+    enough = memory[hungriest] <= available
     return (
         f"At {PROJECTED:,} examples {hungriest} would hold the most, {memory[hungriest] / 1e9:,.0f} GB, "
-        f"{verdict} the {report['memory'] / 1e9:.0f} GB of this machine, and {slowest} would take the "
-        f"longest, {seconds[slowest] / 3600:,.1f} hours: the first bottleneck is "
+        f"{'within' if enough else 'beyond'} the {available / 1e9:.0f} GB of this machine, and {slowest} "
+        f"would take the longest, {seconds[slowest] / 3600:,.1f} hours: the first bottleneck is "
         f"{'the time of ' + slowest if enough else 'the memory of ' + hungriest}."
     )
 

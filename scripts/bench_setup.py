@@ -2,16 +2,15 @@
 
 import sys
 import zipfile
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import cycle
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pandas as pd
 import torch
-from lightning_fabric import Fabric
 
 from deeppose.cascade.batches import Batch, CropSource, Table, WholeBodies, batches
 from deeppose.cascade.processes import start_fabric
@@ -19,7 +18,7 @@ from deeppose.cascade.training import build_optimizer, train_step
 from deeppose.core.examples import BOX_COLUMNS, Examples
 from deeppose.core.geometry import Floats, diameter
 from deeppose.core.images import Pixels
-from deeppose.core.params import Device, Params, Training
+from deeppose.core.params import Device, Params
 from deeppose.core.skeleton import FULL_BODY, Skeleton
 from deeppose.data.pose_set import PERSON_CENTRIC, PoseSet
 from deeppose.networks.regressor import Regressor
@@ -29,17 +28,20 @@ PROFILE = "paper"
 HEIGHT, WIDTH = 180, 110
 """About the size of LSP's images, pixels."""
 MEAN_COLOUR = (110, 108, 100)
+QUALITY = 90
 
 
-@dataclass
 class Runner:
-    """A network on a device, ready to train."""
+    """A network on a device, ready to be trained as the paper's."""
 
-    fabric: Fabric
-    model: Any
-    optimizer: torch.optim.Optimizer
-    training: Training
-    step: int = 0
+    def __init__(self, params: Params, device: Device, network: Regressor) -> None:
+        self.training = params.profiles[PROFILE].training
+        self.fabric = start_fabric(device, params.threads)
+        network = network.to(self.fabric.device)
+        optimizer = build_optimizer(network, self.training.optimizer)
+        self.model, self.optimizer = self.fabric.setup(network, optimizer)
+        self.model.mark_forward_method("losses")
+        self.step = 0
 
     def train(self, batch: Batch) -> float:
         """One step; the loss before it."""
@@ -47,39 +49,36 @@ class Runner:
         return train_step(self.model, self.optimizer, self.fabric, batch, self.training, (0, 2, self.step))
 
 
-def runner_of(params: Params, device: Device, network: Regressor) -> Runner:
-    """The network, trained as the paper's."""
-    training = params.profiles[PROFILE].training
-    fabric = start_fabric(device, params.threads)
-    network = network.to(fabric.device)
-    optimizer = build_optimizer(network, training.optimizer)
-    model, wrapped = fabric.setup(network, optimizer)
-    model.mark_forward_method("losses")
-    return Runner(fabric, model, wrapped, training)
-
-
-def papers_network(params: Params) -> Regressor:
-    """The network of the profile `paper`."""
-    return network_of(params, PROFILE)
-
-
-def network_of(params: Params, profile: str, seed: int = 0) -> Regressor:
-    """The network of a profile, with the same fresh weights each time."""
+def network_of(params: Params, profile: str = PROFILE, seed: int = 0) -> Regressor:
+    """The network of a profile, of the paper's if none is named, with the same fresh weights each time."""
     torch.manual_seed(seed)
     return build_network(**network_sizes(params, profile))
 
 
 def network_sizes(params: Params, profile: str) -> dict[str, Any]:
-    """What a profile's network of the full body is built with."""
     sizes = params.profiles[profile].network
     more = {"joints": len(FULL_BODY.joints), "size": sizes.input, "mean": MEAN_COLOUR}
     return sizes.model_dump(exclude={"input"}) | more
 
 
 def random_pictures(count: int) -> list[Pixels]:
-    """Noise of LSP's size."""
     generator = np.random.default_rng(0)
     return list(generator.integers(0, 256, (count, HEIGHT, WIDTH, 3), dtype=np.uint8))
+
+
+def smooth_pictures(count: int) -> Iterator[Pixels]:
+    """Smooth random pictures of LSP's size, with some noise, which compress as photographs do."""
+    generator = np.random.default_rng(2)
+    for _ in range(count):
+        coarse = generator.integers(0, 256, (HEIGHT // 10, WIDTH // 10, 3), dtype=np.uint8)
+        smooth = cv2.resize(coarse, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
+        yield np.clip(smooth + generator.normal(0, 6, smooth.shape), 0, 255).astype(np.uint8)
+
+
+def encoded(pictures: Iterable[Pixels]) -> list[bytes]:
+    """The pictures as JPEG files."""
+    quality = [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
+    return [cv2.imencode(".jpg", picture, quality)[1].tobytes() for picture in pictures]
 
 
 def random_examples(count: int) -> Examples:
@@ -93,7 +92,6 @@ def random_examples(count: int) -> Examples:
 
 
 def whole_bodies(params: Params, images: CropSource, examples: Examples) -> WholeBodies:
-    """Stage 1's batches of the profile `paper`."""
     profile = params.profiles[PROFILE]
     return WholeBodies(
         images=images,
@@ -113,7 +111,8 @@ def feed(
 ) -> Iterator[Batch]:
     """Batches of the profile `paper` up to step `last`, cut by so many processes (0: by this one)."""
     batch, there = params.profiles[PROFILE].training.batch, torch.device(device)
-    return batches(table, batch=batch, first=0, last=last, rank=0, processes=1, workers=workers, device=there)
+    steps = range(last)
+    return batches(table, batch=batch, steps=steps, rank=0, processes=1, workers=workers, device=there)
 
 
 def write_archive(path: Path, files: Sequence[bytes], images: int = 0, examples_an_image: int = 1) -> PoseSet:
@@ -140,6 +139,5 @@ def write_archive(path: Path, files: Sequence[bytes], images: int = 0, examples_
 
 
 def random_poses(count: int, skeleton: Skeleton, seed: int) -> Floats:
-    """So many, anywhere in an image of LSP's size."""
     corner = [WIDTH - 1, HEIGHT - 1]
     return np.random.default_rng(seed).uniform([0, 0], corner, (count, len(skeleton.joints), 2))

@@ -133,7 +133,6 @@ def peak_of(held: Callable[[], float], interval: float = INTERVAL) -> Iterator[l
 
 
 def made_on(*, gpu: bool = False) -> dict[str, str]:
-    """What every report says of where it was made."""
     return {"machine": machine(gpu=gpu), "revision": git_revision()}
 
 
@@ -149,7 +148,6 @@ def report_of(title: str, command: str, sections: Iterable[Section], threads: in
 
 
 def page(report: Mapping[str, Any]) -> str:
-    """The report as Markdown."""
     versions = ", ".join(f"{name} {number}" for name, number in report["versions"].items())
     blocks = [
         f"Made by `{report['command']}` at commit {report['revision']}, on: {report['machine']}, "

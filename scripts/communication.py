@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 from bench_gpu import FED
-from bench_setup import papers_network
+from bench_setup import network_of
 from pages import page_of, table
 
 from deeppose.core.files import read_json, write_text
@@ -35,19 +35,13 @@ def main() -> None:
 
 
 def paper_parameters() -> int:
-    """Parameters of the full-body network of `paper`."""
     with torch.device("meta"):
-        return parameter_count(papers_network(load_params()))
+        return parameter_count(network_of(load_params()))
 
 
 def ring_seconds(size: float, machines: int, link: float) -> float:
     """What an all-reduce of `size` bytes takes over links of `link` Gbit/s, latency left out."""
     return 2 * (machines - 1) / machines * size * 8 / (link * 1e9)
-
-
-def step_seconds(work: float, communication: float, *, overlap: bool) -> float:
-    """A step of so much work on each machine: what is told is hidden behind it wholly, or not at all."""
-    return max(work, communication) if overlap else work + communication
 
 
 def speed_up(alone: float, size: float, machines: int, link: float, *, overlap: bool, shared: bool) -> float:
@@ -59,11 +53,13 @@ def speed_up(alone: float, size: float, machines: int, link: float, *, overlap: 
         Seconds of a step on one machine.
     size
         Bytes of the gradients.
+    overlap
+        Whether what is told is hidden behind the work wholly, or not at all.
     shared
         Whether they share that one batch, or each has as large a one of its own.
     """
-    work = alone / machines if shared else alone
-    step = step_seconds(work, ring_seconds(size, machines, link), overlap=overlap)
+    work, told = alone / machines if shared else alone, ring_seconds(size, machines, link)
+    step = max(work, told) if overlap else work + told
     return alone / step * (1 if shared else machines)
 
 
@@ -74,10 +70,19 @@ def scales_to(alone: float, size: float, link: float, *, overlap: bool, shared: 
 
 
 def page(measured: dict[str, Any], parameters: int) -> str:
-    """The model's figures as Markdown."""
     size, batch = parameters * BYTES_A_NUMBER, measured["batch"]
     alone = {precision: batch / speeds[FED] for precision, speeds in measured["speeds"].items()}
     ways = {True: f"sharing a batch of {batch}", False: f"a batch of {batch} on each"}
+    all_reduces = [f"all-reduce of 2, {link} Gbit/s, ms" for link in LINKS]
+    steps = [
+        [precision, f"{1e3 * a:.1f}", *(f"{1e3 * ring_seconds(size, 2, link):.0f}" for link in LINKS)]
+        for precision, a in alone.items()
+    ]
+    most = []
+    for (precision, a), link, name in product(alone.items(), LINKS, OVERLAPS):
+        reached = [scales_to(a, size, link, overlap=OVERLAPS[name], shared=shared) for shared in ways]
+        words = [f"{n} or more" if n == MACHINES[-1] else str(n) for n in reached]
+        most.append([precision, str(link), name, *words])
     blocks = [
         f"Made by `python scripts/communication.py`, a model, from the speeds in [{MEASURED.name}]"
         f"({MEASURED.name}), measured on: {measured['machine']}. One such GPU a machine. The paper's network "
@@ -86,43 +91,21 @@ def page(measured: dict[str, Any], parameters: int) -> str:
         "out, and half a batch is taken to be half the work. Of what is told, nothing (overlap none) or all "
         "(whole) is hidden behind the work of the step. The truth lies between: only the backward pass "
         "hides any.",
-        steps_table(alone, size),
+        table(["precision", "step of one, ms", *all_reduces], steps),
         f"The most machines, of {', '.join(map(str, MACHINES))}, that reach {ENOUGH:.0%} of so many times "
         f"one's speed. Sharing a batch keeps the result; a batch on each makes it another training, with "
         "larger batches.",
-        most_table(alone, size, ways),
+        table(["precision", "Gbit/s", "overlap", *ways.values()], most),
     ]
+    links = list(product(LINKS, OVERLAPS.items()))
+    heads = ["precision", "machines", *(f"{link} Gbit/s, {name}" for link, (name, _) in links)]
     for shared, words in ways.items():
-        blocks.append(f"Times one machine's images a second, {words}:")
-        blocks.append(speed_up_table(alone, size, shared))
+        rows = []
+        for (precision, a), n in product(alone.items(), MACHINES[1:]):
+            times = [speed_up(a, size, n, link, overlap=of, shared=shared) for link, (_, of) in links]
+            rows.append([precision, str(n), *(f"{faster:.2f}" for faster in times)])
+        blocks += [f"Times one machine's images a second, {words}:", table(heads, rows)]
     return page_of("What several machines must tell each other", *blocks)
-
-
-def steps_table(alone: dict[str, float], size: float) -> str:
-    rows = [
-        [precision, f"{1e3 * a:.1f}", *(f"{1e3 * ring_seconds(size, 2, link):.0f}" for link in LINKS)]
-        for precision, a in alone.items()
-    ]
-    all_reduces = [f"all-reduce of 2, {link} Gbit/s, ms" for link in LINKS]
-    return table(["precision", "step of one, ms", *all_reduces], rows)
-
-
-def most_table(alone: dict[str, float], size: float, ways: dict[bool, str]) -> str:
-    rows = []
-    for (precision, a), link, name in product(alone.items(), LINKS, OVERLAPS):
-        most = [scales_to(a, size, link, overlap=OVERLAPS[name], shared=shared) for shared in ways]
-        words = [f"{n} or more" if n == MACHINES[-1] else str(n) for n in most]
-        rows.append([precision, str(link), name, *words])
-    return table(["precision", "Gbit/s", "overlap", *ways.values()], rows)
-
-
-def speed_up_table(alone: dict[str, float], size: float, shared: bool) -> str:
-    links = list(product(LINKS, OVERLAPS))
-    rows = []
-    for (precision, a), n in product(alone.items(), MACHINES[1:]):
-        times = [speed_up(a, size, n, link, overlap=OVERLAPS[name], shared=shared) for link, name in links]
-        rows.append([precision, str(n), *(f"{faster:.2f}" for faster in times)])
-    return table(["precision", "machines", *(f"{link} Gbit/s, {name}" for link, name in links)], rows)
 
 
 if __name__ == "__main__":

@@ -52,13 +52,8 @@ def keep(name: str, words: str) -> None:
     check_nothing_changed([f"evaluate@{params.profile}-{model}" for model in params.models])
     made_of = provenance(params)
     revision = revision_of(made_of)
-    run = {
-        "words": words,
-        "revision": revision,
-        "changes": changes(params_at(revision), made_of["params"]),
-        "tested": tests,
-        "provenance": made_of,
-    }
+    changed = changes(params_at(revision), made_of["params"])
+    run = {"words": words, "revision": revision, "changes": changed, "tested": tests, "provenance": made_of}
     write_json(KEPT / f"{name}.json", run)
 
 
@@ -92,7 +87,6 @@ def revision_of(made_of: Mapping[str, Any]) -> str:
 
 
 def params_at(revision: str) -> Any:  # noqa: ANN401 - whatever YAML holds
-    """The values of the params in a commit."""
     with tempfile.TemporaryDirectory() as folder:
         archive = ["git", "archive", "--output", f"{folder}/params.tar", revision, "params.yaml", "profiles"]
         done = subprocess.run(archive, capture_output=True, text=True, check=False)
@@ -116,7 +110,6 @@ def changes(committed: Mapping[str, Any], run: Mapping[str, Any]) -> dict[str, A
 
 
 def tested(params: Params, model: str) -> dict[str, Any]:
-    """By test set the labels that were used and the metrics."""
     profile = params.profile
     metrics_file = Path("data") / profile / "evaluation" / model / "metrics.json"
     if not metrics_file.is_file():
@@ -148,7 +141,6 @@ def page(runs: Mapping[str, Any]) -> str:
 
 
 def stages_table(metrics: Mapping[str, Any], trained: Mapping[str, float]) -> str:
-    """A row a stage."""
     kinds = [kind for kind in LIMB_KINDS if kind in metrics["stage_1"]["pcp"]]
     heads = ["", "Minutes", *(kind.replace("_", " ") for kind in kinds), "mean PCP"]
     heads += [f"PDJ at {threshold}" for threshold in PDJ_THRESHOLDS]

@@ -5,9 +5,9 @@ the committed one: nothing is lost, what ran since comes back from DVC's run cac
 and writes which file just now is of no use once its process is dead, so a broken one is removed.
 """
 
-import contextlib
 import json
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import yaml
@@ -19,30 +19,25 @@ READERS_AND_WRITERS = Path(".dvc/tmp/rwlock")
 
 
 def main() -> None:
-    if LOCK.is_file() and not is_valid(LOCK.read_text(encoding="utf-8")):
+    if is_broken(LOCK, lambda text: COMPILED_LOCKFILE_SCHEMA(yaml.safe_load(text))):
         command = ["git", "show", f"HEAD:{LOCK}"]
         committed = subprocess.run(command, capture_output=True, text=True, check=False)
         LOCK.unlink()
         if committed.returncode == 0:
             LOCK.write_text(committed.stdout, encoding="utf-8")
         print(f"{LOCK} was cut short by a kill: the committed one is back")
-    if READERS_AND_WRITERS.is_file() and not is_json(READERS_AND_WRITERS.read_text(encoding="utf-8")):
+    if is_broken(READERS_AND_WRITERS, json.loads):
         READERS_AND_WRITERS.unlink()
         print(f"{READERS_AND_WRITERS} was cut short by a kill: it is removed")
 
 
-def is_valid(text: str) -> bool:
-    """Whether DVC would read a lock file with this text."""
-    with contextlib.suppress(yaml.YAMLError, Invalid):
-        COMPILED_LOCKFILE_SCHEMA(yaml.safe_load(text))
-        return True
-    return False
-
-
-def is_json(text: str) -> bool:
-    with contextlib.suppress(ValueError):
-        json.loads(text)
-        return True
+def is_broken(path: Path, read: Callable[[str], object]) -> bool:
+    """Whether DVC would refuse what a file holds; one that isn't there is none."""
+    if path.is_file():
+        try:
+            read(path.read_text(encoding="utf-8"))
+        except (yaml.YAMLError, Invalid, ValueError):
+            return True
     return False
 
 

@@ -39,9 +39,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, page: Page, files: Files, **_: object) -> str:
     def led(link: re.Match[str]) -> str:
         name = in_project(page.file, link[2])
-        if name is None:
-            return link[0]
-        target = in_site(name)
+        target = in_site(name) if name else ""
         if files.get_file_from_path(target) is None:
             return link[0]
         return link[1] + os.path.relpath(target, PurePosixPath(page.file.src_uri).parent)

@@ -87,7 +87,6 @@ def repro(
 
 
 def hashes(project: Path) -> dict[str, str]:
-    """The hash of every output in dvc.lock."""
     lock = yaml.safe_load((project / "dvc.lock").read_text())
     return {out["path"]: out["md5"] for stage in lock["stages"].values() for out in stage.get("outs", [])}
 

@@ -18,7 +18,6 @@ CAPTION = (
 
 
 def draw(stages: dict[str, dict[str, Any]], report: Path) -> None:
-    """Write the figure beside the report, as .png and .svg."""
     save_plot(figure(stages), report.parent, report.stem)
 
 

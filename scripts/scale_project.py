@@ -9,17 +9,26 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pandas as pd
-from bench_setup import HEIGHT, MEAN_COLOUR, WIDTH, network_of, network_sizes, random_poses, write_archive
+from bench_setup import (
+    HEIGHT,
+    MEAN_COLOUR,
+    WIDTH,
+    encoded,
+    network_of,
+    network_sizes,
+    random_poses,
+    smooth_pictures,
+    write_archive,
+)
 from project_copy import write_params
 
 from deeppose.boxes.faces import FACE_COLUMNS
 from deeppose.core.examples import BOX_COLUMNS, TORSO_COLUMNS, Examples, write_examples
 from deeppose.core.files import write_json
 from deeppose.core.geometry import diameter, image_box, mirror_poses
-from deeppose.core.images import Pixels, write_images
+from deeppose.core.images import write_images
 from deeppose.core.params_file import load_params, read_values
 from deeppose.core.pose_files import write_poses
 from deeppose.core.skeleton import SKELETONS
@@ -35,6 +44,7 @@ HELD_OUT_SHARE = 0.1
 MOST_HELD_OUT = 50
 STEPS = 20
 MOST_IMAGES = 1000
+PICTURES = 64
 ERROR = 4.0  # of predictions, pixels
 
 
@@ -43,7 +53,7 @@ def make_archive(folder: Path, size: int, examples_an_image: int) -> None:
     write_small_params(folder)
     archive = folder / "data" / PROFILE / "archives" / "images.zip"
     archive.parent.mkdir(parents=True)
-    files = [cv2.imencode(".jpg", picture)[1].tobytes() for picture in pictures()]
+    files = encoded(smooth_pictures(PICTURES))
     pose_set = write_archive(archive, files, -(-2 * size // examples_an_image), examples_an_image)
     pickled = pickle.dumps(replace(pose_set, archive=archive.relative_to(folder)))
     (folder / PICKLED_SET).write_bytes(pickled)
@@ -78,11 +88,10 @@ def make_project(folder: Path, size: int) -> None:
 
 
 def make_half(folder: Path, model: str, size: int, seed: int, held_out: int) -> Examples:
-    """The tables of one half, its images, initial boxes and faces."""
     skeleton = SKELETONS[MODELS[model]]
     poses = random_poses(size, skeleton, seed)
     labelled = np.ones(poses.shape[:2], dtype=bool)
-    some = pictures()
+    some = list(smooth_pictures(PICTURES))
     images = min(-(-size // EXAMPLES_A_FRAME), MOST_IMAGES)
     places = write_images(folder / "images.rgb", (some[number % len(some)] for number in range(images)))
     image = np.arange(size) % len(places)
@@ -112,13 +121,6 @@ def make_half(folder: Path, model: str, size: int, seed: int, held_out: int) -> 
     return examples.with_boxes(boxes)
 
 
-def pictures() -> list[Pixels]:
-    """A few pictures that shrink as JPEG files about as photographs do."""
-    generator = np.random.default_rng(0)
-    coarse = generator.integers(0, 256, (64, HEIGHT // 6, WIDTH // 6, 3), dtype=np.uint8)
-    return [cv2.resize(of, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC) for of in coarse]
-
-
 def write_small_params(folder: Path) -> None:
     """Params with small networks, a few steps, and no set beside LSP and FLIC."""
     params: dict[str, Any] = read_values(ROOT / "params.yaml")
@@ -140,7 +142,6 @@ def write_small_params(folder: Path) -> None:
 
 
 def write_weights(folder: Path, path: Path, stage: int) -> None:
-    """Those of an untrained network."""
     params = load_params(folder / "params.yaml")
     description = {"stage": stage, "network": network_sizes(params, PROFILE)}
     save_network(network_of(params, PROFILE, seed=stage), description, path)

@@ -12,6 +12,7 @@ takes one over. Earlier ones of this model and profile are removed.
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 
@@ -42,7 +43,8 @@ def main(model: str, sigmas: list[float], seeds: list[int], jobs: int) -> None:
     dvc_command("exp", "run", "--queue", "--name", sweep, *options)
     dvc_command("exp", "run", "--run-all", "--jobs", str(jobs))
     print(f"mean PDJ at 0.2 on the held-out images of {model}, seeds {joined(seeds)}\n")
-    print(table(held_out(model, sweep, len(sigmas) * len(seeds))).to_string())
+    found = held_out(model, sweep, len(sigmas) * len(seeds))
+    print(found.drop(columns="seed").astype(float).groupby("sigma").agg(spread).to_string())
 
 
 def joined(values: list[float] | list[int]) -> str:
@@ -51,8 +53,7 @@ def joined(values: list[float] | list[int]) -> str:
 
 def is_of_sweep(experiment: str | None, sweep: str) -> bool:
     """Whether it has the name of the sweep, or that and a number, which DVC gives to one of several."""
-    name, _, number = (experiment or "").rpartition("-")
-    return experiment == sweep or (name == sweep and number.isdigit())
+    return re.fullmatch(rf"{re.escape(sweep)}(-\d+)?", experiment or "") is not None
 
 
 def dvc_command(*arguments: str) -> None:
@@ -72,12 +73,6 @@ def held_out(model: str, sweep: str, count: int) -> pd.DataFrame:
     stages = range(1, CASCADE_STAGES_IN_DVC_YAML + 1)
     columns = {f"{model}.held-out.stage_{s}.pdj@0.2.mean": f"stage {s}" for s in stages}
     return pd.DataFrame(done).rename(columns=columns).filter(["sigma", "seed", *columns.values()])
-
-
-def table(found: pd.DataFrame) -> pd.DataFrame:
-    """A row for each σ, a cell for each stage: the mean over seeds ± the standard deviation."""
-    of_sigma = found.drop(columns="seed").astype(float).groupby("sigma")
-    return of_sigma.agg(spread)
 
 
 def spread(values: "pd.Series[float]") -> str:

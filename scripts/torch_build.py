@@ -27,7 +27,6 @@ def main(wanted: str) -> None:
 
 
 def cpu_index_answers() -> bool:
-    """Whether PyTorch's own index can be reached."""
     try:
         with urllib.request.urlopen(CPU_INDEX, timeout=10):
             return True

@@ -27,7 +27,7 @@ from published import PROFILE, REMOTE, dvc, leaves, weights, what_is_plotted_fro
 
 from deeppose.core.errors import DeepPoseError
 from deeppose.core.files import atomic_path, read_json
-from deeppose.core.params import Model, Params, mirror_folders
+from deeppose.core.params import Params, mirror_folders
 from deeppose.core.params_file import load_params
 from deeppose.core.paths import Item
 from deeppose.data.peers import PEERS, find_peers, how_to_add
@@ -154,7 +154,10 @@ def look_around(params: Params, folders: Sequence[Path]) -> Here:
     peers = [found.peer for found in find_peers(folders)]
     for model in params.models:
         about = params.model[model]
-        missing = missing_archives(about, folders)
+        sets = dict.fromkeys(about.train + about.test)
+        labels = [entry for entry in ENTRIES if entry.labels_of in sets and about.labels == "oc"]
+        wanted = [*map(entry_named, sets), *labels]
+        missing = [entry for entry in wanted if find_archive(entry, folders) is None]
         names = {entry.name for entry in missing}
         # The held-out images come from these, and no stage goes without a training set.
         is_judged = names.isdisjoint(Item(params, PROFILE, model).trusted)
@@ -169,13 +172,6 @@ def look_around(params: Params, folders: Sequence[Path]) -> Here:
         notes.insert(0, f"Not in {' or '.join(map(str, folders))}, where they can be put:")
     incomplete = frozenset(model for model in train if len(train[model]) < len(params.model[model].train))
     return Here(train, incomplete, notes)
-
-
-def missing_archives(about: Model, folders: Sequence[Path]) -> list[Entry]:
-    """Of the model's sets, and of their published labels."""
-    sets = dict.fromkeys(about.train + about.test)
-    labels = [entry for entry in ENTRIES if entry.labels_of in sets and about.labels == "oc"]
-    return [entry for entry in [*map(entry_named, sets), *labels] if find_archive(entry, folders) is None]
 
 
 def what_without(entry: Entry, model: str, *, is_training: bool, is_judged: bool) -> str:
@@ -205,9 +201,8 @@ def prepare(here: Here, mirror: str) -> None:
             params["model"][model]["train"] = list(sets)
     loaded = load_params()
     print("the weights, and what stands on them in training: taken from published/", flush=True)
-    made = [
-        path for path in what_is_plotted_from(loaded) if "displacement" in path or "augmented-set" in path
-    ]
+    plotted = what_is_plotted_from(loaded)
+    made = [path for path in plotted if "displacement" in path or "augmented-set" in path]
     dvc("pull", "--quiet", "--remote", REMOTE, *weights(loaded), *made)
     with edited(Path("dvc.yaml")) as pipeline:
         stages = pipeline["stages"].items()
@@ -245,9 +240,6 @@ def say(what: str, began: float) -> float:
     return time.monotonic()
 
 
-# Numbers
-
-
 def flat(tree: Mapping[str, Any]) -> dict[Key, float]:
     """The numbers of nested mappings by the keys that lead to each, but for those that are null."""
     return {key: value for key, value in leaves(tree) if isinstance(value, float | int)}
@@ -260,7 +252,6 @@ def measured(here: Here) -> dict[Key, float]:
 
 
 def people(models: Iterable[str]) -> dict[Key, int]:
-    """How many people each set has, by model and set."""
     counts: dict[Key, int] = {}
     for model, file in made(models, "joint-errors.parquet"):
         found = pd.read_parquet(file).groupby("set")["example"].nunique()
@@ -323,9 +314,6 @@ def keep(clone: Path, numbers: Sequence[Number]) -> None:
         shutil.copytree(clone / REPORTS, folder)
 
 
-# Words
-
-
 def table(numbers: Sequence[Number]) -> list[str]:
     """Each stage on each set in its three main measures, as published, here, and the difference."""
     by_key = {number.key: number for number in numbers}
@@ -349,7 +337,6 @@ def cell(number: Number | None) -> str:
 
 
 def summary(numbers: Sequence[Number]) -> list[str]:
-    """The counts, what was not measured, what is new, and the largest difference, in words."""
     counts = Counter(number.verdict for number in numbers)
     found = ", ".join(f"{counts[v]} {v}" for v in (SAME, ROUNDED, DIFFERS, MISSING) if counts[v])
     lines = [f"{len(numbers) - counts[NEW]} published numbers: {found}."]

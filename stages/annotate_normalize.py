@@ -12,8 +12,8 @@ from run import run
 
 
 def outputs(item: Item, _: int) -> list[Path]:
-    made = [item.train.folder, item.test.folder, item.mean_colour, item.viewpoints]
-    return [*made, item.annotations_report]
+    folders = [item.train.folder, item.test.folder]
+    return [*folders, item.mean_colour, item.viewpoints, item.annotations_report]
 
 
 def main(item: Item, _: int) -> None:

@@ -24,12 +24,8 @@ def main(item: Item, stage: int) -> None:
         item.skeleton,
         item.profile.displacement_units,
     )
-    normals = fit_normals(
-        displacements,
-        item.profile.covariance,
-        item.profile.narrowest_normal,
-        joints=item.skeleton.joints,
-    )
+    covariance, narrowest = item.profile.covariance, item.profile.narrowest_normal
+    normals = fit_normals(displacements, covariance, narrowest, joints=item.skeleton.joints)
     # They are kept for a figure, for which this is fine enough.
     write_parquet(item.displacements(stage), displacements.astype({"dx": "float32", "dy": "float32"}))
     write_parquet(item.normals(stage), normals)

@@ -20,15 +20,13 @@ def main(item: Item, _: int) -> None:
     faces = []
     if item.model.initial_box == "face":
         faces = [pd.read_parquet(half.faces) for half in halves]
-    made = assign_boxes(
-        [half.read_annotations() for half in halves], faces, item.model.face, item.profile.joints_in_box
-    )
-    for half, boxes in zip(halves, made.halves, strict=True):
-        write_parquet(half.initial_boxes, boxes.table)
-    curve = "" if made.containment is None else made.containment.to_csv(index=False, float_format="%.6g")
-    write_text(item.containment, curve)
-    write_json(item.initial_box_rule, made.rule)
-    write_json(item.initial_boxes_report, made.report)
+    examples = [half.read_annotations() for half in halves]
+    made, rule, report, curve = assign_boxes(examples, faces, item.model.face, item.profile.joints_in_box)
+    for half, boxes in zip(halves, made, strict=True):
+        write_parquet(half.initial_boxes, boxes)
+    write_text(item.containment, "" if curve is None else curve.to_csv(index=False, float_format="%.6g"))
+    write_json(item.initial_box_rule, rule)
+    write_json(item.initial_boxes_report, report)
 
 
 if __name__ == "__main__":

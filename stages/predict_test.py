@@ -16,12 +16,12 @@ def outputs(item: Item, _: int) -> list[Path]:
 
 def main(item: Item, _: int) -> None:
     with processes(item.profile.device, item.params.threads) as fabric:
-        predicted = predict_test_sets(item, fabric)
+        predicted, smallest_boxes = predict_test_sets(item, fabric)
         if fabric.is_global_zero:
             with atomic_path(item.test_predictions) as folder:
-                for name, poses in predicted.poses.items():
+                for name, poses in predicted.items():
                     write_poses(folder / f"{name}.parquet", poses)
-                write_json(folder / "smallest-boxes.json", predicted.smallest_boxes)
+                write_json(folder / "smallest-boxes.json", smallest_boxes)
 
 
 if __name__ == "__main__":

@@ -53,15 +53,11 @@ def machine(*, gpu: bool = False, vectors: bool = True) -> str:
     names = re.findall(r"^model name\s*: (.*)$", told, re.M)
     processor = names[0] if names else platform.processor() or platform.machine()
     if vectors:
-        processor += _vectors(told)
+        # One name is of several generations, some twice as fast as others.
+        flags = " ".join(re.findall(r"^flags\s*: (.*)$", told, re.M)).split()
+        processor += next((f" with {words}" for flag, words in VECTORS.items() if flag in flags), "")
     if gpu:
         import torch
 
         processor += f"; {torch.cuda.get_device_name()}"
     return f"{os.cpu_count()} cores, {processor}; {platform.system()}, Python {platform.python_version()}"
-
-
-def _vectors(told: str) -> str:
-    """Which a processor has: one name is of several generations, some twice as fast as others."""
-    flags = " ".join(re.findall(r"^flags\s*: (.*)$", told, re.M)).split()
-    return next((f" with {words}" for flag, words in VECTORS.items() if flag in flags), "")

@@ -19,7 +19,7 @@ from deeppose.boxes.initial_boxes import (
     image_boxes,
 )
 from deeppose.core.errors import FaceError
-from deeppose.core.examples import Examples
+from deeppose.core.examples import BOX_COLUMNS, Examples
 from deeppose.core.geometry import image_box
 from deeppose.data.archives.zips import open_archive, read_image
 from deeppose.data.readers.flic import read_flic
@@ -241,22 +241,22 @@ TORSOS = [TORSO] * 5 + [NOBODY]
 
 
 def test_boxes_from_faces():
-    made = face_boxes(examples(ROWS, TORSOS, POSES), FOUND, "torso", 5.0)
-    assert made.chosen.tolist() == ["only face", "torso", "no face", "only face", "no face", "confidence"]
+    made, _ = face_boxes(examples(ROWS, TORSOS, POSES), FOUND, "torso", 5.0)
+    assert made["chosen"].tolist() == ["only face", "torso", "no face", "only face", "no face", "confidence"]
     whole = image_box(200, 100).tolist()
     face = [100, 100, 50, 60]
-    assert made.boxes.tolist() == [face, face, whole, face, whole, [50, 50, 50, 60]]
+    assert made[BOX_COLUMNS].to_numpy().tolist() == [face, face, whole, face, whole, [50, 50, 50, 60]]
 
 
 @pytest.mark.parametrize(("share", "scale"), [(1.0, 5), (0.75, 4)])
 def test_the_scaler_is_the_smallest_that_contains_the_share_of_the_training_joints(share, scale):
-    scaler = fix_scaler(examples(ROWS, TORSOS, POSES), FOUND, "torso", share)
-    assert (scaler.scale, scaler.share_contained) == (scale, share)
-    assert scaler.containment.to_numpy().tolist() == [[0, 0.5], [4, 0.75], [5, 1]]
+    *found, curve = fix_scaler(examples(ROWS, TORSOS, POSES), FOUND, "torso", share)
+    assert found == [scale, share]
+    assert curve.to_numpy().tolist() == [[0, 0.5], [4, 0.75], [5, 1]]
 
 
 def test_every_example_and_image_is_counted():
-    counts = face_boxes(examples(ROWS, TORSOS, POSES), FOUND, "torso", 5.0).counts
+    counts = face_boxes(examples(ROWS, TORSOS, POSES), FOUND, "torso", 5.0)[1]
     assert counts["examples"] == {
         "train": {"flic": {"torso": 1, "only face": 1, "confidence": 0, "no face": 1}},
         "held-out": {"flic": {"torso": 0, "only face": 1, "confidence": 0, "no face": 0}},
@@ -283,13 +283,13 @@ def test_every_example_and_image_is_counted():
 
 def test_an_image_of_two_examples_is_one_image():
     rows = [("train", "flic", 0), ("train", "flic", 0)]
-    counts = face_boxes(examples(rows, [TORSO] * 2, POSES[:2]), FOUND, "torso", 1.0).counts
+    counts = face_boxes(examples(rows, [TORSO] * 2, POSES[:2]), FOUND, "torso", 1.0)[1]
     assert counts["images"] == {"train": {"flic": {"no face": 0, "one face": 1, "several faces": 0}}}
 
 
 def test_examples_without_labels_fix_nothing():
     labelled = [[True, True], [False, False], *[[True, True]] * 4]
-    assert fix_scaler(examples(ROWS, TORSOS, POSES, labelled), FOUND, "torso", 1.0).scale == 4
+    assert fix_scaler(examples(ROWS, TORSOS, POSES, labelled), FOUND, "torso", 1.0)[0] == 4
 
 
 @pytest.mark.parametrize(
@@ -307,18 +307,20 @@ def test_without_a_training_face_the_scaler_cant_be_fixed(found, labelled):
 
 
 def test_the_full_image():
-    made = image_boxes(examples(ROWS, TORSOS))
-    assert made.boxes.tolist() == [image_box(200, 100).tolist()] * 6
-    assert set(made.chosen) == {"image"}
-    assert made.counts["examples"]["test"] == {"flic": {"image": 1}, "buffy": {"image": 1}}
+    made, counts = image_boxes(examples(ROWS, TORSOS))
+    assert made[BOX_COLUMNS].to_numpy().tolist() == [image_box(200, 100).tolist()] * 6
+    assert set(made["chosen"]) == {"image"}
+    assert counts["examples"]["test"] == {"flic": {"image": 1}, "buffy": {"image": 1}}
 
 
 def test_each_image_has_the_box_of_its_own_size():
     sizes = np.random.default_rng(0).integers(1, 5000, (50, 2))
     table = pd.DataFrame({"set": "lsp", "part": "train", "width": sizes[:, 0], "height": sizes[:, 1]})
-    made = image_boxes(Examples(table, np.zeros((50, 1, 2)), np.ones((50, 1), dtype=bool)))
-    assert made.boxes.dtype == np.float64
-    assert made.boxes.tolist() == [[(w - 1) / 2, (h - 1) / 2, w, h] for w, h in sizes.tolist()]
+    made, _ = image_boxes(Examples(table, np.zeros((50, 1, 2)), np.ones((50, 1), dtype=bool)))
+    assert made[BOX_COLUMNS].to_numpy().dtype == np.float64
+    assert made[BOX_COLUMNS].to_numpy().tolist() == [
+        [(w - 1) / 2, (h - 1) / 2, w, h] for w, h in sizes.tolist()
+    ]
 
 
 @pytest.mark.realdata

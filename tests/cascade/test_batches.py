@@ -106,8 +106,7 @@ def drawn(table, first=0, last=5, rank=0, processes=1, workers=0, batch=6):
         batches(
             table,
             batch=batch,
-            first=first,
-            last=last,
+            steps=range(first, last),
             rank=rank,
             processes=processes,
             workers=workers,

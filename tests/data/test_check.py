@@ -26,7 +26,7 @@ def small_flic(tmp_path, monkeypatch):
 
 
 def test_findings_are_reported(small_flic):
-    report = check_set("flic", [small_flic], small_flic / "sums.json")
+    report = check_set("flic", [small_flic])
     frame = "flic: FLIC/images/a-film-00000000.jpg"
     assert json.loads(json.dumps(report)) == report | {
         "equal_images_in_train_and_test": [{"train": [frame], "test": [frame]}]
@@ -92,7 +92,7 @@ def test_an_image_that_cannot_be_decoded_stops(tmp_path):
 
 @pytest.mark.realdata
 def test_the_published_lsp(mirror, tmp_path):
-    report = check_set("lsp", [mirror], tmp_path / "sums.json")
+    report = check_set("lsp", [mirror])
     assert (report["train"], report["test"]) == (1000, 1000)
     assert (report["smallest_width"], report["largest_width"]) == (57, 202)
     assert report["unlabelled_joints"] == report["poses_without_diameter"] == 0
@@ -102,7 +102,7 @@ def test_the_published_lsp(mirror, tmp_path):
 
 @pytest.mark.realdata
 def test_the_published_lsp_extended(mirror, tmp_path):
-    report = check_set("lsp-extended", [mirror], tmp_path / "sums.json")
+    report = check_set("lsp-extended", [mirror])
     assert (report["train"], report["test"]) == (10000, 0)
     assert (report["smallest_width"], report["largest_width"]) == (51, 1723)
     assert report["unlabelled_joints"] == 16787
@@ -113,7 +113,7 @@ def test_the_published_lsp_extended(mirror, tmp_path):
 
 @pytest.mark.realdata
 def test_the_published_flic(mirror, tmp_path):
-    report = check_set("flic", [mirror], tmp_path / "sums.json")
+    report = check_set("flic", [mirror])
     assert (report["examples"], report["images"]) == (5003, 4552)
     assert report["joints_outside_image"] == 13
     assert (report["train"], report["test"]) == (3987, 1016)
@@ -125,7 +125,7 @@ def test_the_published_flic(mirror, tmp_path):
 
 @pytest.mark.realdata
 def test_the_published_parse(mirror, tmp_path):
-    report = check_set("parse", [mirror], tmp_path / "sums.json")
+    report = check_set("parse", [mirror])
     assert (report["examples"], report["train"], report["test"]) == (305, 100, 205)
     assert report["packing"] == "known other packing: the published files, packed again"
     assert report["joints_outside_image"] == 2

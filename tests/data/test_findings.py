@@ -6,19 +6,15 @@ import pytest
 
 from deeppose.core.skeleton import FULL_BODY
 from deeppose.data.findings import (
-    EqualImages,
     arms_against_the_naming,
+    count_findings,
     equal_images_in_train_and_test,
-    examples_without_labels,
     image_digest,
-    joints_outside_image,
-    poses_without_diameter,
-    torso_boxes_outside_image,
-    unlabelled_joints,
 )
 from deeppose.data.pose_set import PoseSet
 
 SIDES = ("left", "right")
+SIZE = [50, 100]
 
 
 def pose_set(name="a", train=(True, False), labelled=None):
@@ -38,6 +34,10 @@ def pose_set(name="a", train=(True, False), labelled=None):
     )
 
 
+def found(pose_set, what):
+    return count_findings(pose_set, np.tile(SIZE, (len(pose_set.poses), 1)))[what]
+
+
 def test_joints_outside_the_image_are_counted_up_to_half_a_pixel():
     some = pose_set()
     some.poses[0, 0] = [-0.5, 0]
@@ -45,22 +45,22 @@ def test_joints_outside_the_image_are_counted_up_to_half_a_pixel():
     some.poses[0, 2] = [0, 99.51]
     some.poses[1, 3] = [49.5, 99.5]
     some.poses[1, 4] = [49.51, 0]
-    assert joints_outside_image(some, np.array([[50, 100], [50, 100]])) == 3
+    assert found(some, "joints_outside_image") == 3
 
 
 def test_unlabelled_joints_are_nowhere():
     labelled = np.ones((2, 14), dtype=bool)
     labelled[1, :5] = False
     some = pose_set(labelled=labelled)
-    assert unlabelled_joints(some) == 5
-    assert joints_outside_image(some, np.array([[50, 50], [50, 50]])) == 0
+    assert found(some, "unlabelled_joints") == 5
+    assert found(some, "joints_outside_image") == 0
 
 
 def test_examples_without_any_label_are_counted():
     labelled = np.ones((3, 14), dtype=bool)
     labelled[1] = False
     labelled[2, 1:] = False
-    assert examples_without_labels(pose_set(train=(True,) * 3, labelled=labelled)) == 1
+    assert found(pose_set(train=(True,) * 3, labelled=labelled), "examples_without_labels") == 1
 
 
 def test_arms_are_compared_by_where_their_labelled_joints_are():
@@ -80,27 +80,26 @@ def test_arms_are_compared_by_where_their_labelled_joints_are():
 
 def test_torso_boxes_outside_the_image_are_counted_up_to_half_a_pixel():
     some = pose_set(train=(True,) * 4)
-    sizes = np.tile([50, 100], (4, 1))
-    assert torso_boxes_outside_image(some, sizes) is None
+    assert found(some, "torso_boxes_outside_image") is None
     boxes = np.array(
         [[24.5, 49.5, 50, 100], [24.5, 49.5, 50.1, 100], [24.6, 49.5, 50, 100], [24.5, 49.4, 50, 100]]
     )
-    assert torso_boxes_outside_image(replace(some, torso_boxes=boxes), sizes) == 3
+    assert found(replace(some, torso_boxes=boxes), "torso_boxes_outside_image") == 3
 
 
 def test_poses_without_a_diameter_are_counted():
     labelled = np.ones((4, 14), dtype=bool)
     labelled[1, FULL_BODY.joints.index("left shoulder")] = False  # the other diagonal serves
     labelled[2:, [8, 9]] = False
-    assert poses_without_diameter(pose_set(train=(True,) * 4, labelled=labelled)) == 2
+    assert found(pose_set(train=(True,) * 4, labelled=labelled), "poses_without_diameter") == 2
 
 
 def test_equal_images_across_sets_are_found():
     first, second = pose_set("a", (True, False, True)), pose_set("b", (True, False))
-    found = equal_images_in_train_and_test([first, second], [["x", "y", "z"], ["y", "x"]])
-    assert found == [
-        EqualImages(train=("a: im0",), test=("b: im1",)),
-        EqualImages(train=("b: im0",), test=("a: im1",)),
+    equal = equal_images_in_train_and_test([first, second], [["x", "y", "z"], ["y", "x"]])
+    assert equal == [
+        {"train": ["a: im0"], "test": ["b: im1"]},
+        {"train": ["b: im0"], "test": ["a: im1"]},
     ]
 
 

@@ -2,8 +2,7 @@ import re
 
 import pytest
 
-from deeppose.data.registry import ENTRIES
-from deeppose.data.subsets import subsets_of
+from deeppose.data.registry import ENTRIES, entry_named
 
 
 @pytest.mark.parametrize(
@@ -16,10 +15,9 @@ from deeppose.data.subsets import subsets_of
     ],
 )
 def test_the_customary_part_of_buffy_is_episodes_2_5_and_6(member, belongs):
-    (pattern,) = subsets_of("buffy").values()
+    (pattern,) = entry_named("buffy").subsets.values()
     assert (re.fullmatch(pattern, member) is not None) == belongs
 
 
 def test_no_other_set_has_parts():
-    assert [entry.name for entry in ENTRIES if subsets_of(entry.name)] == ["buffy"]
-    assert subsets_of("held-out") == {}
+    assert [entry.name for entry in ENTRIES if entry.subsets] == ["buffy"]

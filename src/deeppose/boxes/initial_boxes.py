@@ -5,9 +5,8 @@ Boxes are centre x, centre y, width, height in pixels, as everywhere; joints and
 as they are.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -25,6 +24,7 @@ Counts = dict[str, ByPartAndSet]
 
 IMAGE, TORSO, ONLY_FACE, CONFIDENCE, NO_FACE = "image", "torso", "only face", "confidence", "no face"
 WAYS = (TORSO, ONLY_FACE, CONFIDENCE, NO_FACE)
+FACES_SHOWN = (NO_FACE, "one face", "several faces")
 
 # On FLIC's training part 98.8 % of the faces chosen so hold the labelled nose, and 0.05 % of the right ones
 # are lost. Without a limit to the reach it is 95.5 %: others' faces beside people seen from behind,
@@ -37,73 +37,14 @@ REACH = 0.75
 CURVE_SHARES = np.linspace(0, 1, 201)
 
 
-@dataclass(frozen=True)
-class Scaler:
-    """How far faces are enlarged, and what it was fixed by.
-
-    Attributes
-    ----------
-    scale
-        The factor on the sides of a face.
-    share_contained
-        Share of the labelled training joints inside the enlarged faces.
-    containment
-        That share against the factor, as of :func:`containment_curve`.
-    """
-
-    scale: float
-    share_contained: float
-    containment: pd.DataFrame
-
-
-@dataclass(frozen=True)
-class InitialBoxes:
-    """What examples start from.
-
-    Attributes
-    ----------
-    boxes
-        b⁰, `(n, 4)`.
-    chosen
-        How each came about, `(n,)`: "image", or one of WAYS.
-    counts
-        By what is counted, part and set: the figures, ready for JSON.
-    """
-
-    boxes: Floats
-    chosen: Chosen
-    counts: Counts
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """Columns BOX_COLUMNS and `chosen`, one row an example."""
-        return pd.DataFrame(self.boxes, columns=BOX_COLUMNS).assign(chosen=self.chosen)
-
-
-class Assigned(NamedTuple):
-    """Initial boxes of a model, and how they were made.
-
-    Attributes
-    ----------
-    halves
-        Of the training and of the test images.
-    rule
-        How b⁰ is made of an image, as it goes with the weights.
-    report
-        What was chosen how, ready for JSON.
-    containment
-        Of :class:`Scaler`; None without one.
-    """
-
-    halves: list[InitialBoxes]
-    rule: dict[str, object]
-    report: dict[str, Any]
-    containment: pd.DataFrame | None
+InitialBoxes = tuple[pd.DataFrame, Counts]
+"""What examples start from, one row an example: columns BOX_COLUMNS (b⁰) and `chosen` (how each came about:
+"image", or one of WAYS); and by what is counted, part and set: the figures, ready for JSON."""
 
 
 def assign_boxes(
     halves: Sequence[Examples], faces: Sequence[pd.DataFrame], rule: Rule | None, joints_in_box: float
-) -> Assigned:
+) -> tuple[list[pd.DataFrame], dict[str, object], dict[str, Any], pd.DataFrame | None]:
     """Initial boxes of the training images and of the test images, from faces.
 
     Parameters
@@ -113,35 +54,46 @@ def assign_boxes(
         first. Without `faces` each box is the full image.
     rule, joints_in_box
         See :func:`fix_scaler`.
+
+    Returns
+    -------
+    boxes
+        Of the training and of the test images, see :data:`InitialBoxes`.
+    rule
+        How b⁰ is made of an image, as it goes with the weights.
+    report
+        What was chosen how, ready for JSON.
+    containment
+        As of :func:`containment_curve`; None without faces.
     """
+    how: dict[str, object] = {"kind": "image"}
     if not faces or rule is None:
+        fixed, curve = {}, None
         made = [image_boxes(examples) for examples in halves]
-        return Assigned(made, {"kind": "image"}, _of_both(made), None)
-    scaler = fix_scaler(halves[0], faces[0], rule, joints_in_box)
-    made = [
-        face_boxes(examples, found, rule, scaler.scale) for examples, found in zip(halves, faces, strict=True)
-    ]
-    report = {"scale": scaler.scale, "share_contained": scaler.share_contained, **_of_both(made)}
-    return Assigned(made, {"kind": "face", "scale": scaler.scale}, report, scaler.containment)
-
-
-def _of_both(made: Sequence[InitialBoxes]) -> dict[str, Any]:
-    of_train, of_test = (boxes.counts for boxes in made)
-    return {what: of_train[what] | of_test[what] for what in of_train}
+    else:
+        scale, share, curve = fix_scaler(halves[0], faces[0], rule, joints_in_box)
+        how, fixed = {"kind": "face", "scale": scale}, {"scale": scale, "share_contained": share}
+        pairs = zip(halves, faces, strict=True)
+        made = [face_boxes(examples, found, rule, scale) for examples, found in pairs]
+    (train, of_train), (test, of_test) = made
+    return [train, test], how, {**fixed, **{what: of_train[what] | of_test[what] for what in of_train}}, curve
 
 
 def image_boxes(examples: Examples) -> InitialBoxes:
     """The full image for every example, as on LSP (§4.1)."""
     boxes = _full_images(examples)
     chosen = np.full(len(boxes), IMAGE, dtype=object)
-    return InitialBoxes(boxes, chosen, {"examples": _counts(examples.table, chosen, (IMAGE,))})
+    table = pd.DataFrame(boxes, columns=BOX_COLUMNS).assign(chosen=chosen)
+    return table, {"examples": _counts(examples.table, chosen, (IMAGE,))}
 
 
 def _full_images(examples: Examples) -> Floats:
     return image_box(examples.widths, examples.table["height"].to_numpy(np.int64))
 
 
-def fix_scaler(examples: Examples, faces: pd.DataFrame, rule: Rule, joints_in_box: float) -> Scaler:
+def fix_scaler(
+    examples: Examples, faces: pd.DataFrame, rule: Rule, joints_in_box: float
+) -> tuple[float, float, pd.DataFrame]:
     """The smallest scaler with which the enlarged faces of the part "train" contain its labelled joints.
 
     Parameters
@@ -154,6 +106,11 @@ def fix_scaler(examples: Examples, faces: pd.DataFrame, rule: Rule, joints_in_bo
         Which of the faces is the person's, see :func:`choose_faces`.
     joints_in_box
         Share of the labelled joints that the enlarged faces must contain; 1 in the paper.
+
+    Returns
+    -------
+    The factor on the sides of a face, the share of the labelled training joints inside the enlarged faces,
+    and that share against the factor, as of :func:`containment_curve`.
 
     Raises
     ------
@@ -170,7 +127,7 @@ def fix_scaler(examples: Examples, faces: pd.DataFrame, rule: Rule, joints_in_bo
             f"`initial_box: image` for this model in params.yaml"
         )
     scale = containing_factor(needed, joints_in_box)
-    return Scaler(scale, float(_share_contained(needed, np.array([scale]))[0]), containment_curve(needed))
+    return scale, float(_share_contained(needed, np.array([scale]))[0]), containment_curve(needed)
 
 
 def face_boxes(examples: Examples, faces: pd.DataFrame, rule: Rule, scale: float) -> InitialBoxes:
@@ -187,13 +144,16 @@ def face_boxes(examples: Examples, faces: pd.DataFrame, rule: Rule, scale: float
     own, chosen = _own_faces(table, faces, rule)
     faceless = chosen == NO_FACE
     boxes = np.where(faceless[:, None], _full_images(examples), enlarged(own, scale))
-    of_others = faceless & np.isin(table["offset"], faces["offset"])
+    of_others = table["offset"].isin(faces["offset"]) & faceless
+    by_image = faces["offset"].value_counts()
+    images = table.drop_duplicates(["part", "set", "offset"])
+    shown = np.minimum(images["offset"].map(by_image).fillna(0).to_numpy(np.int64), 2)
     counts: Counts = {
         "examples": _counts(table, chosen, WAYS),
-        "images": _image_counts(table, faces),
-        "faces_of_others_only": _by_part_and_set(table, lambda rows: int(of_others[rows].sum())),
+        "images": _counts(images, np.array(FACES_SHOWN, dtype=object)[shown], FACES_SHOWN),
+        "faces_of_others_only": _nested(of_others.groupby([table["part"], table["set"]]).sum()),
     }
-    return InitialBoxes(boxes, chosen, counts)
+    return pd.DataFrame(boxes, columns=BOX_COLUMNS).assign(chosen=chosen), counts
 
 
 def _own_faces(table: pd.DataFrame, faces: pd.DataFrame, rule: Rule) -> tuple[Floats, Chosen]:
@@ -270,10 +230,7 @@ def factors_needed(faces: Floats, poses: Floats, labelled: Bools) -> Floats:
 def containing_factor(needed: Floats, share: float) -> float:
     """The smallest factor with which at least `share` of the joints are contained, all of them with 1 (§4.1).
 
-    Parameters
-    ----------
-    needed
-        As of :func:`factors_needed`, one not NaN at least.
+    `needed` is as of :func:`factors_needed`, one not NaN at least.
     """
     return float(np.nanquantile(needed, share, method="inverted_cdf"))
 
@@ -281,14 +238,8 @@ def containing_factor(needed: Floats, share: float) -> float:
 def containment_curve(needed: Floats) -> pd.DataFrame:
     """Share of the joints that are contained against the factor, from none to all of them.
 
-    Parameters
-    ----------
-    needed
-        As of :func:`factors_needed`, one not NaN at least.
-
-    Returns
-    -------
-    Columns `factor`, `share`, both rising: the smallest factors for shares in steps of half a percent.
+    `needed` is as of :func:`factors_needed`, one not NaN at least. Columns `factor`, `share`, both rising:
+    the smallest factors for shares in steps of half a percent.
     """
     factors = np.unique(np.nanquantile(needed, CURVE_SHARES, method="inverted_cdf"))
     return pd.DataFrame({"factor": factors, "share": _share_contained(needed, factors)})
@@ -299,29 +250,13 @@ def _share_contained(needed: Floats, factors: Floats) -> Floats:
     return np.searchsorted(counted, factors, side="right") / len(counted)
 
 
-def _counts(table: pd.DataFrame, chosen: Chosen, ways: tuple[str, ...]) -> ByPartAndSet:
-    """Examples by part, set, and how their box came about."""
-    return _by_part_and_set(table, lambda rows: {way: int((chosen[rows] == way).sum()) for way in ways})
+def _counts(table: pd.DataFrame, kinds: Chosen, wanted: Sequence[str]) -> ByPartAndSet:
+    by_kind = pd.crosstab([table["part"], table["set"]], kinds).reindex(columns=list(wanted), fill_value=0)
+    return _nested(pd.Series(by_kind.to_dict("index"), dtype=object))
 
 
-def _image_counts(table: pd.DataFrame, faces: pd.DataFrame) -> ByPartAndSet:
-    """Images by part, set, and how many faces they show."""
-    per_image = faces["offset"].value_counts()
-
-    def count(rows: Indices) -> dict[str, int]:
-        found = per_image.reindex(table["offset"].iloc[rows].unique(), fill_value=0)
-        return {
-            "no face": int((found == 0).sum()),
-            "one face": int((found == 1).sum()),
-            "several faces": int((found > 1).sum()),
-        }
-
-    return _by_part_and_set(table, count)
-
-
-def _by_part_and_set(table: pd.DataFrame, count: Callable[[Indices], object]) -> ByPartAndSet:
-    counts: ByPartAndSet = {}
-    for part, name in table[["part", "set"]].drop_duplicates().itertuples(index=False):
-        rows = np.flatnonzero((table["part"] == part) & (table["set"] == name))
-        counts.setdefault(part, {})[name] = count(rows)
-    return counts
+def _nested(counts: "pd.Series[Any]") -> ByPartAndSet:
+    nested: ByPartAndSet = {}
+    for (part, name), count in zip(counts.index, counts.tolist(), strict=True):
+        nested.setdefault(part, {})[name] = count
+    return nested

@@ -1,9 +1,9 @@
 """Training batches, each a function of its step alone, so that workers and restarts change nothing."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass
 from functools import lru_cache
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, TypeVar
 
 import cv2
 import numpy as np
@@ -15,13 +15,7 @@ from torch.utils.data import DataLoader, Dataset, get_worker_info
 from deeppose.cascade.crops import crop
 from deeppose.cascade.device_images import DeviceImages
 from deeppose.core.examples import Examples, Indices
-from deeppose.core.geometry import (
-    Bools,
-    Floats,
-    mirror_boxes,
-    normalise,
-    turn_about,
-)
+from deeppose.core.geometry import Bools, Floats, mirror_boxes, normalise, turn_about
 from deeppose.core.images import ImageSource
 from deeppose.core.skeleton import Skeleton
 
@@ -38,20 +32,6 @@ class Batch(NamedTuple):
     crops: Tensor
     targets: Tensor
     weights: Tensor
-
-
-class Table(Protocol):
-    """What batches are drawn from; rows are visited in an order new each epoch."""
-
-    @property
-    def seed(self) -> tuple[int, ...]:
-        """What the order and all random numbers follow from."""
-
-    def __len__(self) -> int:
-        """How many rows an epoch has."""
-
-    def batch(self, rows: Indices, step: int, share: slice) -> Batch:
-        """The batch of `rows`; random numbers are drawn for all of them, crops cut for `share` only."""
 
 
 @dataclass(frozen=True)
@@ -87,88 +67,73 @@ class WholeBodies:
         return len(self.training_rows)
 
     def batch(self, rows: Indices, step: int, share: slice) -> Batch:
-        """See :class:`Table`."""
+        """The batch of `rows`; random numbers are drawn for all of them, crops cut for `share` only."""
         generator = np.random.default_rng([*self.seed, 1, step])
         mirrored = generator.random(len(rows))[share] < 0.5
         tries = (len(rows), MOVES_TRIED)
-        moves = Moves(
-            shifts=generator.uniform(-self.translation, self.translation, (*tries, 2))[share],
-            scales=1 + generator.uniform(-self.scale, self.scale, tries)[share],
-            angles=np.where(
-                generator.random(tries) < self.rotated,
-                np.deg2rad(generator.uniform(-self.rotation, self.rotation, tries)),
-                0.0,
-            )[share],
-        )
+        shifts = generator.uniform(-self.translation, self.translation, (*tries, 2))[share]
+        scales = 1 + generator.uniform(-self.scale, self.scale, tries)[share]
+        is_turned = generator.random(tries) < self.rotated
+        turns = np.deg2rad(generator.uniform(-self.rotation, self.rotation, tries))
+        moves = shifts, scales, np.where(is_turned, turns, 0.0)[share]
         chosen = self.training_rows[rows[share]]
         widths = self.examples.widths[chosen]
         poses, labelled = self.examples.frame(chosen, mirrored, self.skeleton)
         boxes = _mirrored_where(mirrored, self.examples.boxes[chosen], widths)
-        boxes, angles, targets = moves.applied(boxes, poses, labelled, self.keep_joints)
+        boxes, angles, targets = moved(boxes, poses, labelled, self.keep_joints, *moves)
         cut = _mirrored_where(mirrored, boxes, widths)
         turned = np.where(mirrored, -angles, angles)
         crops = cut_crops(self.images, chosen, cut, mirrored, self.size, self.padding, turned)
         return _batch(crops, np.nan_to_num(targets), labelled)
 
 
-class Moves(NamedTuple):
-    """Moves of boxes to be tried one after the other: shares of their sides, factors on them, radians."""
+def moved(
+    boxes: Floats, poses: Floats, labelled: Bools, keep: float, shifts: Floats, scales: Floats, angles: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """The first moved box that keeps enough joints, else the box as it is: boxes, angles, N(y; b).
 
-    shifts: Floats
-    scales: Floats
-    angles: Floats
-
-    def applied(
-        self, boxes: Floats, poses: Floats, labelled: Bools, keep: float
-    ) -> tuple[Floats, Floats, Floats]:
-        """The first moved box that keeps enough joints, else the box as it is: boxes, angles, N(y; b)."""
-        candidates = np.repeat(boxes[:, None], self.shifts.shape[1] + 1, axis=1)
-        candidates[:, :-1, :2] += self.shifts * boxes[:, None, 2:]
-        candidates[:, :-1, 2:] *= self.scales[..., None]
-        angles = np.pad(self.angles, ((0, 0), (0, 1)))
-        seen = poses[:, None]
-        if angles.any():
-            seen = turn_about(seen, candidates[..., :2], -angles)
-        normalised = normalise(seen, candidates[:, :, None])
-        with np.errstate(invalid="ignore"):
-            inside = (np.abs(normalised) <= 0.5).all(axis=-1)
-        inside &= labelled[:, None]
-        kept = inside.sum(axis=-1)
-        enough = kept >= keep * kept[:, -1:]
-        first = np.arange(len(boxes)), enough.argmax(axis=1)
-        return candidates[first], angles[first], normalised[first]
+    Moves are tried one after the other: `shifts` in shares of the boxes' sides, `scales` factors on them,
+    `angles` in radians.
+    """
+    candidates = np.repeat(boxes[:, None], shifts.shape[1] + 1, axis=1)
+    candidates[:, :-1, :2] += shifts * boxes[:, None, 2:]
+    candidates[:, :-1, 2:] *= scales[..., None]
+    angles = np.pad(angles, ((0, 0), (0, 1)))
+    seen = poses[:, None]
+    if angles.any():
+        seen = turn_about(seen, candidates[..., :2], -angles)
+    normalised = normalise(seen, candidates[:, :, None])
+    with np.errstate(invalid="ignore"):
+        inside = (np.abs(normalised) <= 0.5).all(axis=-1)
+    inside &= labelled[:, None]
+    kept = inside.sum(axis=-1)
+    enough = kept >= keep * kept[:, -1:]
+    first = np.arange(len(boxes)), enough.argmax(axis=1)
+    return candidates[first], angles[first], normalised[first]
 
 
+@dataclass
 class JointBoxes:
-    """Stages s ≥ 2 (§3.2): crops by the boxes of the augmented set, each training one output (Eq. 8)."""
+    """Stages s ≥ 2 (§3.2): crops by the boxes of the augmented set, each training one output (Eq. 8).
 
-    def __init__(
-        self,
-        images: CropSource,
-        table: pd.DataFrame,
-        examples: Examples,
-        skeleton: Skeleton,
-        size: int,
-        padding: tuple[int, int, int],
-        seed: tuple[int, ...],
-        others: float = 0.0,
-    ) -> None:
-        """Make the table.
+    Attributes
+    ----------
+    table
+        As of :func:`deeppose.displacements.augmented_set.simulated_boxes`.
+    others
+        Weight of the other labelled joints that a crop shows, beside 1 for its own.
+    """
 
-        Parameters
-        ----------
-        table
-            As of :func:`deeppose.displacements.augmented_set.simulated_boxes`.
-        others
-            Weight of the other labelled joints that a crop shows, beside 1 for its own.
-        """
-        self.images = images
-        self.examples = examples
-        self.skeleton = skeleton
-        self.size = size
-        self.padding = padding
-        self.seed = seed
-        self.others = others
+    images: CropSource
+    table: InitVar[pd.DataFrame]
+    examples: Examples
+    skeleton: Skeleton
+    size: int
+    padding: tuple[int, int, int]
+    seed: tuple[int, ...]
+    others: float = 0.0
+
+    def __post_init__(self, table: pd.DataFrame) -> None:
         self._example = table["example"].to_numpy()
         self._mirrored = table["mirrored"].to_numpy()
         self._joint = table["joint"].to_numpy()
@@ -181,7 +146,7 @@ class JointBoxes:
         return len(self._example)
 
     def batch(self, rows: Indices, step: int, share: slice) -> Batch:
-        """See :class:`Table`."""
+        """The batch of `rows`; random numbers are drawn for all of them, crops cut for `share` only."""
         rows = rows[share]
         chosen, mirrored = self._example[rows], self._mirrored[rows]
         boxes = np.stack([column[rows] for column in self._box], axis=-1)
@@ -189,9 +154,8 @@ class JointBoxes:
         own = np.arange(len(rows)), self._joint[rows]
         weights[own] = 1.0
         targets[own] = np.stack([column[rows] for column in self._target], axis=-1)
-        return _batch(
-            cut_crops(self.images, chosen, boxes, mirrored, self.size, self.padding), targets, weights
-        )
+        crops = cut_crops(self.images, chosen, boxes, mirrored, self.size, self.padding)
+        return _batch(crops, targets, weights)
 
     def _others(self, chosen: Indices, boxes: Floats, mirrored: Bools) -> tuple[Floats, Floats]:
         """N(y; b) and the weights of all joints that the crops show."""
@@ -206,17 +170,17 @@ class JointBoxes:
         return np.nan_to_num(normalised), np.where(shown, self.others, 0.0)
 
 
+Table = WholeBodies | JointBoxes
+"""What batches are drawn from; rows are visited in an order new each epoch, by the table's `seed`."""
+
+
 def _mirrored_where(mirrored: Bools, boxes: Floats, widths: Indices) -> Floats:
     """Boxes `(b, 4)`, those of mirrored crops as they stand in the mirrored images, or back."""
     return np.where(mirrored[:, None], mirror_boxes(boxes, widths), boxes)
 
 
 def _batch(crops: Tensor, targets: Floats, weights: Floats | Bools) -> Batch:
-    return Batch(
-        crops,
-        torch.from_numpy(targets.astype(np.float32)),
-        torch.from_numpy(weights.astype(np.float32)),
-    )
+    return Batch(crops, *(torch.from_numpy(part.astype(np.float32)) for part in (targets, weights)))
 
 
 def cut_crops(
@@ -239,9 +203,8 @@ def cut_crops(
         return images.crops(examples, boxes, mirrored, size, padding)
     crops = np.empty((len(examples), size, size, 3), dtype=np.uint8)
     for number, (example, box, flip, angle) in enumerate(zip(examples, boxes, mirrored, turns, strict=True)):
-        crops[number] = crop(
-            images[int(example)], box, size, padding, mirrored=bool(flip), angle=float(angle)
-        )
+        image = images[int(example)]
+        crops[number] = crop(image, box, size, padding, mirrored=bool(flip), angle=float(angle))
     return torch.from_numpy(crops)
 
 
@@ -261,36 +224,27 @@ def rows_of_step(rows: int, batch: int, seed: tuple[int, ...], step: int) -> np.
 
 
 class _Steps(Dataset[Batch]):
-    def __init__(self, table: Table, batch: int, first: int, last: int, rank: int, processes: int) -> None:
-        self.table, self.batch, self.first, self.last = table, batch, first, last
-        self.share = slice(rank, None, processes)
+    def __init__(self, table: Table, batch: int, steps: range, share: slice) -> None:
+        self.table, self.batch, self.steps, self.share = table, batch, steps, share
 
     def __len__(self) -> int:
-        return self.last - self.first
+        return len(self.steps)
 
     def __getitem__(self, number: int) -> Batch:
-        step = self.first + number
+        step = self.steps[number]
         rows = rows_of_step(len(self.table), self.batch, self.table.seed, step)
         return self.table.batch(rows, step, self.share)
 
 
 def batches(
-    table: Table,
-    *,
-    batch: int,
-    first: int,
-    last: int,
-    rank: int,
-    processes: int,
-    workers: int,
-    device: torch.device,
+    table: Table, *, batch: int, steps: range, rank: int, processes: int, workers: int, device: torch.device
 ) -> Iterator[Batch]:
-    """The batches of steps `first` to `last`, cut by `workers` processes (0: by this one) for `device`.
+    """The batches of these steps, cut by `workers` processes (0: by this one) for `device`.
 
     With several training processes each gets its share of every batch, without overlap.
     """
-    steps = _Steps(table, batch, first, last, rank, processes)
-    return iter(crop_loader(steps, workers, device))
+    share = slice(rank, None, processes)
+    return iter(crop_loader(_Steps(table, batch, steps, share), workers, device))
 
 
 def crop_loader(dataset: Dataset[Crops], workers: int, device: torch.device) -> DataLoader[Crops]:

@@ -43,9 +43,9 @@ def crop(
     # One output pixel of margin, so that interpolation at the crop's edge still sees the image.
     margin_x, margin_y = width / size + 1, height / size + 1
     if angle:
-        cos, sin = abs(np.cos(angle)), abs(np.sin(angle))
-        margin_x += (cos * width + sin * height - width) / 2
-        margin_y += (sin * width + cos * height - height) / 2
+        along, across = abs(np.cos(angle)), abs(np.sin(angle))
+        margin_x += (along * width + across * height - width) / 2
+        margin_y += (across * width + along * height - height) / 2
     x0 = max(0, int(np.floor(left - margin_x)))
     y0 = max(0, int(np.floor(top - margin_y)))
     x1 = min(image.shape[1], int(np.ceil(left + width + margin_x)) + 1)
@@ -68,42 +68,25 @@ def crop(
     first_y = (top + 0.5 - y0) * scale_y + 0.5 * step_y - 0.5
     if mirrored:
         first_x, step_x = first_x + (size - 1) * step_x, -step_x
-    inverse = np.array([[step_x, 0.0, first_x], [0.0, step_y, first_y]])
+    inverse = [[step_x, 0.0, first_x], [0.0, step_y, first_y]]
     if angle:
-        inverse = _turned(inverse, (scale_x, scale_y), (x0, y0), (centre_x, centre_y), angle)
+        # A turn in the image about the box's centre follows, in the region one between axes that may be
+        # scaled differently. Written out, since BLAS makes products of matrices, whose last bits hang on the
+        # processor.
+        cos, sin = float(np.cos(angle)), float(np.sin(angle))
+        middle_x, middle_y = (centre_x + 0.5 - x0) * scale_x - 0.5, (centre_y + 0.5 - y0) * scale_y - 0.5
+        away_x, away_y = first_x - middle_x, first_y - middle_y
+        x_of_y, y_of_x = -sin * scale_x / scale_y, sin * scale_y / scale_x
+        inverse = [
+            [cos * step_x, x_of_y * step_y, middle_x + cos * away_x + x_of_y * away_y],
+            [y_of_x * step_x, cos * step_y, middle_y + y_of_x * away_x + cos * away_y],
+        ]
     result = cv2.warpAffine(
         region,
-        inverse,
+        np.array(inverse),
         (size, size),
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_CONSTANT,
         borderValue=padding,
     )
     return result.astype(np.uint8, copy=False)
-
-
-def _turned(
-    inverse: Floats,
-    scale: tuple[float, float],
-    corner: tuple[int, int],
-    centre: tuple[float, float],
-    angle: float,
-) -> Floats:
-    """The map from the crop to the shrunk region `(2, 3)`, followed by a turn in the image about `centre`.
-
-    A point of the region is (pixel + ½ − corner)·scale − ½. Written out, since products of matrices go
-    through BLAS, whose last bits hang on the processor.
-    """
-    (step_x, _, first_x), (_, step_y, first_y) = inverse.tolist()
-    (scale_x, scale_y), cos, sin = scale, float(np.cos(angle)), float(np.sin(angle))
-    # The centre in the region; there the turn is about it, between axes that may be scaled differently.
-    middle_x = (centre[0] + 0.5 - corner[0]) * scale_x - 0.5
-    middle_y = (centre[1] + 0.5 - corner[1]) * scale_y - 0.5
-    away_x, away_y = first_x - middle_x, first_y - middle_y
-    x_of_y, y_of_x = -sin * scale_x / scale_y, sin * scale_y / scale_x
-    return np.array(
-        [
-            [cos * step_x, x_of_y * step_y, middle_x + cos * away_x + x_of_y * away_y],
-            [y_of_x * step_x, cos * step_y, middle_y + y_of_x * away_x + cos * away_y],
-        ]
-    )

@@ -74,23 +74,19 @@ class DeviceImages:
             raise GeometryError(f"box {boxes[bad][0].tolist()} has no area or isn't finite")
         crops = torch.empty((len(rows), size, size, 3), dtype=torch.uint8, device=self._pixels.device)
         colour = torch.tensor(padding, dtype=torch.float32, device=crops.device)
-        steps = boxes[:, 2:] / size
+        steps, lengths = boxes[:, 2:] / size, self.sizes[rows]
         reaches = np.maximum(steps, 1.0)
         # (n, 2, size): where the crops' pixels lie.
         middles = (boxes[:, :2] - boxes[:, 2:] / 2)[..., None] + steps[..., None] * (np.arange(size) + 0.5)
         firsts = np.maximum(np.floor(middles[..., 0] - reaches), 0).astype(np.int64)
-        ends = np.minimum(np.ceil(middles[..., -1] + reaches) + 1, self.sizes[rows]).astype(np.int64)
+        ends = np.minimum(np.ceil(middles[..., -1] + reaches) + 1, lengths).astype(np.int64)
         middles[:, 0] = np.where(mirrored[:, None], middles[:, 0, ::-1], middles[:, 0])
         spans = np.maximum(ends - firsts, 1)
         for some in _together(spans):
             seen = spans[some].max(axis=0)
             along_x, along_y = (
                 self._weights(
-                    middles[some, axis],
-                    reaches[some, axis],
-                    firsts[some, axis],
-                    self.sizes[rows[some], axis],
-                    int(seen[axis]),
+                    *(part[some, axis] for part in (middles, reaches, firsts, lengths)), seen=int(seen[axis])
                 )
                 for axis in (0, 1)
             )
@@ -114,21 +110,14 @@ class DeviceImages:
             torch.from_numpy(part).to(device) for part in (firsts, self.sizes[rows] - 1, self.offsets[rows])
         )
         columns, lines = (
-            torch.minimum(
-                first[:, axis, None] + torch.arange(int(seen[axis]), device=device), last[:, axis, None]
-            )
+            (first[:, axis, None] + torch.arange(int(seen[axis]), device=device)).minimum(last[:, axis, None])
             for axis in (0, 1)
         )
         widths = last[:, 0, None] + 1
         return self._pixels[(offset[:, None] + lines * widths)[:, :, None] + columns[:, None]].float()
 
     def _weights(
-        self,
-        middles: Floats,
-        reaches: Floats,
-        firsts: Indices,
-        lengths: Indices,
-        seen: int,
+        self, middles: Floats, reaches: Floats, firsts: Indices, lengths: Indices, *, seen: int
     ) -> Tensor:
         """How much each of `seen` pixels from the first on counts for each of the crop's, `(n, size, seen)`.
 

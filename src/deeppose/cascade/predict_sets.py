@@ -1,39 +1,15 @@
 """Predict whole sets with a trained cascade: training images for the next stage, test sets for the tables."""
 
-from typing import NamedTuple
-
 import numpy as np
 from lightning_fabric import Fabric
 
-from deeppose.cascade.batches import CropSource
 from deeppose.cascade.prediction import predict_stage
 from deeppose.cascade.setup import images_of, predictor_of
-from deeppose.core.examples import Examples, Indices, mean_pose
+from deeppose.core.examples import mean_pose
 from deeppose.core.geometry import Floats, denormalise, mirror_poses
 from deeppose.core.paths import Item
 from deeppose.networks.fused import merged
 from deeppose.networks.weights import load_network
-
-
-class PredictedSets(NamedTuple):
-    """Of the test sets and the held-out images.
-
-    Attributes
-    ----------
-    poses
-        By set and predictor ("lsp-stage2", "held-out-mean") poses `(n, k, 2)`, pixels.
-    smallest_boxes
-        By set and stage how many predicted poses were so small that they got the smallest boxes.
-    """
-
-    poses: dict[str, Floats]
-    smallest_boxes: dict[str, int]
-
-
-class _Part(NamedTuple):
-    images: CropSource
-    examples: Examples
-    rows: Indices
 
 
 def predict_training_images(item: Item, stage: int, fabric: Fabric) -> tuple[Floats, Floats]:
@@ -67,17 +43,25 @@ def predict_training_images(item: Item, stage: int, fabric: Fabric) -> tuple[Flo
     return poses, predicted(mirrored=True)
 
 
-def predict_test_sets(item: Item, fabric: Fabric) -> PredictedSets:
-    """Poses of the test sets and the held-out images by every stage, and by the mean training pose."""
+def predict_test_sets(item: Item, fabric: Fabric) -> tuple[dict[str, Floats], dict[str, int]]:
+    """Poses of the test sets and the held-out images by every stage, and by the mean training pose.
+
+    Returns
+    -------
+    poses
+        By set and predictor ("lsp-stage2", "held-out-mean") poses `(n, k, 2)`, pixels.
+    smallest_boxes
+        By set and stage how many predicted poses were so small that they got the smallest boxes.
+    """
     train, test = item.train.read_examples(), item.test.read_examples()
     mean = mean_pose(train, train.rows("train"))
     of_train = images_of(item, item.train, train, fabric.device)
     of_test = images_of(item, item.test, test, fabric.device)
-    parts = {"held-out": _Part(of_train, train, train.rows("held-out"))}
-    parts |= {name: _Part(of_test, test, test.rows("test", name)) for name in test.sets("test")}
+    parts = {"held-out": (of_train, train, train.rows("held-out"))}
+    parts |= {name: (of_test, test, test.rows("test", name)) for name in test.sets("test")}
     poses = {
-        f"{name}-mean": denormalise(mean, part.examples.boxes[part.rows][:, None])
-        for name, part in parts.items()
+        f"{name}-mean": denormalise(mean, examples.boxes[rows][:, None])
+        for name, (_, examples, rows) in parts.items()
     }
     smallest_boxes: dict[str, int] = {}
     for stage in range(1, item.params.cascade_stages + 1):
@@ -91,4 +75,4 @@ def predict_test_sets(item: Item, fabric: Fabric) -> PredictedSets:
             )
             if stage > 1:
                 smallest_boxes[f"{name}-stage{stage}"] = clamped
-    return PredictedSets(poses, smallest_boxes)
+    return poses, smallest_boxes

@@ -12,15 +12,7 @@ from tqdm import tqdm
 
 from deeppose.cascade.batches import CropSource, crop_loader, cut_crops
 from deeppose.core.examples import Examples, Indices
-from deeppose.core.geometry import (
-    Bools,
-    Floats,
-    denormalise,
-    diameter,
-    joint_box_sides,
-    mirror_boxes,
-    square_boxes,
-)
+from deeppose.core.geometry import Floats, denormalise, diameter, joint_box_sides, mirror_boxes, square_boxes
 from deeppose.core.skeleton import SKELETONS, Skeleton
 from deeppose.networks.regressor import Regressor
 
@@ -52,16 +44,10 @@ class Predictor:
     quiet: bool = False
 
     def outputs(
-        self,
-        network: Regressor,
-        images: CropSource,
-        examples: Indices,
-        boxes: Floats,
-        mirrored: Bools,
-        what: str,
+        self, network: Regressor, images: CropSource, rows: Indices, boxes: Floats, mirrored: bool, what: str
     ) -> Floats:
         """ψ of the crops by `boxes` `(n, 4)`: `(n, k, 2)`; `what` labels the progress bar."""
-        crops = _Crops(images, examples, boxes, mirrored, network.size, network.padding, self.batch)
+        crops = _Crops(images, rows, boxes, mirrored, network.size, network.padding, self.batch)
         share = Subset(crops, range(self.rank, len(crops), self.processes))
         workers = self.workers if len(share) > 4 else 0
         loader = crop_loader(share, workers, self.device)
@@ -90,19 +76,15 @@ class Predictor:
         return (joints + mirrored) / 2
 
 
+@dataclass(frozen=True)
 class _Crops(Dataset[torch.Tensor]):
-    def __init__(
-        self,
-        images: CropSource,
-        examples: Indices,
-        boxes: Floats,
-        mirrored: Bools,
-        size: int,
-        padding: tuple[int, int, int],
-        batch: int,
-    ) -> None:
-        self.images, self.examples, self.boxes, self.mirrored = images, examples, boxes, mirrored
-        self.size, self.padding, self.batch = size, padding, batch
+    images: CropSource
+    examples: Indices
+    boxes: Floats
+    mirrored: bool
+    size: int
+    padding: tuple[int, int, int]
+    batch: int
 
     def __len__(self) -> int:
         return -(-len(self.examples) // self.batch)
@@ -111,14 +93,9 @@ class _Crops(Dataset[torch.Tensor]):
         if number >= len(self):
             raise IndexError(number)
         part = slice(number * self.batch, (number + 1) * self.batch)
-        return cut_crops(
-            self.images,
-            self.examples[part],
-            self.boxes[part],
-            self.mirrored[part],
-            self.size,
-            self.padding,
-        )
+        examples, boxes = self.examples[part], self.boxes[part]
+        flips = np.full(len(examples), self.mirrored)
+        return cut_crops(self.images, examples, boxes, flips, self.size, self.padding)
 
 
 def predict_stage(
@@ -135,33 +112,22 @@ def predict_stage(
 ) -> tuple[Floats, int]:
     """Poses after one stage: the first from b⁰ (Eq. 5), a later one by refining `previous` (Eq. 6, 7).
 
+    Gives what :func:`refine` does; stage 1 clamps nothing.
+
     Parameters
     ----------
     description
         What came with the stage's weights, see :func:`deeppose.networks.weights.load_network`.
     previous
         Of :func:`refine`; None for stage 1.
-
-    Returns
-    -------
-    As :func:`refine`; stage 1 clamps nothing.
     """
+    by = (network, predictor, images, examples, rows)
     what = f"stage {description['stage']} {what}".rstrip()
     if previous is None:
-        return predict_initial(network, predictor, images, examples, rows, mirrored=mirrored, what=what), 0
-    return refine(
-        network,
-        predictor,
-        images,
-        examples,
-        rows,
-        previous,
-        SKELETONS[description["skeleton"]],
-        sigma=description["sigma"],
-        smallest_share=description["smallest_box"],
-        mirrored=mirrored,
-        what=what,
-    )
+        return predict_initial(*by, mirrored=mirrored, what=what), 0
+    skeleton = SKELETONS[description["skeleton"]]
+    sizes = {"sigma": description["sigma"], "smallest_share": description["smallest_box"]}
+    return refine(*by, previous, skeleton, **sizes, mirrored=mirrored, what=what)
 
 
 def predict_initial(
@@ -176,13 +142,10 @@ def predict_initial(
 ) -> Floats:
     """Stage 1, y¹ = N⁻¹(ψ(N(x; b⁰); θ₁); b⁰) (Eq. 2, 5).
 
-    Returns
-    -------
     `(len(rows), k, 2)` pixels, in the frame of the mirrored image where `mirrored`.
     """
     boxes = examples.boxes[rows]
-    flips = np.full(len(rows), mirrored)
-    outputs = predictor.outputs(network, images, rows, boxes, flips, what)
+    outputs = predictor.outputs(network, images, rows, boxes, mirrored, what)
     frame = mirror_boxes(boxes, examples.widths[rows]) if mirrored else boxes
     return denormalise(outputs, frame[:, None])
 
@@ -224,8 +187,7 @@ def refine(
     boxes = square_boxes(previous, np.repeat(sides[:, None], joints, axis=1)).reshape(-1, 4)
     each_row = np.repeat(rows, joints)
     cut = mirror_boxes(boxes, examples.widths[each_row]) if mirrored else boxes
-    flips = np.full(len(boxes), mirrored)
-    outputs = predictor.outputs(network, images, each_row, cut, flips, what)
+    outputs = predictor.outputs(network, images, each_row, cut, mirrored, what)
     joint = np.tile(np.arange(joints), count)
     displacement = outputs[np.arange(len(outputs)), joint].reshape(count, joints, 2)
     return previous + displacement * sides[:, None, None], int(clamped.sum())

@@ -69,9 +69,8 @@ def start_fabric(device: Device, threads: int) -> Fabric:
     """
     on_gpu = set_up_device(device, threads).type == "cuda"
     by_torchrun = TorchElasticEnvironment.detect()
-    precision: Literal["bf16-mixed", "32-true"] = (
-        "bf16-mixed" if device.precision == "bf16-mixed" else "32-true"
-    )
+    mixed = device.precision == "bf16-mixed"
+    precision: Literal["bf16-mixed", "32-true"] = "bf16-mixed" if mixed else "32-true"
     gpus = torch.cuda.device_count()
     if not by_torchrun and on_gpu and device.devices > gpus:
         raise DeviceError(
@@ -131,7 +130,7 @@ def together(fabric: Fabric) -> Iterator[None]:
         yield
         fabric.barrier()
     except RuntimeError as error:
-        if not _is_of_communication(error):
+        if not (isinstance(error, torch.distributed.DistError) or "gloo" in str(error)):
             raise
         raise ProcessesError(f"process {fabric.global_rank}: {lost}") from error
     finally:
@@ -153,7 +152,3 @@ def _watch(fabric: Fabric, done: threading.Event, lost: str) -> None:
             for process in started:
                 process.kill()
             os._exit(1)
-
-
-def _is_of_communication(error: RuntimeError) -> bool:
-    return isinstance(error, torch.distributed.DistError) or "gloo" in str(error)

@@ -31,10 +31,7 @@ def workers_of(item: Item, device: torch.device) -> int:
 def predictor_of(item: Item, fabric: Fabric, description: Mapping[str, Any], *, shared: bool) -> Predictor:
     """What runs a network of this item: each process for itself, or all of them together (`shared`).
 
-    Parameters
-    ----------
-    description
-        What came with the network's weights.
+    `description` is what came with the network's weights.
     """
     average = item.skeleton.mirrored if description["average_mirrored"] else None
     workers = workers_of(item, fabric.device)

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor, nn
+from torch import nn
 from tqdm import tqdm
 
 from deeppose.cascade.batches import Batch, Table, batches
@@ -68,13 +68,22 @@ def train(
     optimizer = build_optimizer(network, training.optimizer)
     model, optimizer = fabric.setup(network, optimizer)
     model.mark_forward_method("losses")
-    first, log = _resume(fabric, checkpoint, network, optimizer)
-    _check_same_start(fabric, first, checkpoint)
+    first, log = 0, []
+    if checkpoint.is_file():
+        state = torch.load(checkpoint, weights_only=True, map_location="cpu")
+        network.load_state_dict(state["network"])
+        optimizer.load_state_dict(state["optimizer"])
+        first, log = state["step"], state["log"]
+        fabric.print(f"going on from step {first}, which {checkpoint} holds")
+    if _mean_over_processes(fabric, first) != first:
+        raise ProcessesError(
+            f"process {fabric.global_rank} would start at step {first}, others elsewhere: "
+            f"{checkpoint.parent} must lie on a disk that all machines share, as all of the project"
+        )
     share = batches(
         table,
         batch=training.batch,
-        first=first,
-        last=steps,
+        steps=range(first, steps),
         rank=fabric.global_rank,
         processes=fabric.world_size,
         workers=workers,
@@ -93,8 +102,11 @@ def train(
             loss = _mean_over_processes(fabric, total / since)
             log.append({"step": step + 1, "loss": loss, "held_out_pdj@0.2": held_out_pdj(network)})
             if fabric.is_global_zero:
-                _save_checkpoint(checkpoint, network, optimizer, step + 1, log)
-                _note_speed(speed_log, step + 1, since * training.batch / (time.monotonic() - started))
+                state = {"network": network.state_dict(), "optimizer": optimizer.state_dict()}
+                _save_checkpoint(checkpoint, {**state, "step": step + 1, "log": log})
+                speed = since * training.batch / (time.monotonic() - started)
+                before = speed_log.read_text("utf-8") if speed_log.is_file() else "step,images_per_second\n"
+                write_text(speed_log, f"{before}{step + 1},{speed:.1f}\n")
             fabric.barrier()
             progress.set_postfix(loss=f"{loss:.4f}", held_out=f"{log[-1]['held_out_pdj@0.2']:.3f}")
             total, since, started = 0.0, 0, time.monotonic()
@@ -186,26 +198,7 @@ def fingerprint(values: object, files: Iterable[Path]) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
-def _resume(
-    fabric: Fabric, checkpoint: Path, network: nn.Module, optimizer: torch.optim.Optimizer
-) -> tuple[int, list[dict[str, float]]]:
-    if not checkpoint.is_file():
-        return 0, []
-    state = torch.load(checkpoint, weights_only=True, map_location="cpu")
-    network.load_state_dict(state["network"])
-    optimizer.load_state_dict(state["optimizer"])
-    fabric.print(f"going on from step {state['step']}, which {checkpoint} holds")
-    return state["step"], state["log"]
-
-
-def _save_checkpoint(
-    checkpoint: Path,
-    network: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    step: int,
-    log: list[dict[str, float]],
-) -> None:
-    state = {"network": network.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "log": log}
+def _save_checkpoint(checkpoint: Path, state: dict[str, object]) -> None:
     # By way of memory, since torch.save's own writing hides that a disk is full.
     buffer = io.BytesIO()
     torch.save(state, buffer)
@@ -213,20 +206,7 @@ def _save_checkpoint(
         temporary.write_bytes(buffer.getbuffer())
 
 
-def _check_same_start(fabric: Fabric, first: int, checkpoint: Path) -> None:
-    if _mean_over_processes(fabric, first) != first:
-        raise ProcessesError(
-            f"process {fabric.global_rank} would start at step {first}, others elsewhere: "
-            f"{checkpoint.parent} must lie on a disk that all machines share, as all of the project"
-        )
-
-
 def _mean_over_processes(fabric: Fabric, value: float) -> float:
     mean = fabric.all_reduce(torch.tensor(value, dtype=torch.float64), reduce_op="mean")
-    assert isinstance(mean, Tensor)
+    assert isinstance(mean, torch.Tensor)
     return float(mean)
-
-
-def _note_speed(speed_log: Path, step: int, images_per_second: float) -> None:
-    before = speed_log.read_text("utf-8") if speed_log.is_file() else "step,images_per_second\n"
-    write_text(speed_log, f"{before}{step},{images_per_second:.1f}\n")

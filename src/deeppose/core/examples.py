@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from deeppose.core.files import write_parquet
 from deeppose.core.geometry import Bools, Floats, mirror_labels, mirror_poses
+from deeppose.core.pose_files import table_of_poses
 from deeppose.core.skeleton import Skeleton
 
 Indices = NDArray[np.int64]
@@ -68,18 +69,13 @@ class Examples:
     def frame(self, rows: Indices, mirrored: bool | Bools, skeleton: Skeleton) -> tuple[Floats, Bools]:
         """Poses `(n, k, 2)` and labels `(n, k)` of the rows as their images show them.
 
-        Parameters
-        ----------
-        mirrored
-            Whether the images are mirrored: all or none of them, or which, `(n,)`.
+        `mirrored` says whether the images are mirrored: all or none of them, or which, `(n,)`.
         """
         poses, labelled = self.poses[rows], self.labelled[rows]
         flipped = mirror_poses(poses, self.widths[rows], skeleton), mirror_labels(labelled, skeleton)
         where = np.broadcast_to(mirrored, len(rows))
-        return (
-            np.where(where[:, None, None], flipped[0], poses),
-            np.where(where[:, None], flipped[1], labelled),
-        )
+        poses = np.where(where[:, None, None], flipped[0], poses)
+        return poses, np.where(where[:, None], flipped[1], labelled)
 
     def repeated(self, rows: Indices, times: Mapping[str, int]) -> Indices:
         """`rows`, those of each set in `times` so often, those of other sets once."""
@@ -108,19 +104,9 @@ def choose_held_out(images: Indices, candidates: Bools, count: int, seed: int) -
 
 def write_examples(examples: Examples, table_path: Path, joints_path: Path) -> None:
     """Write both tables as Parquet."""
-    count, joints = examples.labelled.shape
-    example, joint = np.divmod(np.arange(count * joints), joints)
-    flat = pd.DataFrame(
-        {
-            "example": example.astype(np.int32),
-            "joint": joint.astype(np.int16),
-            "x": examples.poses[..., 0].ravel(),
-            "y": examples.poses[..., 1].ravel(),
-            "labelled": examples.labelled.ravel(),
-        }
-    )
+    joints = table_of_poses(examples.poses).assign(labelled=examples.labelled.ravel())
     write_parquet(table_path, examples.table)
-    write_parquet(joints_path, flat)
+    write_parquet(joints_path, joints)
 
 
 def read_examples(table_path: Path, joints_path: Path, skeleton: Skeleton) -> Examples:

@@ -17,6 +17,16 @@ from deeppose.core.predictors import in_file_names, stage_name
 from deeppose.core.skeleton import SKELETONS, Skeleton
 
 
+class _Place:
+    """A file or a folder in the folder of a half or an item."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, of: "Half | Item", _: type) -> Path:
+        return of.folder / self.name
+
+
 @dataclass(frozen=True)
 class Half:
     """The files of a model's training images, held-out ones among them, or those of its test images.
@@ -26,10 +36,7 @@ class Half:
 
     folder: Path
     skeleton: Skeleton
-
-    @property
-    def images(self) -> Path:
-        return self.folder / "images.rgb"
+    images = _Place("images.rgb")
 
     @property
     def example_tables(self) -> tuple[Path, Path]:
@@ -59,6 +66,14 @@ class Item:
     params: Params
     profile_name: str
     model_name: str
+
+    annotations_report = _Place("annotations.json")
+    mean_colour = _Place("mean-colour.json")
+    viewpoints = _Place("test-circumstances.parquet")
+    initial_box_rule = _Place("initial-box-rule.json")
+    initial_boxes_report = _Place("initial-boxes.json")
+    containment = _Place("containment.csv")
+    test_predictions = _Place("test-predictions")
 
     @property
     def profile(self) -> Profile:
@@ -110,14 +125,12 @@ class Item:
         """What `download` noted: `archives`, `left_out` (sets, with what would bring them), `peers`."""
         if not self.manifest.is_file():
             raise StageError(f"{self.manifest} is not there: the stage download makes it")
-        manifest: dict[str, Any] = read_json(self.manifest)
-        return manifest
+        return dict(read_json(self.manifest))
 
     @cached_property
     def left_out(self) -> dict[str, str]:
         """The sets whose archive is missing, each with what would bring it."""
-        sets: dict[str, str] = self.read_manifest()["left_out"]
-        return sets
+        return dict(self.read_manifest()["left_out"])
 
     @property
     def look_again(self) -> str:
@@ -149,36 +162,12 @@ class Item:
     def test(self) -> Half:
         return Half(self.folder / "test", self.skeleton)
 
-    @property
-    def annotations_report(self) -> Path:
-        return self.folder / "annotations.json"
-
-    @property
-    def initial_box_rule(self) -> Path:
-        return self.folder / "initial-box-rule.json"
-
-    @property
-    def initial_boxes_report(self) -> Path:
-        return self.folder / "initial-boxes.json"
-
-    @property
-    def containment(self) -> Path:
-        return self.folder / "containment.csv"
-
     def train_predictions(self, stage: int, *, mirrored: bool) -> Path:
         frame = "mirrored" if mirrored else "images"
         return self.folder / f"train-predictions-stage{stage}-{frame}.parquet"
 
-    @property
-    def test_predictions(self) -> Path:
-        return self.folder / "test-predictions"
-
     def test_prediction(self, set_name: str, predictor: str) -> Path:
         return self.test_predictions / f"{set_name}-{in_file_names(predictor)}.parquet"
-
-    @property
-    def viewpoints(self) -> Path:
-        return self.folder / "test-circumstances.parquet"
 
     @property
     def evaluation(self) -> Path:
@@ -206,10 +195,6 @@ class Item:
 
     def training_log(self, stage: int) -> Path:
         return self.reports / f"training-stage{stage}.csv"
-
-    @property
-    def mean_colour(self) -> Path:
-        return self.folder / "mean-colour.json"
 
     @property
     def trusted(self) -> list[str]:

@@ -47,8 +47,13 @@ def read_poses(path: Path, count: int, skeleton: Skeleton) -> Floats:
 
 def write_poses(path: Path, poses: Floats) -> None:
     """Write poses `(n, k, 2)`, pixels, as Parquet, one row a joint, in the layout read back above."""
+    write_parquet(path, table_of_poses(poses))
+
+
+def table_of_poses(poses: Floats) -> pd.DataFrame:
+    """Poses `(n, k, 2)`, pixels, as a table with one row a joint."""
     examples, joints = np.indices(poses.shape[:2])
-    table = pd.DataFrame(
+    return pd.DataFrame(
         {
             "example": examples.ravel().astype(np.int32),
             "joint": joints.ravel().astype(np.int16),
@@ -56,7 +61,6 @@ def write_poses(path: Path, poses: Floats) -> None:
             "y": poses[..., 1].ravel().astype(np.float64),
         }
     )
-    write_parquet(path, table)
 
 
 def check_columns(path: Path, found: list[str]) -> None:
@@ -92,30 +96,18 @@ def poses_of_table(
         values, text = _numbers(table[column])
         refuse(text | np.isinf(values), column, "a number, or NaN for a miss,")
         poses[(*where, axis)] = values
-    _check_complete(path, where, place, poses.shape[:2], skeleton)
-    return poses
-
-
-def _check_complete(
-    path: Path,
-    where: tuple[np.ndarray, np.ndarray],
-    place: Callable[[int], str],
-    shape: tuple[int, ...],
-    skeleton: Skeleton,
-) -> None:
-    """Refuse a joint that has two rows, or none."""
-    flat = np.ravel_multi_index(where, shape)
-    rows = np.bincount(flat, minlength=shape[0] * shape[1])
+    flat = np.ravel_multi_index(where, poses.shape[:2])
+    rows = np.bincount(flat, minlength=poses[..., 0].size)
     for wrong, what in ((rows > 1, "has more than one row"), (rows == 0, "has no row")):
-        if not wrong.any():
-            continue
-        example, joint = np.unravel_index(int(np.argmax(wrong)), shape)
-        found = ", ".join(place(int(row)) for row in np.flatnonzero(flat == np.argmax(wrong)))
-        raise PredictionsError(
-            f"{path}: example {example}, joint {skeleton.joints[joint]!r} {what}{found and f' ({found})'}; "
-            f"{len(flat)} rows were found, {shape[0] * shape[1]} are expected: {shape[0]} examples of "
-            f"{shape[1]} joints"
-        )
+        if wrong.any():
+            example, joint = np.unravel_index(int(np.argmax(wrong)), poses.shape[:2])
+            found = ", ".join(place(int(row)) for row in np.flatnonzero(flat == np.argmax(wrong)))
+            raise PredictionsError(
+                f"{path}: example {example}, joint {skeleton.joints[joint]!r} {what}"
+                f"{found and f' ({found})'}; {len(flat)} rows were found, {len(rows)} are expected: {count} "
+                f"examples of {len(skeleton.joints)} joints"
+            )
+    return poses
 
 
 def _numbers(column: "pd.Series[Any]") -> tuple[Floats, Bools]:

@@ -19,11 +19,7 @@ ORDER = (*TRUNK_WORDS.values(), FRONT, BACK, VISIBLE, OCCLUDED)
 
 
 def viewpoints(
-    set_name: str,
-    poses: Floats,
-    skeleton: Skeleton,
-    occluded: Bools | None,
-    from_behind: Bools | None,
+    set_name: str, poses: Floats, skeleton: Skeleton, occluded: Bools | None, from_behind: Bools | None
 ) -> pd.DataFrame:
     """What is known of trunk direction, view and occlusion, for each joint of each example of a set.
 

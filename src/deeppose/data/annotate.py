@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,21 +17,13 @@ from tqdm import tqdm
 from deeppose.core.errors import AnnotationError
 from deeppose.core.examples import TORSO_COLUMNS, Examples, Indices, choose_held_out, write_examples
 from deeppose.core.files import atomic_path, write_json, write_parquet
-from deeppose.core.geometry import Bools, Floats, diameter
+from deeppose.core.geometry import Bools, diameter
 from deeppose.core.images import Pixels, write_images
 from deeppose.core.paths import Half, Item
 from deeppose.core.skeleton import Skeleton
 from deeppose.core.viewpoint import viewpoints
 from deeppose.data.archives.zips import open_archive, read_image
-from deeppose.data.findings import (
-    equal_images_in_train_and_test,
-    examples_without_labels,
-    image_digest,
-    joints_outside_image,
-    poses_without_diameter,
-    torso_boxes_outside_image,
-    unlabelled_joints,
-)
+from deeppose.data.findings import count_findings, equal_images_in_train_and_test, image_digest
 from deeppose.data.manifest import check_archives
 from deeppose.data.pose_set import PoseSet
 from deeppose.data.registry import read_set
@@ -131,17 +123,17 @@ def annotate(
         for pose_set, chosen in parts:
             if not chosen.any():
                 raise AnnotationError(f"{pose_set.name} has no examples to {purpose}")
-    packed = _pack(trained, train_images)
-    packed_tests = _pack(tested, test_images)
-    candidates = packed.table["set"].isin(trusted).to_numpy()
-    chosen_out = choose_held_out(packed.table["offset"].to_numpy(), candidates, held_out, seed)
+    train_table, mean_colour = _pack(trained, train_images)
+    test_table, _ = _pack(tested, test_images)
+    candidates = train_table["set"].isin(trusted).to_numpy()
+    chosen_out = choose_held_out(train_table["offset"].to_numpy(), candidates, held_out, seed)
     if chosen_out[candidates].all():
         raise AnnotationError(
             f"{held_out} held-out images leave nothing of {candidates.sum()} training examples of "
             f"{', '.join(trusted)}"
         )
-    train = _examples(trained, packed.table, np.where(chosen_out, "held-out", "train"), skeleton)
-    test = _examples(tested, packed_tests.table, np.full(len(packed_tests.table), "test"), skeleton)
+    train = _examples(trained, train_table, np.where(chosen_out, "held-out", "train"), skeleton)
+    test = _examples(tested, test_table, np.full(len(test_table), "test"), skeleton)
     seen = train.labelled[~chosen_out].sum(axis=0)
     never = [name for name, count in zip(skeleton.joints, seen, strict=True) if count == 0]
     if never:
@@ -149,43 +141,21 @@ def annotate(
             f"no training example labels {', '.join(never)}: the model can't learn such a joint; "
             f"train on a set that has it, or take a skeleton without it"
         )
-    tables = [*_by_part(trained, train.table), *_by_part(tested, test.table)]
+    tables = [train.table[train.table["set"] == pose_set.name] for pose_set, _ in trained]
+    tables += [test.table[test.table["set"] == pose_set.name] for pose_set, _ in tested]
     report = _report([*trained, *tested], tables) | {"held_out": int(chosen_out.sum())}
-    return Annotated(train, test, packed.mean_colour(~chosen_out), _seen(tested, skeleton), report)
+    return Annotated(train, test, mean_colour(~chosen_out), _seen(tested, skeleton), report)
 
 
 Part = tuple[PoseSet, NDArray[np.bool_]]
+Colours = Callable[[Bools], tuple[float, float, float]]
 
 
-@dataclass(frozen=True)
-class _Packed:
-    """Examples with the place of their images in the file, and what colours those have.
+def _pack(parts: Sequence[Part], images_path: Path) -> tuple[pd.DataFrame, Colours]:
+    """Write the images of all parts, each once however many examples it shows, and table the examples.
 
-    Attributes
-    ----------
-    table
-        One row an example, in the order of the parts.
-    image
-        The number of each example's image, `(n,)`.
-    colours, pixels
-        By image the sum over its pixels, `(images, 3)`, and their number, `(images,)`.
+    Beside the table, one row an example in the order of the parts, what gives the chosen ones' mean colour.
     """
-
-    table: pd.DataFrame
-    image: Indices
-    colours: Indices
-    pixels: Indices
-
-    def mean_colour(self, chosen: Bools) -> tuple[float, float, float]:
-        """Over all pixels of the images that the chosen examples are of."""
-        images = np.unique(self.image[chosen])
-        mean = self.colours[images].sum(axis=0) / self.pixels[images].sum()
-        red, green, blue = (round(float(value), 3) for value in mean)
-        return red, green, blue
-
-
-def _pack(parts: Sequence[Part], images_path: Path) -> _Packed:
-    """Write the images of all parts, each once however many examples it shows, and table the examples."""
     rows = [(pose_set, row) for pose_set, chosen in parts for row in np.flatnonzero(chosen)]
     numbers: dict[tuple[Path, str], int] = {}
     image = [numbers.setdefault((s.archive, s.members[row]), len(numbers)) for s, row in rows]
@@ -193,10 +163,11 @@ def _pack(parts: Sequence[Part], images_path: Path) -> _Packed:
     colours = np.zeros((len(numbers), 3), dtype=np.int64)
 
     def noted() -> Iterator[Pixels]:
-        for number, decoded in enumerate(_decoded(list(numbers))):
-            digests.append(decoded.digest)
-            colours[number] = decoded.colours
-            yield decoded.pixels
+        decoded = tqdm(_decoded(list(numbers)), "decoding", len(numbers), unit="image", disable=None)
+        for number, (pixels, digest, total) in enumerate(decoded):
+            digests.append(digest)
+            colours[number] = total
+            yield pixels
 
     places = np.array(write_images(images_path, noted()), dtype=np.int64).reshape(-1, 3)
     of_image = np.array(image, dtype=np.int64)
@@ -212,19 +183,21 @@ def _pack(parts: Sequence[Part], images_path: Path) -> _Packed:
             "height": height.astype(np.int32),
         }
     )
-    none = (np.zeros(0), np.zeros((0, 4)))
-    measured = [none, *(_of_own_skeleton(pose_set, chosen) for pose_set, chosen in parts)]
-    diameters, torsos = (np.concatenate(values) for values in zip(*measured, strict=True))
-    table["diameter"] = diameters
-    table[TORSO_COLUMNS] = torsos
-    return _Packed(table, of_image, colours, places[:, 1] * places[:, 2])
+    diameters = [diameter(s.poses[chosen], s.labelled[chosen], s.skeleton) for s, chosen in parts]
+    torsos = [
+        np.full((chosen.sum(), 4), np.nan) if s.torso_boxes is None else s.torso_boxes[chosen]
+        for s, chosen in parts
+    ]
+    table["diameter"] = np.concatenate([np.zeros(0), *diameters])
+    table[TORSO_COLUMNS] = np.concatenate([np.zeros((0, 4)), *torsos])
 
+    def mean_colour(chosen: Bools) -> tuple[float, float, float]:
+        shown = np.unique(of_image[chosen])
+        mean = colours[shown].sum(axis=0) / places[shown, 1:].prod(axis=1).sum()
+        red, green, blue = (round(float(value), 3) for value in mean)
+        return red, green, blue
 
-def _of_own_skeleton(pose_set: PoseSet, chosen: Bools) -> tuple[Floats, Floats]:
-    """Diameters and torso boxes, NaN where there is none."""
-    diameters = diameter(pose_set.poses[chosen], pose_set.labelled[chosen], pose_set.skeleton)
-    torsos = pose_set.torso_boxes
-    return diameters, np.full((len(diameters), 4), np.nan) if torsos is None else torsos[chosen]
+    return table, mean_colour
 
 
 def _examples(
@@ -249,89 +222,53 @@ def _seen(tested: Sequence[Part], skeleton: Skeleton) -> pd.DataFrame:
     )
 
 
-def _by_part(parts: Sequence[Part], table: pd.DataFrame) -> list[pd.DataFrame]:
-    """The rows of each part."""
-    counts = [int(chosen.sum()) for _, chosen in parts]
-    return [table.iloc[sum(counts[:i]) : sum(counts[: i + 1])] for i in range(len(counts))]
-
-
 CHUNK = 8
 """Images that a thread decodes at a time: one alone would cost as much again to hand out."""
 
 
-class _Decoded(NamedTuple):
-    """An image with its digest and, by channel, the sum over its pixels `(3,)`."""
+def _decoded(images: Sequence[tuple[Path, str]]) -> Iterator[tuple[Pixels, str, Indices]]:
+    """Images in order, each with its digest and, by channel, the sum over its pixels `(3,)`.
 
-    pixels: Pixels
-    digest: str
-    colours: Indices
-
-
-def _decoded(images: Sequence[tuple[Path, str]]) -> Iterator[_Decoded]:
-    """Images in order; all cores decode, just so far ahead that they have work and few are in memory."""
+    All cores decode, just so far ahead that they have work and few are in memory.
+    """
     archives = {path: open_archive(path) for path in dict.fromkeys(path for path, _ in images)}
     cores = os.cpu_count() or 1
 
-    def decode(chunk: Sequence[tuple[Path, str]]) -> list[_Decoded]:
+    def decode(chunk: Sequence[tuple[Path, str]]) -> list[tuple[Pixels, str, Indices]]:
         found = []
         for path, member in chunk:
             pixels = read_image(archives[path], member)
             # numpy's own sum takes longer than decoding; these are whole numbers too.
-            colours = np.array(cv2.sumElems(pixels)[:3], dtype=np.int64)
-            found.append(_Decoded(pixels, image_digest(pixels), colours))
+            total = np.array(cv2.sumElems(pixels)[:3], dtype=np.int64)
+            found.append((pixels, image_digest(pixels), total))
         return found
 
-    with (
-        ThreadPoolExecutor(cores) as pool,
-        tqdm(total=len(images), desc="decoding", unit="image", disable=None) as bar,
-    ):
-        chunks = [images[first : first + CHUNK] for first in range(0, len(images), CHUNK)]
-        for done in _in_order(pool, decode, chunks, ahead=cores + 1):
-            yield from done
-            bar.update(len(done))
+    waiting: deque[Future[list[tuple[Pixels, str, Indices]]]] = deque()
+    with ThreadPoolExecutor(cores) as pool:
+        for first in range(0, len(images), CHUNK):
+            waiting.append(pool.submit(decode, images[first : first + CHUNK]))
+            if len(waiting) > cores + 1:
+                yield from waiting.popleft().result()
+        while waiting:
+            yield from waiting.popleft().result()
     for archive in archives.values():
         archive.close()
-
-
-def _in_order(
-    pool: ThreadPoolExecutor,
-    decode: Callable[[Sequence[tuple[Path, str]]], list[_Decoded]],
-    chunks: Sequence[Sequence[tuple[Path, str]]],
-    ahead: int,
-) -> Iterator[list[_Decoded]]:
-    """What each chunk gives, while no more than `ahead` others are under way."""
-    waiting: deque[Future[list[_Decoded]]] = deque()
-    for chunk in chunks:
-        waiting.append(pool.submit(decode, chunk))
-        if len(waiting) > ahead:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
 
 
 def _report(parts: Sequence[Part], tables: Sequence[pd.DataFrame]) -> dict[str, Any]:
     report: dict[str, Any] = {}
     subsets = []
     for (pose_set, chosen), table in zip(parts, tables, strict=True):
-        rows = np.flatnonzero(chosen)
-        subset = pose_set.taking(rows)
+        subset = pose_set.taking(np.flatnonzero(chosen))
         subsets.append(subset)
         report.setdefault(pose_set.name, {"labels": pose_set.labels, "exchanged": pose_set.exchanged})
-        sizes = table[["width", "height"]].to_numpy()
-        found = {
-            "examples": len(rows),
-            "examples_without_labels": examples_without_labels(subset),
-            "unlabelled_joints": unlabelled_joints(subset),
-            "joints_outside_image": joints_outside_image(subset, sizes),
-            "poses_without_diameter": poses_without_diameter(subset),
-        }
-        outside = torso_boxes_outside_image(subset, sizes)
-        if outside is not None:
-            found["torso_boxes_outside_image"] = outside
-        report[pose_set.name]["train" if chosen is pose_set.train else "test"] = found
+        found = count_findings(subset, table[["width", "height"]].to_numpy())
+        counted = {what: count for what, count in found.items() if count is not None}
+        part = "train" if chosen is pose_set.train else "test"
+        report[pose_set.name][part] = {"examples": len(table), **counted}
     equal = equal_images_in_train_and_test(subsets, [list(table["digest"]) for table in tables])
     return {
         "sets": report,
         "equal_images_in_train_and_test": len(equal),
-        "equal_images": [{"train": list(e.train), "test": list(e.test)} for e in equal],
+        "equal_images": equal,
     }

@@ -1,7 +1,6 @@
 """What `deeppose datasets check` says of one set: is it the published one, and what is odd in it."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -14,27 +13,18 @@ from deeppose.data.archives.contents import check_contents, classify, unexpected
 from deeppose.data.archives.zips import open_archive, read_image
 from deeppose.data.findings import (
     arms_against_the_naming,
+    count_findings,
     equal_images_in_train_and_test,
-    examples_without_labels,
     image_digest,
-    joints_outside_image,
-    poses_without_diameter,
-    torso_boxes_outside_image,
-    unlabelled_joints,
 )
 from deeppose.data.pose_set import PoseSet
 from deeppose.data.registry import entry_named, read_set, require_archive
 
 
-def check_set(name: str, folders: Sequence[Path], checksums: Path | None = None) -> dict[str, Any]:
+def check_set(name: str, folders: Sequence[Path]) -> dict[str, Any]:
     """Check a real set's archive, decode all its images, and report; all values are fit for JSON.
 
     The labels reported on are the observer-centric ones, as training takes them by default.
-
-    Parameters
-    ----------
-    checksums
-        A JSON file that remembers checksums, see :func:`deeppose.data.archives.checksums.archive_sha256`.
 
     Raises
     ------
@@ -46,10 +36,9 @@ def check_set(name: str, folders: Sequence[Path], checksums: Path | None = None)
     entry = entry_named(name)
     archive = require_archive(entry, folders)
     check_contents(entry, archive)
-    digest = archive_sha256(archive, checksums)
+    digest = archive_sha256(archive)
     pose_set = read_set(name, folders, "oc")
     sizes, digests = read_all_images(pose_set)
-    equal = equal_images_in_train_and_test([pose_set], [digests])
     return {
         "dataset": name,
         "archive": str(archive),
@@ -64,14 +53,10 @@ def check_set(name: str, folders: Sequence[Path], checksums: Path | None = None)
         "unexpected_counts": unexpected_counts(entry, pose_set),
         "smallest_width": int(sizes[:, 0].min()),
         "largest_width": int(sizes[:, 0].max()),
-        "examples_without_labels": examples_without_labels(pose_set),
-        "unlabelled_joints": unlabelled_joints(pose_set),
-        "joints_outside_image": joints_outside_image(pose_set, sizes),
-        "torso_boxes_outside_image": torso_boxes_outside_image(pose_set, sizes),
-        "poses_without_diameter": poses_without_diameter(pose_set),
+        **count_findings(pose_set, sizes),
         "arms_against_the_naming": arms_against_the_naming(pose_set),
         "exchanged": pose_set.exchanged,
-        "equal_images_in_train_and_test": [asdict(images) for images in equal],
+        "equal_images_in_train_and_test": equal_images_in_train_and_test([pose_set], [digests]),
     }
 
 

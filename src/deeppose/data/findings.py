@@ -5,21 +5,12 @@ The functions take image sizes and digests from the caller, who reads every imag
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deeppose.core.geometry import diameter
 from deeppose.data.pose_set import PoseSet
-
-
-@dataclass(frozen=True)
-class EqualImages:
-    """Examples that show the very same image, though some train and some test: `set: member` names."""
-
-    train: tuple[str, ...]
-    test: tuple[str, ...]
 
 
 def image_digest(image: NDArray[np.uint8]) -> str:
@@ -29,14 +20,34 @@ def image_digest(image: NDArray[np.uint8]) -> str:
     return digest.hexdigest()
 
 
-def unlabelled_joints(pose_set: PoseSet) -> int:
-    """How many joints, over all examples, have no label."""
-    return int((~pose_set.labelled).sum())
+def count_findings(pose_set: PoseSet, sizes: NDArray[np.integer]) -> dict[str, int | None]:
+    """How many labels are missing or lie outside their image, by what is counted.
 
+    Parameters
+    ----------
+    sizes
+        Width and height of each example's image, `(n, 2)` pixels; an image reaches half a pixel beyond
+        its outer pixels' centres.
 
-def examples_without_labels(pose_set: PoseSet) -> int:
-    """How many examples have no labelled joint at all."""
-    return int((~pose_set.labelled.any(axis=1)).sum())
+    Returns
+    -------
+    `examples_without_labels` (with no labelled joint at all), `unlabelled_joints` and `joints_outside_image`
+    over all examples, `torso_boxes_outside_image` (None where the set has no such boxes), and
+    `poses_without_diameter`, which have neither of the two diagonals that may serve as it (§4.1).
+    """
+    poses, labelled, boxes = pose_set.poses, pose_set.labelled, pose_set.torso_boxes
+    joints_inside = ((poses >= -0.5) & (poses <= sizes[:, None] - 0.5)).all(axis=-1)
+    boxes_outside = None
+    if boxes is not None:
+        low, high = boxes[:, :2] - boxes[:, 2:] / 2, boxes[:, :2] + boxes[:, 2:] / 2
+        boxes_outside = int((~((low >= -0.5) & (high <= sizes - 0.5)).all(axis=1)).sum())
+    return {
+        "examples_without_labels": int((~labelled.any(axis=1)).sum()),
+        "unlabelled_joints": int((~labelled).sum()),
+        "joints_outside_image": int((labelled & ~joints_inside).sum()),
+        "torso_boxes_outside_image": boxes_outside,
+        "poses_without_diameter": int(np.isnan(diameter(poses, labelled, pose_set.skeleton)).sum()),
+    }
 
 
 def arms_against_the_naming(pose_set: PoseSet) -> int | None:
@@ -49,53 +60,16 @@ def arms_against_the_naming(pose_set: PoseSet) -> int | None:
     names = [[f"{side} {joint}" for joint in ("shoulder", "elbow", "wrist")] for side in ("left", "right")]
     if not all(name in joints for arm in names for name in arm):
         return None
-    arms = []
-    for arm in names:
-        columns = [joints.index(name) for name in arm]
-        labelled = pose_set.labelled[:, columns]
-        total = np.where(labelled, pose_set.poses[:, columns, 0], 0).sum(axis=1)
-        count = labelled.sum(axis=1)
-        arms.append(np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0))
-    left, right = arms
+    left, right = (
+        np.ma.array(pose_set.poses[:, arm, 0], mask=~pose_set.labelled[:, arm]).mean(axis=1).filled(np.nan)
+        for arm in ([joints.index(name) for name in arm] for arm in names)
+    )
     return int((left < right).sum())
-
-
-def torso_boxes_outside_image(pose_set: PoseSet, sizes: NDArray[np.integer]) -> int | None:
-    """How many torso boxes reach beyond their image; None where the set has none.
-
-    Parameters
-    ----------
-    sizes
-        As for :func:`joints_outside_image`.
-    """
-    if pose_set.torso_boxes is None:
-        return None
-    centres, half = pose_set.torso_boxes[:, :2], pose_set.torso_boxes[:, 2:] / 2
-    inside = (centres - half >= -0.5) & (centres + half <= sizes - 0.5)
-    return int((~inside.all(axis=1)).sum())
-
-
-def joints_outside_image(pose_set: PoseSet, sizes: NDArray[np.integer]) -> int:
-    """How many labelled joints lie outside their image.
-
-    Parameters
-    ----------
-    sizes
-        Width and height of each example's image, `(n, 2)` pixels; an image reaches half a pixel beyond
-        its outer pixels' centres.
-    """
-    inside = (pose_set.poses >= -0.5) & (pose_set.poses <= sizes[:, None] - 0.5)
-    return int((pose_set.labelled & ~inside.all(axis=-1)).sum())
-
-
-def poses_without_diameter(pose_set: PoseSet) -> int:
-    """How many poses have neither of the two diagonals that may serve as the diameter (§4.1)."""
-    return int(np.isnan(diameter(pose_set.poses, pose_set.labelled, pose_set.skeleton)).sum())
 
 
 def equal_images_in_train_and_test(
     pose_sets: Sequence[PoseSet], digests: Sequence[Sequence[str]]
-) -> list[EqualImages]:
+) -> list[dict[str, list[str]]]:
     """The images that are both in the training part of a set and in the test part of the same or another.
 
     Parameters
@@ -105,7 +79,8 @@ def equal_images_in_train_and_test(
 
     Returns
     -------
-    One element an image, in the order of the first example that shows it.
+    One element an image, in the order of the first example that shows it: by `train` and `test` the examples
+    that show it, `set: member`.
     """
     shown: dict[str, tuple[dict[str, None], dict[str, None]]] = {}
     for pose_set, its_digests in zip(pose_sets, digests, strict=True):
@@ -113,4 +88,4 @@ def equal_images_in_train_and_test(
         for member, train, digest in rows:
             parts = shown.setdefault(digest, ({}, {}))
             parts[0 if train else 1][f"{pose_set.name}: {member}"] = None
-    return [EqualImages(tuple(train), tuple(test)) for train, test in shown.values() if train and test]
+    return [{"train": list(train), "test": list(test)} for train, test in shown.values() if train and test]

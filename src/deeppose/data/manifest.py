@@ -75,21 +75,19 @@ def added_since(item: Item, folders: Sequence[Path]) -> list[str]:
     return [name for name in found if name not in {*manifest["archives"], *manifest["peers"]}]
 
 
-def _generator() -> list[Path]:
-    """The modules that the synthetic people and their labels follow from."""
-    beside = ("data/readers/flic.py", "data/readers/observer_centric.py", "core/skeleton.py")
-    return [*sorted((PACKAGE / "data/synthetic").glob("*.py")), *(PACKAGE / name for name in beside)]
-
-
 def _synthetic_sets(item: Item) -> dict[str, Any]:
     """Make the archives of synthetic people, if what they follow from has changed; give them by set."""
     folder, settings = item.archive_folders()[0], item.profile.embedded
     assert settings is not None
     stamp_path = folder / "drawn-from.json"
+    # The modules that the synthetic people and their labels follow from.
+    generator = sorted((PACKAGE / "data/synthetic").glob("*.py"))
+    beside = ("data/readers/flic.py", "data/readers/observer_centric.py", "core/skeleton.py")
+    generator += [PACKAGE / name for name in beside]
     made_from = {
         "settings": settings.model_dump(),
         "seed": item.params.seed,
-        "generator": {str(path.relative_to(PACKAGE)): sha256(path) for path in _generator()},
+        "generator": {str(path.relative_to(PACKAGE)): sha256(path) for path in generator},
     }
     stamp = read_json(stamp_path) if stamp_path.is_file() else {}
     if stamp.get("drawn_from") != made_from or not _whole(folder, stamp["sets"], item.checksums):
@@ -102,13 +100,11 @@ def _synthetic_sets(item: Item) -> dict[str, Any]:
             },
         }
         write_json(stamp_path, stamp)
-    sets: dict[str, Any] = stamp["sets"]
-    return sets
+    return dict(stamp["sets"])
 
 
 def _of_synthetic(item: Item, sets: dict[str, Any]) -> dict[str, object]:
     """The archives of synthetic people that a model stands on."""
-
     archives: dict[str, object] = {}
     left_out: dict[str, str] = {}
     for name in dict.fromkeys(item.model.train + item.model.test):
@@ -116,16 +112,14 @@ def _of_synthetic(item: Item, sets: dict[str, Any]) -> dict[str, object]:
         if unlabelled := _without_labels(item, entry):
             left_out[name] = unlabelled
         elif name not in sets:
-            left_out[name] = (
-                f"{entry.title} has no synthetic people: a profile with archives: mirror takes it"
-            )
+            without = "has no synthetic people: a profile with archives: mirror takes it"
+            left_out[name] = f"{entry.title} {without}"
         else:
             archives |= sets[name]
     return {"archives": archives, "left_out": left_out, "peers": {}}
 
 
 def _whole(folder: Path, sets: dict[str, Any], checksums: Path) -> bool:
-    """Whether the archives are there as they were made."""
     made = {folder / name: noted["sha256"] for files in sets.values() for name, noted in files.items()}
     return all(path.is_file() and archive_sha256(path, checksums) == digest for path, digest in made.items())
 
@@ -145,7 +139,6 @@ def _of_published(item: Item) -> dict[str, object]:
 
     A set that only tests may be missing; so may one that trains, as long as another model can be trained.
     """
-
     folders = item.archive_folders()
     names = dict.fromkeys(item.model.train + item.model.test)
     wanted = [entry_named(name) for name in names]
@@ -158,6 +151,11 @@ def _of_published(item: Item) -> dict[str, object]:
                 print(how_to_get(entry, folders[-1]))
             else:
                 wanted.append(entry)
+    another_can_train = any(
+        all(find_archive(entry_named(name), folders) for name in item.params.model[other].train)
+        for other in item.params.models
+        if other != item.model_name
+    )
     seen = item.checksums.read_text() if item.checksums.is_file() else ""
     archives: dict[str, object] = {}
     left_out: dict[str, str] = {}
@@ -166,11 +164,10 @@ def _of_published(item: Item) -> dict[str, object]:
             left_out[entry.name] = unlabelled
             print(f"{entry.name} is left out, and with it its tables and figures: {unlabelled}")
             continue
-        may_be_missing = entry.name not in item.model.train or _another_model_can_train(item, folders)
+        may_be_missing = entry.name not in item.model.train or another_can_train
+        attempts = 1 if may_be_missing else ATTEMPTS
         try:
-            found = obtain(
-                entry, folders, folders[-1], item.checksums, attempts=1 if may_be_missing else ATTEMPTS
-            )
+            found = obtain(entry, folders, folders[-1], item.checksums, attempts=attempts)
         except MissingArchiveError as error:
             if not may_be_missing:
                 raise
@@ -185,19 +182,9 @@ def _of_published(item: Item) -> dict[str, object]:
         if found.sha256 not in seen:
             print(f"  licence: {entry.licence}\n  cite: {entry.citation}")
     peers: dict[str, object] = {}
-    for found_peer in find_peers(folders):
-        path, peer = found_peer.path, found_peer.peer
-        if peer.set in item.model.test:
-            peers[path.name] = {"sha256": found_peer.sha256, "method": peer.method, "set": peer.set}
-            print(f"{path.name}: {peer.method} will stand beside ours on {peer.set}")
+    for there in find_peers(folders):
+        if there.peer.set in item.model.test:
+            described = {"method": there.peer.method, "set": there.peer.set}
+            peers[there.path.name] = {"sha256": there.sha256, **described}
+            print(f"{there.path.name}: {there.peer.method} will stand beside ours on {there.peer.set}")
     return {"archives": archives, "left_out": left_out, "peers": peers}
-
-
-def _another_model_can_train(item: Item, folders: Sequence[Path]) -> bool:
-    """Whether a model that is run beside this one has all the archives that it is trained on."""
-
-    return any(
-        all(find_archive(entry_named(name), folders) for name in item.params.model[other].train)
-        for other in item.params.models
-        if other != item.model_name
-    )

@@ -135,20 +135,13 @@ def peer_poses(
     """
     own = found.peer.skeleton
     poses = read_predictions(found.path, len(truth), own)
-    is_predicted = predicted_joints(poses)
-    joints = [
-        joint for joint in skeleton.joints if joint in own.joints and is_predicted[own.joints.index(joint)]
-    ]
+    is_predicted = dict(zip(own.joints, predicted_joints(poses), strict=True))
+    joints = [joint for joint in skeleton.joints if is_predicted.get(joint)]
     wanted = np.full((len(poses), len(skeleton.joints), 2), np.nan)
     for joint in joints:
         wanted[:, skeleton.joints.index(joint)] = poses[:, own.joints.index(joint)]
-    _check_scale(found, wanted, truth, labelled)
-    return wanted, tuple(joints)
-
-
-def _check_scale(found: FoundPeer, poses: Floats, truth: Floats, labelled: Bools) -> None:
-    both = labelled & ~np.isnan(poses).any(axis=-1)
-    predicted, true = poses[both], truth[both]
+    both = labelled & ~np.isnan(wanted).any(axis=-1)
+    predicted, true = wanted[both], truth[both]
     energy = float((predicted**2).sum())
     factor = float((predicted * true).sum()) / energy if energy else np.nan
     if not 1 / WRONG_SCALE < factor < WRONG_SCALE:
@@ -157,3 +150,4 @@ def _check_scale(found: FoundPeer, poses: Floats, truth: Floats, labelled: Bools
             f"nearest to the labels when they are multiplied by {factor:.2f}; scale them to those images, or "
             f"put the archive there that they were made for"
         )
+    return wanted, tuple(joints)

@@ -77,11 +77,11 @@ class PoseSet:
         poses = np.full((len(self.poses), len(skeleton.joints), 2), np.nan)
         labelled = np.zeros(poses.shape[:2], dtype=bool)
         occluded = None if self.occluded is None else np.zeros_like(labelled)
-        for joint, name in enumerate(skeleton.joints):
-            if name in self.skeleton.joints:
-                column = self.skeleton.joints.index(name)
-                poses[:, joint] = self.poses[:, column]
-                labelled[:, joint] = self.labelled[:, column]
-                if occluded is not None and self.occluded is not None:
-                    occluded[:, joint] = self.occluded[:, column]
+        known = [name for name in skeleton.joints if name in self.skeleton.joints]
+        here, there = (
+            [joints.index(name) for name in known] for joints in (skeleton.joints, self.skeleton.joints)
+        )
+        poses[:, here], labelled[:, here] = self.poses[:, there], self.labelled[:, there]
+        if occluded is not None and self.occluded is not None:
+            occluded[:, here] = self.occluded[:, there]
         return replace(self, poses=poses, labelled=labelled, occluded=occluded, skeleton=skeleton)

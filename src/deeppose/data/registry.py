@@ -4,7 +4,7 @@ One block of ENTRIES is one set; nothing else has to change when a block is adde
 """
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +13,7 @@ from deeppose.core.errors import AnnotationError, MissingArchiveError
 from deeppose.core.geometry import Bools, Floats
 from deeppose.core.params import Labels
 from deeppose.data.archives.packing import Packing
-from deeppose.data.pose_set import (
-    OBSERVER_CENTRIC,
-    OBSERVER_CENTRIC_BY_RULE,
-    PERSON_CENTRIC,
-    PoseSet,
-)
+from deeppose.data.pose_set import OBSERVER_CENTRIC, OBSERVER_CENTRIC_BY_RULE, PERSON_CENTRIC, PoseSet
 from deeppose.data.readers.buffy import read_buffy
 from deeppose.data.readers.flic import ANNOTATIONS as FLIC_ANNOTATIONS
 from deeppose.data.readers.flic import read_flic
@@ -61,6 +56,8 @@ class Entry:
         The reader; None for labels published apart, which `labels_of` says the set of.
     counts_vary
         Whether versions of the set with other counts are in use, `counts` being those of one.
+    subsets
+        Customary parts of its test part, by name: what the members of their images match.
     person_centric
         Whether it is published with person-centric labels, from which the others can be made.
     """
@@ -69,17 +66,18 @@ class Entry:
     title: str
     page: str
     archive: str
-    urls: tuple[str, ...]
-    published_sha256: str | None
-    repacked: tuple[Packing, ...]
-    annotations: str | None
-    annotations_sha256: str | None
     counts: Counts
     licence: str
     citation: str
-    read: Callable[[Path], PoseSet] | None
+    read: Callable[[Path], PoseSet] | None = None
+    urls: tuple[str, ...] = ()
+    published_sha256: str | None = None
+    repacked: tuple[Packing, ...] = ()
+    annotations: str | None = None
+    annotations_sha256: str | None = None
     labels_of: str | None = None
     counts_vary: bool = False
+    subsets: Mapping[str, str] = dataclasses.field(default_factory=dict)
     person_centric: bool = True
 
     @property
@@ -99,7 +97,6 @@ ENTRIES = (
         page="https://sam.johnson.io/research/lsp.html",
         archive="lsp_dataset.zip",
         urls=("https://sam.johnson.io/research/lsp_dataset.zip",),
-        published_sha256=None,
         repacked=(
             Packing(
                 "2ed82c9caf319337428716994c156a07d0f36049764b0d208d1232a8ac058126",
@@ -122,7 +119,6 @@ ENTRIES = (
         page="https://sam.johnson.io/research/lspet.html",
         archive="lspet_dataset.zip",
         urls=("https://sam.johnson.io/research/lspet_dataset.zip",),
-        published_sha256=None,
         repacked=(
             Packing(
                 "b24780c79253c37159358e86531d68a41ed26846eb1c14a8fac715cc46ac10db",
@@ -144,15 +140,11 @@ ENTRIES = (
         title="Leeds Sports Pose, observer-centric labels",
         page="http://human-pose.mpi-inf.mpg.de",
         archive="lsp-joints-OC.mat",
-        urls=(),
         published_sha256="14e4f21084081275f064d68faa365280ce0aa28130ae54d564f6a626e9ef57bb",
-        repacked=(),
-        annotations=None,
         annotations_sha256="14e4f21084081275f064d68faa365280ce0aa28130ae54d564f6a626e9ef57bb",
         counts=Counts(examples=2000, train=1000, test=1000, images=2000),
         licence="none stated",
         citation="as for lsp; labels from the MPII Human Pose evaluation, human-pose.mpi-inf.mpg.de",
-        read=None,
         labels_of="lsp",
     ),
     Entry(
@@ -169,7 +161,6 @@ ENTRIES = (
             ),
         ),
         annotations=FLIC_ANNOTATIONS,
-        annotations_sha256=None,
         counts=Counts(examples=5003, train=3987, test=1016, images=4552),
         licence="none stated; frames of films that others own",
         citation=(
@@ -185,7 +176,6 @@ ENTRIES = (
         page="https://www.cs.cmu.edu/~deva/papers/parse/index.html",
         archive="people.zip",
         urls=("http://www.ics.uci.edu/~dramanan/papers/parse/people.zip",),
-        published_sha256=None,
         repacked=(
             Packing(
                 "b0448fabc9d9d522b88b6adb06b397f12605daf89a8cd34c562828dfe8ca80b7",
@@ -205,11 +195,6 @@ ENTRIES = (
         title="Buffy stickmen",
         page="https://www.robots.ox.ac.uk/~vgg/data/stickmen/",
         archive="buffy*",
-        urls=(),
-        published_sha256=None,
-        repacked=(),
-        annotations=None,
-        annotations_sha256=None,
         counts=Counts(examples=748, train=0, test=748, images=748),
         licence="none stated; frames of a TV series that others own",
         citation=(
@@ -218,6 +203,8 @@ ENTRIES = (
         ),
         read=read_buffy,
         counts_vary=True,
+        # Episodes 2, 5 and 6 are the 276 frames on which most methods were measured.
+        subsets={"buffy-276": r"(?:[^/]+/)?images/buffy_s5e[256](?:_original)?/\d{6}\.jpg"},
         person_centric=False,
     ),
 )

@@ -12,13 +12,7 @@ import pyarrow.parquet
 from deeppose.core.errors import AnnotationError
 from deeppose.core.examples import Examples, Indices
 from deeppose.core.files import atomic_path
-from deeppose.core.geometry import (
-    Floats,
-    diameter,
-    joint_box_sides,
-    mirror_boxes,
-    square_boxes,
-)
+from deeppose.core.geometry import Floats, diameter, joint_box_sides, mirror_boxes, square_boxes
 from deeppose.core.skeleton import Skeleton
 from deeppose.displacements.normals import Units, sample_displacements
 
@@ -136,12 +130,8 @@ def predicted_boxes(
 ) -> Iterator[pd.DataFrame]:
     """Boxes at the real predictions of the previous stage, with their own diameter (§3.2), as an addition.
 
-    An image whose true pose has no diameter gives no boxes here either.
-
-    Parameters
-    ----------
-    predicted
-        `(len(rows), k, 2)`, pixels, in the frame of the mirrored image where `mirrored`.
+    An image whose true pose has no diameter gives no boxes here either. Poses `predicted`,
+    `(len(rows), k, 2)`, pixels, are in the frame of the mirrored image where `mirrored`.
     """
     usable = np.isfinite(examples.diameters[rows])
     rows, predicted = rows[usable], predicted[usable]

@@ -72,11 +72,7 @@ def displacements_of_frames(
 
 
 def fit_normals(
-    displacements: pd.DataFrame,
-    covariance: Covariance,
-    narrowest: float = 0.0,
-    *,
-    joints: Sequence[str] = (),
+    displacements: pd.DataFrame, covariance: Covariance, narrowest: float = 0.0, *, joints: Sequence[str] = ()
 ) -> pd.DataFrame:
     """Fit a 2-D normal distribution 𝒩_i^(s−1) a joint: mean and variance of its displacements (§3.2).
 

@@ -47,11 +47,10 @@ def error_tables(
     opposite = joint_errors(exchanged, truth, labelled, diameters)
     strict, loose = limb_errors(predicted, truth, labelled, skeleton)
     limbs = [limb.name for limb in skeleton.limbs if limb.kind is not None]
-    joints_table = _long(
-        set_name, predictor, "joint", skeleton.joints, {"error": errors, "opposite": opposite}
+    return (
+        _long(set_name, predictor, "joint", skeleton.joints, {"error": errors, "opposite": opposite}),
+        _long(set_name, predictor, "limb", limbs, {"strict": strict, "loose": loose}),
     )
-    limbs_table = _long(set_name, predictor, "limb", limbs, {"strict": strict, "loose": loose})
-    return joints_table, limbs_table
 
 
 def _long(

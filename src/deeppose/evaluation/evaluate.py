@@ -12,7 +12,7 @@ from deeppose.core.paths import Item
 from deeppose.core.pose_files import read_poses
 from deeppose.core.predictors import MEAN_POSE
 from deeppose.data.peers import find_peers, peer_poses
-from deeppose.data.subsets import subsets_of
+from deeppose.data.registry import ENTRIES
 from deeppose.evaluation.error_tables import error_tables
 from deeppose.evaluation.evaluation import Evaluation
 from deeppose.evaluation.rates import PDJ_THRESHOLDS, rates_by_viewpoint
@@ -25,20 +25,15 @@ def evaluate(item: Item) -> Evaluation:
     sets["held-out"] = (train, train.rows("held-out"))
     tables = []
     for set_name, (examples, rows) in sets.items():
+        files = examples.table["file"].iloc[rows]
+        subsets = next((entry.subsets for entry in ENTRIES if entry.name == set_name), {})
+        parts = {name: files.str.contains(pattern).to_numpy(bool) for name, pattern in subsets.items()}
         for predictor, poses, predicts in predictions_on(item, set_name, examples, rows):
-            for part_name, chosen in _with_subsets(set_name, examples, rows).items():
+            for part_name, chosen in {set_name: np.ones(len(rows), dtype=bool), **parts}.items():
                 part = rows[chosen]
-                tables.append(
-                    error_tables(
-                        part_name,
-                        predictor,
-                        poses[chosen],
-                        examples.poses[part],
-                        examples.labelled[part] & predicts,
-                        examples.diameters[part],
-                        item.skeleton,
-                    )
-                )
+                truth, labelled = examples.poses[part], examples.labelled[part] & predicts
+                of_part = (poses[chosen], truth, labelled, examples.diameters[part])
+                tables.append(error_tables(part_name, predictor, *of_part, item.skeleton))
     joints, limbs = (pd.concat(kind, ignore_index=True) for kind in zip(*tables, strict=True))
     del tables
     by_viewpoint = rates_by_viewpoint(joints, pd.read_parquet(item.viewpoints), PDJ_THRESHOLDS)
@@ -66,12 +61,3 @@ def predictions_on(
         truth, labelled = examples.poses[rows], examples.labelled[rows]
         poses, names = peer_poses(found, truth, labelled, item.skeleton)
         yield found.peer.method, poses, np.array([joint in names for joint in joints])
-
-
-def _with_subsets(set_name: str, examples: Examples, rows: Indices) -> dict[str, Bools]:
-    """The set, and its customary parts: which of its rows each takes."""
-    files = examples.table["file"].iloc[rows]
-    chosen: dict[str, Bools] = {set_name: np.ones(len(rows), dtype=bool)}
-    for subset, pattern in subsets_of(set_name).items():
-        chosen[subset] = files.str.contains(pattern).to_numpy(bool)
-    return chosen

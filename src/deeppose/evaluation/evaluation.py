@@ -68,12 +68,10 @@ def metrics(evaluation: Evaluation, cascade_stages: int) -> dict[str, Any]:
             for predictor in predictors(joints)
         }
         for stage in range(2, cascade_stages + 1):
-            now, before = (by_predictor[as_key(stage_name(number))] for number in (stage, stage - 1))
+            now, was = (by_predictor[as_key(stage_name(number))] for number in (stage, stage - 1))
             by_predictor[f"gain_of_stage_{stage}"] = {
-                "pcp.ave": _gain(now["pcp"]["ave"], before["pcp"]["ave"]),
-                **{
-                    key: _gain(now[key]["mean"], before[key]["mean"]) for key in now if key.startswith("pdj@")
-                },
+                "pcp.ave": _gain(now["pcp"]["ave"], was["pcp"]["ave"]),
+                **{key: _gain(now[key]["mean"], was[key]["mean"]) for key in now if key.startswith("pdj@")},
             }
         measured[set_name] = by_predictor
     return measured

@@ -23,10 +23,8 @@ def rates(errors: Floats, strict: Floats, loose: Floats, skeleton: Skeleton) -> 
     strict, loose
         `(n, limbs)`, limb lengths.
     """
-    by_threshold = {
-        f"pdj@{t}": {**pdj(errors, skeleton, t), "mean": mean_pdj(errors, t)} for t in PDJ_THRESHOLDS
-    }
-    return {"pcp": pcp(strict, skeleton), "pcp_loose": pcp(loose, skeleton), **by_threshold}
+    pdjs = {f"pdj@{t}": {**pdj(errors, skeleton, t), "mean": mean_pdj(errors, t)} for t in PDJ_THRESHOLDS}
+    return {"pcp": pcp(strict, skeleton), "pcp_loose": pcp(loose, skeleton), **pdjs}
 
 
 def rates_by_viewpoint(
@@ -58,9 +56,8 @@ def rates_by_viewpoint(
         errors = joint_errors.loc[own, ["example", "joint", "error", "opposite"]]
         for kind in viewpoints.loc[viewpoints["set"] == set_name, "kind"].unique():
             of_kind = (viewpoints["set"] == set_name) & (viewpoints["kind"] == kind)
-            known = errors.merge(
-                viewpoints.loc[of_kind, ["example", "joint", "value"]], on=["example", "joint"]
-            )
+            seen = viewpoints.loc[of_kind, ["example", "joint", "value"]]
+            known = errors.merge(seen, on=["example", "joint"])
             for value, group in known.groupby("value", sort=False):
                 distances = group["error"].to_numpy(np.float64)
                 detected = {f"pdj@{t}": share_within(distances, t) for t in thresholds}

@@ -99,9 +99,7 @@ def measure(poseset: PoseSet, predicted: Floats, labels: Labels) -> Score:
         "n": len(truth),
         "pcp": _shown(poseset, LIMB_KINDS, pcp(strict, skeleton)),
         "pcp_loose": _shown(poseset, LIMB_KINDS, pcp(loose, skeleton)),
-        "pdj": {
-            text: _shown(poseset, JOINT_KINDS, pdj(errors, skeleton, float(text))) for text in PDJ_THRESHOLDS
-        },
+        "pdj": {t: _shown(poseset, JOINT_KINDS, pdj(errors, skeleton, float(t))) for t in PDJ_THRESHOLDS},
     }
     return Score(
         rates=found,

@@ -149,7 +149,9 @@ class AlexNet(Regressor):
             nn.ReLU(),
             nn.MaxPool2d(3, 2),
         )
-        side = _side_after_features(size)
+        side = (size + 8 - 11) // 4 + 1
+        for _ in range(3):
+            side = (side - 3) // 2 + 1
         self.regressor = nn.Sequential(
             nn.Flatten(),
             nn.Linear(c5 * side * side, f),
@@ -189,10 +191,3 @@ class AlexNet(Regressor):
     def losses(self, crops: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
         """The squared distances of Eq. 4 and 8, see :class:`Regressor`."""
         return squared_distances(self(crops).float(), targets, weights)
-
-
-def _side_after_features(size: int) -> int:
-    side = (size + 8 - 11) // 4 + 1
-    for _ in range(3):
-        side = (side - 3) // 2 + 1
-    return side

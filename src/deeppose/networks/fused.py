@@ -35,12 +35,7 @@ def merged(network: Regressor, device: torch.device) -> Regressor:
 
     Every batch normalisation that stands right behind a convolution among the children of a module becomes
     part of that convolution's weights; it took a pass over all features. On a CPU fully connected layers
-    become :class:`OneDnnLinear`, where torch has oneDNN.
-
-    Parameters
-    ----------
-    network
-        In evaluation mode.
+    become :class:`OneDnnLinear`, where torch has oneDNN. The network must be in evaluation mode.
 
     Raises
     ------

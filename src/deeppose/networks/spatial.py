@@ -74,31 +74,29 @@ class SpatialNet(Regressor):
         """Logits of each joint's place, `(b, k, cells, cells)`, on the grid of :func:`cell_centres`."""
         # Turned by half a turn, as the backbone wants it; the maps are turned back.
         inputs = (crops.flip(1, 2).to(self.mean.dtype) - PIXEL_MEAN) * PIXEL_SCALE
-        features = self.backbone._swish(
-            self.backbone._bn0(self.backbone._conv_stem(inputs.permute(0, 3, 1, 2)))
-        )
+        features = self.backbone._conv_stem(inputs.permute(0, 3, 1, 2))
+        features = self.backbone._swish(self.backbone._bn0(features))
         tapped = []
         for number, block in enumerate(self.backbone._blocks):
             features = block(features)
             if number in TAPS:
                 tapped.append(features)
-        fine, middle, coarse = (
-            lateral(features) for lateral, features in zip(self.laterals, tapped, strict=True)
-        )
+        fine, middle, coarse = (lateral(of) for lateral, of in zip(self.laterals, tapped, strict=True))
         middle = self.smooth(middle + functional.interpolate(coarse, scale_factor=2.0))
         fine = fine + functional.interpolate(middle, scale_factor=2.0)
         beyond = round(fine.shape[-1] * (REACH - 1) / 2)
         # In training a batch is normalised by what it has on the whole map.
-        maps = self._padded(fine, beyond) if self.training else self._surrounded(fine, beyond)
+        if self.training:
+            maps: Tensor = self.head(functional.pad(fine, (beyond,) * 4))
+        else:
+            maps = self._surrounded(fine, beyond)
         return maps.flip(2, 3).float()
 
-    def _padded(self, fine: Tensor, beyond: int) -> Tensor:
-        """The head's output for features with so many empty cells around them."""
-        maps: Tensor = self.head(functional.pad(fine, (beyond,) * 4))
-        return maps
-
     def _surrounded(self, fine: Tensor, beyond: int) -> Tensor:
-        """The same, worked out where features are near; elsewhere it is what the head makes of nothing."""
+        """The head's output for features with so many empty cells around them.
+
+        It is worked out where features are near; elsewhere it is what the head makes of nothing.
+        """
         logits, shuffle = self.head[:-1], self.head[-1]
         near = logits(functional.pad(fine, (1,) * 4))
         far = logits(fine.new_zeros(1, fine.shape[1], 1, 1))
@@ -148,16 +146,9 @@ def cell_centres(cells: int) -> Tensor:
 
 
 def expected_places(maps: Tensor) -> Tensor:
-    """The mean place under the softmax over each map.
+    """The mean place under the softmax over each map, `(b, k, 2)`, normalised coordinates.
 
-    Parameters
-    ----------
-    maps
-        Logits, `(b, k, cells, cells)`, rows before columns.
-
-    Returns
-    -------
-    `(b, k, 2)`, normalised coordinates.
+    `maps` are logits, `(b, k, cells, cells)`, rows before columns.
     """
     places = cell_centres(maps.shape[-1]).to(maps.device)
     shares = maps.flatten(2).softmax(dim=-1).reshape(maps.shape)

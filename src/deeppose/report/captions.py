@@ -6,11 +6,11 @@ import pandas as pd
 
 from deeppose.core.files import read_json
 from deeppose.core.paths import Item
-from deeppose.core.predictors import is_other_method
 from deeppose.evaluation.bootstrap import NOTE
-from deeppose.evaluation.error_tables import of_set, predictors
+from deeppose.evaluation.error_tables import of_set
 from deeppose.evaluation.evaluation import Evaluation, read_evaluation
 from deeppose.report.catalogue import Entry, SetCatalogue
+from deeppose.report.claims.rates import other_methods
 from deeppose.report.figures.curves import pdj_curves
 
 
@@ -32,9 +32,8 @@ class Source:
     def curves(self, set_name: str) -> pd.DataFrame:
         """Detection rates of all predictors on a set or a part of it, see :func:`pdj_curves`."""
         if set_name not in self._curves:
-            seed = self.item.params.seed
-            found = pdj_curves(self.evaluation.joints, self.item.skeleton, set_name, seed)
-            self._curves[set_name] = found
+            of = (self.evaluation.joints, self.item.skeleton, set_name, self.item.params.seed)
+            self._curves[set_name] = pdj_curves(*of)
         return self._curves[set_name]
 
     def title(self, shown: SetCatalogue) -> str:
@@ -73,8 +72,7 @@ class Source:
 
     def other_methods(self, shown: SetCatalogue) -> list[str]:
         """The other methods that were measured on a set."""
-        of_this_set = of_set(self.evaluation.joints, shown.name)
-        return [name for name in predictors(of_this_set) if is_other_method(name)]
+        return other_methods(self.evaluation.joints, shown.name)
 
     def without_other_methods(self, shown: SetCatalogue) -> str:
         """Why no other method's curve stands beside ours."""

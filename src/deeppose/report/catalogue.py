@@ -5,7 +5,7 @@ It stands in `catalogue.yaml`.
 
 from collections.abc import Iterable, Mapping
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -88,9 +88,7 @@ class PaperEntry(_Section):
 
 @cache
 def _catalogue() -> dict[str, Any]:
-    with resources.files("deeppose.report").joinpath("catalogue.yaml").open(encoding="utf-8") as file:
-        catalogue: dict[str, Any] = yaml.safe_load(file)
-    return catalogue
+    return dict(yaml.safe_load(Path(__file__).with_name("catalogue.yaml").read_text(encoding="utf-8")))
 
 
 KINDS = {name: Kind(**kind) for name, kind in _catalogue()["kinds"].items()}

@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import metadata, resources
+from importlib import metadata
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -94,10 +94,7 @@ class Run:
 def render_page(run: Run, versions: Mapping[str, str]) -> str:
     """The page as HTML, to be written into `run.folder`; it needs nothing but the files beside it.
 
-    Parameters
-    ----------
-    versions
-        By library its version.
+    `versions` has by library its version.
     """
     environment = Environment(
         loader=PackageLoader("deeppose.report"),
@@ -128,8 +125,8 @@ def render_page(run: Run, versions: Mapping[str, str]) -> str:
 
 def deviations() -> pd.DataFrame:
     """Where the paper is silent or at odds with itself: `question`, `choice`, `reason`."""
-    with resources.files("deeppose.report").joinpath("deviations.csv").open(encoding="utf-8") as file:
-        return pd.read_csv(file, comment="#", dtype=str, keep_default_na=False)
+    path = Path(__file__).with_name("deviations.csv")
+    return pd.read_csv(path, comment="#", dtype=str, keep_default_na=False)
 
 
 def library_versions() -> dict[str, str]:
@@ -142,6 +139,7 @@ def library_versions() -> dict[str, str]:
 
 def params_text(params: Params, profile: str) -> str:
     """All params that decide this profile's results, as YAML: neither `workers` nor `mirror` does."""
+    as_set: dict[str, Any] = {"mode": "json", "exclude_unset": True}
     values = {
         "profile": profile,
         "models": list(params.models),
@@ -149,13 +147,10 @@ def params_text(params: Params, profile: str) -> str:
         "cascade_stages": params.cascade_stages,
         "seed": params.seed,
         "threads": params.threads,
-        "model": {
-            name: params.model[name].model_dump(mode="json", exclude_unset=True) for name in params.models
-        },
-        "profiles": {profile: params.profiles[profile].model_dump(mode="json", exclude_unset=True)},
+        "model": {name: params.model[name].model_dump(**as_set) for name in params.models},
+        "profiles": {profile: params.profiles[profile].model_dump(**as_set)},
     }
-    text: str = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
-    return text
+    return str(yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
 
 
 def times_script(times: Mapping[str, float]) -> str:
@@ -165,27 +160,23 @@ def times_script(times: Mapping[str, float]) -> str:
 
 def _code(text: str) -> Markup:
     """`text` with what stands between backticks as code."""
-    parts = str(text).split("`")
-    return Markup("").join(
-        Markup("<code>{}</code>").format(part) if index % 2 else escape(part)
-        for index, part in enumerate(parts)
-    )
+    return Markup(re.sub("`([^`]*)`", r"<code>\1</code>", str(escape(text))))
 
 
 def _shown(run: Run, of_paper: PaperEntry) -> dict[str, Any]:
     of_set, entry = counterpart_of(of_paper.heading)
     reason = _reason(run, of_set)
     is_table = entry.kind == "pcp table"
+    has_numbers = of_paper.with_pdj and not reason
+    alt = f"This run's counterpart of {of_paper.heading}: {of_paper.title}"
     return {
         "paper": of_paper,
         "published": published_groups(of_set.name) if is_table else {},
         "notes": published_notes(of_set.name) if is_table else [],
         "is_table": is_table,
         "table": _table(run, of_set, entry, pcp_groups) if is_table and not reason else None,
-        "picture": None if is_table else _picture(run, of_set.model, entry, _alt(of_paper), reason),
-        "numbers": (
-            _table(run, of_set, of_set.pdj_table, pdj_rows) if of_paper.with_pdj and not reason else None
-        ),
+        "picture": None if is_table else _picture(run, of_set.model, entry, alt, reason),
+        "numbers": _table(run, of_set, of_set.pdj_table, pdj_rows) if has_numbers else None,
         "differences": [] if reason else list(_differences(run, of_paper, of_set, entry)),
         "absent": reason or f"this run has not made {of_set.model}/{entry.path}.csv",
     }
@@ -197,15 +188,8 @@ def _differences(run: Run, of_paper: PaperEntry, of_set: SetCatalogue, entry: En
     yield from of_paper.differences
     if entry.kind == "method curves":
         others = ", ".join(run.others.get(of_set.name, ()))
-        yield (
-            f"Of other methods, those whose predictions are at hand: {others}."
-            if others
-            else "No other method's predictions are at hand: ours stands alone."
-        )
-
-
-def _alt(of_paper: PaperEntry) -> str:
-    return f"This run's counterpart of {of_paper.heading}: {of_paper.title}"
+        at_hand = f"Of other methods, those whose predictions are at hand: {others}."
+        yield at_hand if others else "No other method's predictions are at hand: ours stands alone."
 
 
 def _reason(run: Run, of_set: SetCatalogue) -> str:
@@ -256,7 +240,6 @@ def _size(run: Run, model: str, entry: Entry) -> tuple[int, int] | None:
 
 
 def _files(run: Run, model: str, entry: Entry) -> dict[str, str]:
-    """Links to the files of an entry, by their kind."""
     photographs = run.photographs.get(model, {})
     return {
         suffix.upper(): _link(model, f"{entry.path}.{suffix}")

@@ -62,9 +62,7 @@ def pdj_rows(path: Path) -> dict[str, Any]:
     """A table of PDJ: its heads, and its rows of words and numbers."""
     table = pd.read_csv(path).drop(columns=["labels"])
     words = [column for column in ("method", "images") if column in table.columns]
-    numbers = [
-        column for column in table.columns if column not in [*words, "t"] and not column.endswith(CI95)
-    ]
+    numbers = [name for name in table.columns if name not in [*words, "t"] and not name.endswith(CI95)]
     rows = [
         {
             "words": [str(row[column]) for column in words],

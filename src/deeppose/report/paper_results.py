@@ -1,6 +1,6 @@
 """The paper's own results (Tables 1 and 2), so that tables can print them beside ours."""
 
-from importlib import resources
+from pathlib import Path
 
 import pandas as pd
 
@@ -17,8 +17,8 @@ def paper_results() -> pd.DataFrame:
     own method; missing for its peers and where the paper doesn't say), `labels`, `pcp` ("strict", "loose"),
     `arm_upper`, `arm_lower`, `leg_upper`, `leg_lower`, `ave`, and `note` ("" where there is none).
     """
-    with resources.files("deeppose.report").joinpath("paper_results.csv").open(encoding="utf-8") as file:
-        return pd.read_csv(file, comment="#", dtype={"stage": "Int64"}).fillna({"note": ""})
+    path = Path(__file__).with_name("paper_results.csv")
+    return pd.read_csv(path, comment="#", dtype={"stage": "Int64"}).fillna({"note": ""})
 
 
 def paper_rows(set_name: str) -> pd.DataFrame:

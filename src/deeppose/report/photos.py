@@ -4,7 +4,7 @@ They are apart from the others because the photographs of the published sets are
 be made again without them.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,19 +25,10 @@ ROWS_OF_STAGES_SHEET = 3
 IMAGES_OF_STICK_SHEET = 24
 
 
-@dataclass(frozen=True)
-class Photographs:
-    """The test images with their true poses, and what else figures of them are made from."""
-
-    source: Source
-    images: Images
-    examples: Examples
-
-
 def plot_photos(item: Item) -> None:
     """Make every figure of the catalogue that shows photographs, and note what is known of each file."""
     examples = item.test.read_annotations()
-    photographs = Photographs(read_source(item), Images(item.test.images, examples.table), examples)
+    source, images = read_source(item), Images(item.test.images, examples.table)
     folder = item.reports / "photos"
     folder.mkdir(parents=True, exist_ok=True)
     sets = examples.sets("test")
@@ -45,12 +36,12 @@ def plot_photos(item: Item) -> None:
         for entry in shown.entries:
             if entry.folder != folder.name:
                 continue
-            if reason := photographs.source.why_left_out(shown, entry):
+            if reason := source.why_left_out(shown, entry):
                 print(reason)
             else:
-                _plot_poses(photographs, shown, entry)
+                _plot_poses(source, images, examples, shown, entry)
     if item.model.initial_box == "face" and sets:
-        _plot_initial_boxes(item, photographs)
+        _plot_initial_boxes(item, images)
     write_json(item.photographed, {path.name: _known(path) for path in sorted(folder.iterdir())})
 
 
@@ -62,39 +53,39 @@ def _known(path: Path) -> dict[str, Any]:
     return known
 
 
-def _plot_poses(photographs: Photographs, shown: SetCatalogue, entry: Entry) -> None:
+def _plot_poses(
+    source: Source, images: Images, examples: Examples, shown: SetCatalogue, entry: Entry
+) -> None:
     """Poses by stage, or those of the last stage as stick figures, on images that a rule chooses."""
-    source = photographs.source
     item, last, title = source.item, source.item.stage_names[-1], source.title(shown)
     by_stage = entry.kind == "poses by stage"
     choose = choose_worst if entry.kind == "worst poses" else choose_examples
     count = ROWS_OF_STAGES_SHEET if by_stage else IMAGES_OF_STICK_SHEET
     choice: Choice = choose(source.evaluation.joints, shown.name, last, count)
-    chosen, rows = list(choice.examples), photographs.examples.rows("test", shown.name)
-    images = [photographs.images[row] for row in rows[chosen]]
-    truth = photographs.examples.poses[rows[chosen]]
+    chosen, rows = list(choice.examples), examples.rows("test", shown.name)
+    pictures = [images[row] for row in rows[chosen]]
+    truth = examples.poses[rows[chosen]]
     poses = {
         stage: read_poses(item.test_prediction(shown.name, stage), len(rows), item.skeleton)[chosen]
         for stage in (item.stage_names if by_stage else [last])
     }
     if by_stage:
         title = entry.titled(f"poses on {title} after each stage")
-        figure = stages_sheet(images, truth, poses, item.skeleton, choice, title, cut=shown.scenes)
+        figure = stages_sheet(pictures, truth, poses, item.skeleton, choice, title, cut=shown.scenes)
     else:
         what = "The worst tenth on" if entry.kind == "worst poses" else "poses on"
         title = entry.titled(f"{what} {title} after {last}")
         choice = replace(choice, rule=f"{choice.rule} {source.whose_left(shown)}")
-        figure = stick_sheet(images, truth, poses[last], item.skeleton, choice, title, cut=shown.scenes)
+        figure = stick_sheet(pictures, truth, poses[last], item.skeleton, choice, title, cut=shown.scenes)
     save_photos(figure, item.reports / entry.folder, entry.file)
 
 
-def _plot_initial_boxes(item: Item, photographs: Photographs) -> None:
-    """The faces that initial boxes are made of, and the boxes, on test images."""
+def _plot_initial_boxes(item: Item, images: Images) -> None:
     examples, faces = item.test.read_examples(), pd.read_parquet(item.test.faces)
     chosen = pd.read_parquet(item.test.initial_boxes)["chosen"]
     offsets = examples.table["offset"].to_numpy()
     choice = choose_box_examples(examples.rows("test"), offsets, faces, list(chosen))
     scale = read_json(item.initial_boxes_report)["scale"]
     title = "Initial boxes from faces, test images"
-    figure = boxes_figure(photographs.images, examples, faces, choice, scale, title)
+    figure = boxes_figure(images, examples, faces, choice, scale, title)
     save_photos(figure, item.reports / INITIAL_BOXES.folder, INITIAL_BOXES.file)

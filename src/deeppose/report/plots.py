@@ -61,9 +61,6 @@ def plot(item: Item) -> None:
     write_json(item.plotted, {"files": files, "manifest": item.read_manifest()})
 
 
-# Tables
-
-
 def _write_counts(item: Item) -> None:
     """What was counted on the way to the results: of labels, of initial boxes, of augmented sets."""
     refinements = range(2, item.params.cascade_stages + 1)
@@ -104,9 +101,8 @@ def _write_pdj_table(source: Source, shown: SetCatalogue, entry: Entry) -> None:
 
 def _write_viewpoint_table(source: Source, shown: SetCatalogue, entry: Entry) -> None:
     table = viewpoint_table(source.evaluation.by_viewpoint, shown.name, source.labels[shown.name])
-    title = entry.titled(
-        f"PDJ and exchanged sides by trunk direction, view and occlusion, {source.title(shown)}"
-    )
+    what = "PDJ and exchanged sides by trunk direction, view and occlusion"
+    title = entry.titled(f"{what}, {source.title(shown)}")
     notes = [
         *source.notes(shown),
         "All kinds of joints pooled. The trunk, from hips to shoulders, is upright within 45° of vertical, "
@@ -116,9 +112,6 @@ def _write_viewpoint_table(source: Source, shown: SetCatalogue, entry: Entry) ->
         *shown.notes,
     ]
     write_table(table, source.item.reports / entry.folder, entry.file, title, notes)
-
-
-# Curves
 
 
 def _write_all_curves(source: Source, shown: SetCatalogue) -> None:
@@ -136,9 +129,8 @@ def _plot_limbs(source: Source, shown: SetCatalogue, entry: Entry) -> None:
     curves = select(source.curves(shown.name), [last, MEAN_POSE], entry.joints, entry.end)
     title = entry.titled(f"PDJ on {source.title(shown)}")
     caption = f"{source.caption(shown)} {source.without_other_methods(shown)}".rstrip()
-    save_plot(
-        limbs_figure(curves, last, source.network, title, caption), item.reports / entry.folder, entry.file
-    )
+    figure = limbs_figure(curves, last, source.network, title, caption)
+    save_plot(figure, item.reports / entry.folder, entry.file)
     write_curves(curves, item.reports / f"{entry.path}.csv")
 
 
@@ -198,14 +190,10 @@ def _plot_training(source: Source) -> None:
 
 def _plot_scaler(item: Item) -> None:
     """How far the faces that initial boxes are made of had to be enlarged."""
-    report = read_json(item.initial_boxes_report)
-    curve = containment_figure(
-        pd.read_csv(item.containment),
-        report["scale"],
-        report["share_contained"],
-        "The scaler of the initial boxes",
-    )
-    save_plot(curve, item.reports / SCALER.folder, SCALER.file)
+    report, curve = read_json(item.initial_boxes_report), pd.read_csv(item.containment)
+    title = "The scaler of the initial boxes"
+    figure = containment_figure(curve, report["scale"], report["share_contained"], title)
+    save_plot(figure, item.reports / SCALER.folder, SCALER.file)
 
 
 MAKERS: dict[str, Callable[[Source, SetCatalogue, Entry], None]] = {

@@ -11,6 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import matplotlib.style
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from PIL import Image
@@ -124,14 +125,22 @@ def new_figure(width: float, height: float, title: str, caption: str = "") -> Fi
     return figure
 
 
+def strip(axes: Axes) -> None:
+    """Take away all but what is plotted, for a photograph."""
+    axes.grid(visible=False)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.spines[:].set_visible(False)
+
+
 def _wrapped(text: str, characters: float) -> str:
     return "\n".join(textwrap.wrap(text, int(characters), break_on_hyphens=False))
 
 
 def save_plot(figure: Figure, folder: Path, name: str) -> None:
     """Write `name`.png and `name`.svg into `folder`; the same figure gives the same bytes."""
-    _save(figure, folder / f"{name}.png", "png")
-    _save(figure, folder / f"{name}.svg", "svg")
+    for kind in ("png", "svg"):
+        _save(figure, folder / f"{name}.{kind}", kind)
 
 
 def save_picture(figure: Figure, folder: Path, name: str) -> None:
@@ -185,10 +194,7 @@ def picture_size(path: Path) -> tuple[int, int]:
 
 _PNG_SIZE = slice(16, 24)
 # The writers would put the date and matplotlib's version into the file.
-_NO_METADATA: dict[str, dict[str, None]] = {
-    "png": {"Software": None},
-    "svg": {"Date": None, "Creator": None},
-}
+_NO_METADATA: dict[str, dict[str, None]] = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
 
 
 def _save(figure: Figure, target: Path, kind: str) -> None:

@@ -1,13 +1,13 @@
 """PCP and PDJ as tables: Table 1 (and 2) of the paper with ours beside it, as CSV, Markdown and LaTeX."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from deeppose.core.files import atomic_path, write_text
+from deeppose.core.files import write_text
 from deeppose.core.metrics import mean_pdj, pcp, pdj
 from deeppose.core.predictors import stage_number
 from deeppose.core.skeleton import Skeleton
@@ -199,16 +199,11 @@ def viewpoint_table(rates: pd.DataFrame, set_name: str, labels: str) -> pd.DataF
 def stacked_by_images(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """The same table of several parts of a set, one below the other, with a column `images` that says which.
 
-    Parameters
-    ----------
-    tables
-        By the words for the images.
+    `tables` are by the words for the images.
     """
-    pieces = []
-    for images, table in tables.items():
-        pieces.append(table.copy())
-        pieces[-1].insert(1, "images", images)
-    return pd.concat(pieces, ignore_index=True)
+    stacked = pd.concat(tables.values(), ignore_index=True)
+    stacked.insert(1, "images", np.repeat(list(tables), [len(table) for table in tables.values()]))
+    return stacked
 
 
 def write_table(table: pd.DataFrame, folder: Path, name: str, title: str, notes: Sequence[str]) -> None:
@@ -227,8 +222,8 @@ def write_table(table: pd.DataFrame, folder: Path, name: str, title: str, notes:
     """
     folder.mkdir(parents=True, exist_ok=True)
     table = table.round(DECIMALS_KEPT)
-    with atomic_path(folder / f"{name}.csv") as temporary:
-        table.to_csv(temporary, index=False, lineterminator="\n", float_format=f"%.{DECIMALS_KEPT}g")
+    csv = table.to_csv(index=False, lineterminator="\n", float_format=f"%.{DECIMALS_KEPT}g")
+    write_text(folder / f"{name}.csv", csv)
     cells, said_once, footnotes = _as_text(table)
     below = [*footnotes, *notes]
     write_text(folder / f"{name}.md", _markdown(cells, title, said_once, below))
@@ -254,7 +249,7 @@ def _as_text(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str], list[str]]:
     for column in numbers.drop(widths):
         of_column = table.get(f"{column}{CI95}", [np.nan] * len(table))
         text[column] = [
-            _cell(value, column, source) + _plus_minus(width)
+            _cell(value, column, source) + ("" if np.isnan(width) else f" ± {rate_text(width)}")
             for value, source, width in zip(table[column], sources, of_column, strict=True)
         ]
     notes = [note.split(NOTE_SEPARATOR) if note else [] for note in table.get("note", [""] * len(table))]
@@ -275,10 +270,6 @@ def _cell(value: float, column: str, source: str) -> str:
     return difference_text(value) if source == _DIFFERENCE else rate_text(value)
 
 
-def _plus_minus(width: float) -> str:
-    return "" if np.isnan(width) else f" ± {rate_text(width)}"
-
-
 def _head(column: str) -> str:
     return _HEADS.get(column, column.replace("_", " ").capitalize())
 
@@ -291,8 +282,13 @@ def _alignment(cells: pd.DataFrame) -> str:
 def _markdown(cells: pd.DataFrame, title: str, above: Sequence[str], below: Sequence[str]) -> str:
     rules = ["---" if letter == "l" else "---:" for letter in _alignment(cells)]
     rows = [list(cells.columns), rules, *cells.to_numpy().tolist()]
-    lines = ["| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in rows]
-    return "\n\n".join([f"**{title}**", *above, "\n".join(lines), *below]) + "\n"
+    return "\n\n".join([f"**{title}**", *above, markdown_rows(rows), *below]) + "\n"
+
+
+def markdown_rows(rows: Iterable[Sequence[object]]) -> str:
+    """A table in Markdown: its heads, the rule below them and its rows, each cell in one line."""
+    cells = ([" ".join(str(cell).split()).replace("|", "\\|") for cell in row] for row in rows)
+    return "\n".join("| " + " | ".join(row) + " |" for row in cells)
 
 
 def _latex(cells: pd.DataFrame, name: str, title: str, above: Sequence[str], below: Sequence[str]) -> str:

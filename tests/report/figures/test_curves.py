@@ -138,7 +138,7 @@ def test_figure_7_tells_the_part_from_the_whole(stage):
 
 
 def test_a_figure_takes_its_own_curves_out_of_all(curves):
-    found = select(curves, ["stage 2"], ["elbow", "wrist"])
+    found = select(curves, ["stage 2"], ["elbow", "wrist"], end=0.5)
     assert set(found["predictor"]) == {"stage 2"}
     assert set(found["joint"]) == {"elbow", "wrist"}
     assert len(found) == 2 * 51

@@ -24,19 +24,8 @@ from deeppose.core.params import Embedded
 from deeppose.core.skeleton import FULL_BODY
 from deeppose.data.readers.flic import COLUMNS_LABELLED, COLUMNS_PUBLISHED
 from deeppose.data.readers.observer_centric import observer_centric
-from deeppose.data.synthetic.bodies import (
-    HEAD_TOP,
-    L_ELBOW,
-    L_HIP,
-    L_SHOULDER,
-    L_WRIST,
-    NECK,
-    R_ELBOW,
-    R_HIP,
-    R_SHOULDER,
-    R_WRIST,
-)
-from deeppose.data.synthetic.painting import Drawing, Image, draw
+from deeppose.data.synthetic.bodies import ARMS, HEAD_TOP, L_HIP, NECK, R_HIP
+from deeppose.data.synthetic.painting import CLOSE, Drawing, Image, draw
 from deeppose.data.synthetic.scenes import Person, Scene, draw_scene
 
 # photographs that come inside scikit-image's wheel: nothing is downloaded for them
@@ -54,7 +43,7 @@ OCCLUDED_IS_LEFT_OUT = 4.0  # times as often as a joint that can be seen
 
 PARSE_MARGINS = np.array([[0.08, 0.04], [0.36, 0.17]])  # x, y
 
-ARMS_AND_HIPS = [L_SHOULDER, L_ELBOW, L_WRIST, R_SHOULDER, R_ELBOW, R_WRIST, L_HIP, R_HIP]
+ARMS_AND_HIPS = [row for arm in ARMS for row in arm] + [L_HIP, R_HIP]
 TORSO = [0, 3, 6, 7]  # of ARMS_AND_HIPS
 FLIC_UNLABELLED = 0.015
 TORSO_BOX_NOISE = 0.06  # standard deviation of an edge, in shares of the box's side
@@ -137,40 +126,49 @@ def write_embedded(folder: Path, settings: Embedded, seed: int) -> list[Path]:
         If the disk is full.
     """
     textures = _load_textures()
-    paths = []
     for name, members_of in ARCHIVES.items():
-        paths.append(folder / name)
-        _write_archive(paths[-1], members_of(textures, settings, seed))
-    return paths
+        members = members_of(textures, settings, seed)
+        with atomic_path(folder / name) as path, zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+            for member, contents in members.items():
+                info = zipfile.ZipInfo(member, date_time=(1980, 1, 1, 0, 0, 0))
+                info.create_system = 3
+                info.external_attr = 0o644 << 16
+                archive.writestr(info, contents)
+    return [folder / name for name in ARCHIVES]
 
 
 def _lsp(textures: Sequence[Image], settings: Embedded, seed: int) -> dict[str, bytes]:
     streams = _streams(LSP, settings.lsp_images, seed)
-    return _sports(textures, settings, streams, _lsp_labels, digits=4, readme=LSP_README)
+
+    def labels_of(_: np.random.Generator, drawing: Drawing) -> Floats:
+        return np.asarray(np.vstack([_published(drawing.pose).T, drawing.occluded]))
+
+    return _sports(*_drawn(textures, settings, streams, labels_of), digits=4, readme=LSP_README)
 
 
 def _lsp_extended(textures: Sequence[Image], settings: Embedded, seed: int) -> dict[str, bytes]:
-    streams = _streams(EXTENDED, settings.extended_images, seed)
     labels_of = partial(_crowd_labels, unlabelled=settings.unlabelled)
-    return _sports(textures, settings, streams, labels_of, digits=5, readme=EXTENDED_README)
+    streams = _streams(EXTENDED, settings.extended_images, seed)
+    return _sports(*_drawn(textures, settings, streams, labels_of), digits=5, readme=EXTENDED_README)
 
 
-def _sports(
+def _drawn(
     textures: Sequence[Image],
     settings: Embedded,
     streams: Iterable[np.random.Generator],
     labels_of: Callable[[np.random.Generator, Drawing], Floats],
-    *,
-    digits: int,
-    readme: str,
-) -> dict[str, bytes]:
-    """LSP and LSP extended: a person fills the image."""
-    joints: list[Floats] = []
-    images: list[bytes] = []
+    margins: Floats = CLOSE,
+) -> tuple[list[Floats], list[bytes]]:
+    """Labels and encoded images of a person each, who fills the image but for the margins."""
+    labels, images = [], []
     for rng in streams:
-        drawing = draw(rng, textures, settings.height)
-        joints.append(labels_of(rng, drawing))
+        drawing = draw(rng, textures, settings.height, margins)
+        labels.append(labels_of(rng, drawing))
         images.append(_encode(drawing.image, settings.quality))
+    return labels, images
+
+
+def _sports(joints: list[Floats], images: list[bytes], *, digits: int, readme: str) -> dict[str, bytes]:
     return {
         "joints.mat": _mat({"joints": np.stack(joints, axis=-1)}),
         "README.txt": readme.encode(),
@@ -180,12 +178,8 @@ def _sports(
 
 def _parse(textures: Sequence[Image], settings: Embedded, seed: int) -> dict[str, bytes]:
     """Image Parse: the person fills less of the image."""
-    poses: list[Floats] = []
-    images: list[bytes] = []
-    for rng in _streams(PARSE, settings.parse_images, seed):
-        drawing = draw(rng, textures, settings.height, PARSE_MARGINS)
-        poses.append(drawing.pose)
-        images.append(_encode(drawing.image, settings.quality))
+    streams = _streams(PARSE, settings.parse_images, seed)
+    poses, images = _drawn(textures, settings, streams, lambda _, drawing: drawing.pose, PARSE_MARGINS)
     labelled = np.ones((len(poses), len(FULL_BODY.joints)), dtype=bool)
     turned, _, _ = observer_centric(np.stack(poses), labelled, FULL_BODY)
     return {
@@ -210,7 +204,11 @@ def _flic(textures: Sequence[Image], settings: Embedded, seed: int) -> dict[str,
             _flic_example(rng, scene, person, film=film, name=name, frame=frame, train=train)
             for person in people
         ]
-    _share_a_file(examples)
+    # The second person of the last training file that labels two is put into the test part.
+    for example, following in reversed(list(pairwise(examples))):
+        if following["istrain"] and example["filepath"] == following["filepath"]:
+            following["istrain"], following["istest"] = following["istest"], following["istrain"]
+            break
     fields = [(field, object) for field in examples[0]]
     struct = np.array([[tuple(example.values()) for example in examples]], dtype=fields)
     return {
@@ -238,20 +236,10 @@ def _flic_example(
         "filepath": name,
         "imgdims": np.array([scene.image.shape], np.uint16),
         "currframe": np.array([[frame]], np.uint16),
-        "torsobox": np.concatenate([low + 1 + noise[0], high + 1 + noise[1]])[None]
-        .round(3)
-        .astype(np.float32),
+        "torsobox": np.concatenate([low + 1 + noise[0], high + 1 + noise[1]])[None].round(3).astype("f4"),
         "istrain": np.array([[train]], np.uint8),
         "istest": np.array([[not train]], np.uint8),
     }
-
-
-def _share_a_file(examples: Sequence[dict[str, Any]]) -> None:
-    """Put the second person of the last training file that labels two into the test part."""
-    for example, following in reversed(list(pairwise(examples))):
-        if following["istrain"] and example["filepath"] == following["filepath"]:
-            following["istrain"], following["istest"] = following["istest"], following["istrain"]
-            return
 
 
 def _buffy(textures: Sequence[Image], settings: Embedded, seed: int) -> dict[str, bytes]:
@@ -274,7 +262,7 @@ def _buffy(textures: Sequence[Image], settings: Embedded, seed: int) -> dict[str
 def _stick_lines(rng: np.random.Generator, person: Person, height: int) -> str:
     """Six lines, the ends of each stick in either order; an arm is called after its side of the image."""
     pose = person.pose
-    shown_left, shown_right = (R_SHOULDER, R_ELBOW, R_WRIST), (L_SHOULDER, L_ELBOW, L_WRIST)
+    shown_right, shown_left = ARMS
     ends = np.array(
         [
             [pose[NECK], pose[[L_HIP, R_HIP]].mean(axis=0)],
@@ -298,7 +286,6 @@ ARCHIVES = {
 
 
 def _streams(part: int, count: int, seed: int) -> Iterator[np.random.Generator]:
-    """A random stream for each image of a set."""
     for index in tqdm(range(count), desc=f"drawing {NAMES[part]}", unit="image", disable=None):
         yield np.random.default_rng([seed, part, index])
 
@@ -318,12 +305,6 @@ def _load_textures() -> list[Image]:
 def _published(points: Floats) -> Floats:
     """Points 1-based; rounded, so that the last bit of a machine's sine does not show."""
     return np.round(points + 1, 3)
-
-
-def _lsp_labels(_: np.random.Generator, drawing: Drawing) -> Floats:
-    """`(3, 14)` as published: x, y, whether the joint is occluded."""
-    labels: Floats = np.vstack([_published(drawing.pose).T, drawing.occluded])
-    return labels
 
 
 def _crowd_labels(rng: np.random.Generator, drawing: Drawing, unlabelled: float) -> Floats:
@@ -349,12 +330,3 @@ def _mat(variables: Mapping[str, NDArray[Any]]) -> bytes:
     savemat(contents, dict(variables))
     # the first 116 bytes are text, in which scipy names the day and the platform
     return MAT_HEADER + contents.getvalue()[len(MAT_HEADER) :]
-
-
-def _write_archive(target: Path, members: Mapping[str, bytes]) -> None:
-    with atomic_path(target) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
-        for name, contents in members.items():
-            info = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
-            info.create_system = 3
-            info.external_attr = 0o644 << 16
-            archive.writestr(info, contents)

@@ -34,49 +34,32 @@ BONES = {
 BONE_SPREAD = 0.04  # standard deviation, in shares of a bone
 SPINE_BENDS_AT = 0.1
 
+Limits = Mapping[str, tuple[float, float]]
+
 # degrees; what a body allows when it stands or walks, and when it does sports
-CALM = {
-    "lean": (-14, 14),
-    "pitch": (-8, 14),
-    "bend": (-5, 18),
-    "side": (-8, 8),
-    "twist": (-15, 15),
-    "nod": (-12, 18),
-    "turn": (-30, 30),
-    "arm forward": (-25, 55),
-    "arm out": (8, 75),
-    "arm in": (-15, 55),
-    "elbow": (5, 105),
-    "leg forward": (-15, 42),
-    "leg out": (1, 20),
-    "leg in": (-22, 10),
-    "knee": (2, 50),
-    "ankle": (-8, 20),
+_CALM_AND_STRONG = {
+    "lean": ((-14, 14), (-35, 35)),
+    "pitch": ((-8, 14), (-20, 35)),
+    "bend": ((-5, 18), (-15, 45)),
+    "side": ((-8, 8), (-20, 20)),
+    "twist": ((-15, 15), (-35, 35)),
+    "nod": ((-12, 18), (-25, 30)),
+    "turn": ((-30, 30), (-55, 55)),
+    "arm forward": ((-25, 55), (-45, 160)),
+    "arm out": ((8, 75), (5, 150)),
+    "arm in": ((-15, 55), (-50, 85)),
+    "elbow": ((5, 105), (0, 140)),
+    "leg forward": ((-15, 42), (-30, 110)),
+    "leg out": ((1, 20), (0, 60)),
+    "leg in": ((-22, 10), (-35, 20)),
+    "knee": ((2, 50), (0, 125)),
+    "ankle": ((-8, 20), (-10, 45)),
 }
-STRONG = {
-    "lean": (-35, 35),
-    "pitch": (-20, 35),
-    "bend": (-15, 45),
-    "side": (-20, 20),
-    "twist": (-35, 35),
-    "nod": (-25, 30),
-    "turn": (-55, 55),
-    "arm forward": (-45, 160),
-    "arm out": (5, 150),
-    "arm in": (-50, 85),
-    "elbow": (0, 140),
-    "leg forward": (-30, 110),
-    "leg out": (0, 60),
-    "leg in": (-35, 20),
-    "knee": (0, 125),
-    "ankle": (-10, 45),
-}
+CALM, STRONG = ({name: both[which] for name, both in _CALM_AND_STRONG.items()} for which in (0, 1))
 SHARE_STRONG = 0.15
 SHARE_ANY_LEAN = 0.04
 SHARE_FROM_THE_BACK = 0.22
 SHARE_FROM_THE_SIDE = 0.16
-
-Limits = Mapping[str, tuple[float, float]]
 
 
 @dataclass(frozen=True)

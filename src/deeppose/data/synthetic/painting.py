@@ -166,10 +166,8 @@ def dressed_parts(figure: Figure, clothes: Clothes, light: Floats) -> list[Part]
     """The parts of a body in the order in which they are painted: the farthest first."""
     joints, skin = figure.joints, clothes.skin
     parts = [*_trunk(figure, clothes, light), *_head(figure, clothes, light)]
-    for side in (0, 1):
-        arm, leg = ARMS[side], LEGS[side]
-        sleeve = (clothes.shirt, clothes.sleeve)
-        trouser_leg = (clothes.trousers, clothes.trouser_leg)
+    sleeve, trouser_leg = (clothes.shirt, clothes.sleeve), (clothes.trousers, clothes.trouser_leg)
+    for side, (arm, leg) in enumerate(zip(ARMS, LEGS, strict=True)):
         parts += _limb(arm, joints, ARM_RADII * clothes.build, skin, sleeve, light)
         parts += _limb(leg, joints, LEG_RADII * clothes.build, skin, trouser_leg, light)
         hand = np.stack([joints[arm[2]], figure.fingers[side]])
@@ -325,12 +323,11 @@ def _occluded(joints: Floats, parts: list[Part]) -> Bools:
     for joint, place in enumerate(joints):
         own = max(order for order, part in enumerate(parts) if joint in part.joints)
         point = tuple(flat(place).tolist())
-        for part in parts[own + 1 :]:
-            outline = part.layers[0][0].astype(np.float32)
-            behind = _depth_at(part.ends, place) > place[2] + HIDING_DEPTH
-            if behind and cv2.pointPolygonTest(outline, point, False) >= 0:
-                hidden[joint] = True
-                break
+        hidden[joint] = any(
+            _depth_at(part.ends, place) > place[2] + HIDING_DEPTH
+            and cv2.pointPolygonTest(part.layers[0][0].astype(np.float32), point, False) >= 0
+            for part in parts[own + 1 :]
+        )
     return hidden
 
 

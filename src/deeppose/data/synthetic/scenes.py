@@ -55,8 +55,7 @@ SHARE_AVERTED = 0.012
 SHARE_BEHIND_A_TABLE = 0.15
 
 # degrees, as in figure.py; so wide that at 0.1 the mean pose finds about as many joints as on FLIC
-STANCE: Limits = {
-    **CALM,
+STANCE: Limits = CALM | {
     "lean": (-10, 10),
     "pitch": (-4, 9),
     "side": (-10, 10),
@@ -219,7 +218,10 @@ def draw_scene(rng: np.random.Generator, textures: Sequence[Image], height: int)
     ]
     if rng.random() < SHARE_BEHIND_A_TABLE:
         edge = height * rng.uniform(0.8, 0.95, 2)
-        _fill_below(canvas, edge, sample_cloth(rng, 40, 200))
+        colour = sample_cloth(rng, 40, 200)
+        for drop, gain in ((0.0, 0.6), (0.012 * height, 1.0)):
+            top = [[-1, edge[0] + drop], [width, edge[1] + drop]]
+            fill(canvas, np.array([*top, [width, height], [-1, height]]), colour * gain)
     return Scene(develop(rng, canvas), tuple(people))
 
 
@@ -233,13 +235,6 @@ def _furnish(rng: np.random.Generator, canvas: Image) -> None:
         corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
         fill(canvas, middle + corners * half, colour * 0.7)
         fill(canvas, middle + corners * half * 0.86, colour)
-
-
-def _fill_below(canvas: Image, edge: Floats, colour: Floats) -> None:
-    rows, width = canvas.shape[:2]
-    for drop, gain in ((0.0, 0.6), (0.012 * rows, 1.0)):
-        top = [[-1, edge[0] + drop], [width, edge[1] + drop]]
-        fill(canvas, np.array([*top, [width, rows], [-1, rows]]), colour * gain)
 
 
 def _add_person(
@@ -274,13 +269,9 @@ def _add_person(
 def _throat_before_head(parts: Sequence[Part]) -> list[Part]:
     """The throat right below the head, wherever its own depth put it: else it hides a face that looks up."""
     (throat,) = (part for part in parts if part.joints == (NECK,))
-    ordered = []
-    for part in parts:
-        if HEAD_TOP in part.joints:
-            ordered.append(throat)
-        if part is not throat:
-            ordered.append(part)
-    return ordered
+    others = [part for part in parts if part is not throat]
+    head = next(place for place, part in enumerate(others) if HEAD_TOP in part.joints)
+    return [*others[:head], throat, *others[head:]]
 
 
 def _sample_figure(rng: np.random.Generator) -> Figure:
@@ -328,7 +319,6 @@ def _from_portrait(figure: Figure, corner: Floats, scale: float, full_hair: bool
 def _put(
     canvas: Image, portrait: Portrait, to_canvas: Floats, skin: Floats, hair: Floats, full_hair: bool
 ) -> None:
-    """Paint the photographed head over the canvas."""
     shrink = min(1.0, float(np.sqrt(abs(np.linalg.det(to_canvas[:, :2])))))
     size = np.maximum(np.round(portrait.size * shrink), 1).astype(int).tolist()
     grow = portrait.size / size

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from importlib import resources
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from deeppose.evaluation.evaluation import Evaluation
 from deeppose.evaluation.formatting import difference_text, rate_text
 from deeppose.report.claims.rates import THRESHOLDS, NotTestableError, OnSet, Rates
 from deeppose.report.paper_results import paper_results
+from deeppose.report.tables import markdown_rows
 
 HOLDS, FAILS, UNDECIDED, NOT_TESTABLE = "holds", "does not hold", "undecided", "not testable"
 VERDICTS = (HOLDS, FAILS, UNDECIDED, NOT_TESTABLE)
@@ -43,6 +43,10 @@ _HALF_A_HUNDREDTH = 0.005
 _ROUNDING = 1e-9
 
 
+Rule = Callable[[float], bool]
+"""Whether a claim holds, given our rate less another's."""
+
+
 @dataclass(frozen=True)
 class Finding:
     """What was measured for a claim: our rate in words, whether the claim holds, and a note."""
@@ -60,10 +64,8 @@ def paper_claims() -> pd.DataFrame:
     A row per claim with `id`, `claim`, `section`, `figure` ("" where none shows it), `measured`, `paper`
     (the paper's own figure as text; "" where it gives none).
     """
-    with (
-        resources.files("deeppose.report.claims").joinpath("paper_claims.csv").open(encoding="utf-8") as file
-    ):
-        return pd.read_csv(file, comment="#", dtype=str, keep_default_na=False)
+    path = Path(__file__).with_name("paper_claims.csv")
+    return pd.read_csv(path, comment="#", dtype=str, keep_default_na=False)
 
 
 def judge(
@@ -132,23 +134,22 @@ def write_claims(claims: pd.DataFrame, csv: Path, markdown: Path, title: str) ->
     """Write what :func:`judge` gave as CSV, and as a table in Markdown."""
     write_text(csv, claims.to_csv(index=False, lineterminator="\n"))
     heads = ["Claim of the paper", "Where", "Paper", "This run", "Verdict", "Bootstrap", "Notes"]
-    lines = [_line(heads), _line(["---"] * len(heads))]
+    lines = [heads, ["---"] * len(heads)]
     for row in claims.to_dict("records"):
         where = ", ".join(part for part in (row["section"], row["figure"]) if part)
         verdict = f"{row['verdict']}, {row['network']}" if row["network"] else row["verdict"]
         measured = [row["ours"], verdict, row["bootstrap"], row["notes"]]
-        lines.append(_line([row["claim"], where, row["paper"], *measured]))
-    table = "\n".join(lines)
+        lines.append([row["claim"], where, row["paper"], *measured])
     rules = f"What is measured for each claim, and from where on it holds, stands in `{csv.name}`."
-    write_text(markdown, f"**{title}**\n\n{table}\n\n{BOOTSTRAP_NOTE}\n\n{rules}\n")
+    write_text(markdown, f"**{title}**\n\n{markdown_rows(lines)}\n\n{BOOTSTRAP_NOTE}\n\n{rules}\n")
 
 
-def _flic_over_next_best(rates: Rates, joint: str, wanted: float) -> Finding:
-    flic = rates.on_published("flic")
-    best, rate = flic.best_other([joint], 0.2)
-    ours = flic.rate(_AFTER_TWO_STAGES, [joint], 0.2)
+def _over_next_best(rates: Rates, set_name: str, kinds: Sequence[str], holds: Rule) -> Finding:
+    on_set = rates.on_published(set_name)
+    best, rate = on_set.best_other(kinds, 0.2)
+    ours = on_set.rate(_AFTER_TWO_STAGES, kinds, 0.2)
     shown = f"{difference_text(ours - rate)} ({rate_text(ours)}; {best} {rate_text(rate)})"
-    return Finding(shown, _reaches(ours - rate, wanted), flic.only_those_at_hand())
+    return Finding(shown, holds(ours - rate), on_set.only_those_at_hand())
 
 
 def _flic_gains_at_low_precision(rates: Rates) -> Finding:
@@ -171,42 +172,24 @@ def _gains_at_low_precision(gains: Mapping[float, float], note: str) -> Finding:
     return Finding(shown, coarse > max(fine, 0) + _ROUNDING, note)
 
 
-def _lsp_over_dantone(rates: Rates) -> Finding:
-    gain = _over_dantone(rates.on_published("lsp"), (*_LEGS, *_ARMS), 0.5)
-    return Finding(difference_text(gain), _reaches(gain, 0.1))
-
-
-def _lsp_legs_comparable(rates: Rates) -> Finding:
-    gain = _over_dantone(rates.on_published("lsp"), _LEGS, 0.2)
-    return Finding(difference_text(gain), abs(gain) <= _COMPARABLE + _ROUNDING)
-
-
-def _lsp_arms_slightly_worse(rates: Rates) -> Finding:
-    gain = _over_dantone(rates.on_published("lsp"), _ARMS, 0.2)
-    return Finding(difference_text(gain), -_SLIGHTLY - _ROUNDING <= gain < -_ROUNDING)
+def _lsp_over_dantone(rates: Rates, kinds: Sequence[str], threshold: float, holds: Rule) -> Finding:
+    gain = _over_dantone(rates.on_published("lsp"), kinds, threshold)
+    return Finding(difference_text(gain), holds(gain))
 
 
 def _over_dantone(lsp: OnSet, kinds: Sequence[str], threshold: float) -> float:
     return lsp.rate(lsp.last_stage(), kinds, threshold) - lsp.rate(lsp.dantone(), kinds, threshold)
 
 
-def _lsp_best_average(rates: Rates) -> Finding:
-    lsp = rates.on_published("lsp")
-    return _over_table(lsp, 1, from_0_on=False)
-
-
-def _parse_state_of_the_art(rates: Rates) -> Finding:
-    return _over_table(rates.on_published("parse"), 2, from_0_on=True)
-
-
-def _over_table(on_set: OnSet, table: int, *, from_0_on: bool) -> Finding:
+def _over_table(rates: Rates, set_name: str, table: int, holds: Rule) -> Finding:
+    on_set = rates.on_published(set_name)
     published = paper_results()
     others = published[(published["table"] == table) & ~published["method"].str.startswith("DeepPose")]
     best = others.sort_values("ave", kind="stable").iloc[-1]
-    ours = on_set.average_pcp(on_set.last_stage())
+    ours = on_set.pcp_of(on_set.last_stage(), "ave")
     gain = ours - float(best["ave"])
     shown = f"{difference_text(gain)} ({rate_text(ours)}; {best['method']} {best['ave']:.2f})"
-    return Finding(shown, gain >= -_ROUNDING if from_0_on else gain > _ROUNDING)
+    return Finding(shown, holds(gain))
 
 
 def _lsp_upper_legs(rates: Rates) -> Finding:
@@ -217,7 +200,7 @@ def _lsp_upper_legs(rates: Rates) -> Finding:
 
 def _lsp_better_by_stage(rates: Rates) -> Finding:
     lsp = rates.on("lsp")
-    averages = [lsp.average_pcp(stage) for stage in lsp.stages(at_least=2)]
+    averages = [lsp.pcp_of(stage, "ave") for stage in lsp.stages(at_least=2)]
     rises = [later > earlier + _ROUNDING for earlier, later in pairwise(averages)]
     return Finding(" → ".join(map(rate_text, averages)), all(rises))
 
@@ -258,26 +241,17 @@ def _precise() -> slice:
 
 def _carries_over_to_parse(rates: Rates) -> Finding:
     parse = rates.on("parse")
-    return _over_mean_pose(parse.average_pcp(parse.last_stage()), parse.average_pcp(MEAN_POSE))
+    return _over_mean_pose(*(parse.pcp_of(name, "ave") for name in (parse.last_stage(), MEAN_POSE)))
 
 
 def _carries_over_to_buffy(rates: Rates) -> Finding:
     buffy = rates.on("buffy")
-    ours, mean_pose = (buffy.rate(predictor, _ARMS, 0.2) for predictor in (_AFTER_TWO_STAGES, MEAN_POSE))
-    return _over_mean_pose(ours, mean_pose)
+    return _over_mean_pose(*(buffy.rate(name, _ARMS, 0.2) for name in (_AFTER_TWO_STAGES, MEAN_POSE)))
 
 
 def _over_mean_pose(ours: float, mean_pose: float) -> Finding:
     shown = f"{difference_text(ours - mean_pose)} ({rate_text(ours)}; {MEAN_POSE} {rate_text(mean_pose)})"
-    return Finding(shown, ours - mean_pose > _ROUNDING)
-
-
-def _buffy_state_of_the_art(rates: Rates) -> Finding:
-    buffy = rates.on_published("buffy")
-    best, rate = buffy.best_other(_ARMS, 0.2)
-    ours = buffy.rate(_AFTER_TWO_STAGES, _ARMS, 0.2)
-    shown = f"{difference_text(ours - rate)} ({rate_text(ours)}; {best} {rate_text(rate)})"
-    return Finding(shown, ours - rate >= -_ROUNDING, buffy.only_those_at_hand())
+    return Finding(shown, _is_better(ours - mean_pose))
 
 
 def _sides_exchanged_at_the_back(rates: Rates) -> Finding:
@@ -296,27 +270,39 @@ def _reaches(value: float, wanted: float) -> bool:
     return value >= wanted - _HALF_A_HUNDREDTH - _ROUNDING
 
 
-def _line(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(" ".join(cell.split()).replace("|", "\\|") for cell in cells) + " |"
+def _is_better(gain: float) -> bool:
+    return gain > _ROUNDING
+
+
+def _is_no_worse(gain: float) -> bool:
+    return gain >= -_ROUNDING
+
+
+def _is_comparable(gain: float) -> bool:
+    return abs(gain) <= _COMPARABLE + _ROUNDING
+
+
+def _is_slightly_worse(gain: float) -> bool:
+    return -_SLIGHTLY - _ROUNDING <= gain < -_ROUNDING
 
 
 _MEASURES: dict[str, Callable[[Rates], Finding]] = {
-    "flic-elbow-at-0.2": partial(_flic_over_next_best, joint="elbow", wanted=0.15),
-    "flic-wrist-at-0.2": partial(_flic_over_next_best, joint="wrist", wanted=0.20),
+    "flic-elbow-at-0.2": lambda rates: _over_next_best(rates, "flic", ["elbow"], lambda g: _reaches(g, 0.15)),
+    "flic-wrist-at-0.2": lambda rates: _over_next_best(rates, "flic", ["wrist"], lambda g: _reaches(g, 0.20)),
     "flic-gains-at-low-precision": _flic_gains_at_low_precision,
     "lsp-gains-at-low-precision": _lsp_gains_at_low_precision,
-    "lsp-at-0.5": _lsp_over_dantone,
-    "lsp-legs-at-0.2": _lsp_legs_comparable,
-    "lsp-arms-at-0.2": _lsp_arms_slightly_worse,
-    "lsp-best-average": _lsp_best_average,
+    "lsp-at-0.5": lambda rates: _lsp_over_dantone(rates, (*_LEGS, *_ARMS), 0.5, lambda g: _reaches(g, 0.1)),
+    "lsp-legs-at-0.2": lambda rates: _lsp_over_dantone(rates, _LEGS, 0.2, _is_comparable),
+    "lsp-arms-at-0.2": lambda rates: _lsp_over_dantone(rates, _ARMS, 0.2, _is_slightly_worse),
+    "lsp-best-average": lambda rates: _over_table(rates, "lsp", 1, _is_better),
     "lsp-upper-legs": _lsp_upper_legs,
     "lsp-better-by-stage": _lsp_better_by_stage,
     "refinement-at-high-precision": _refinement_at_high_precision,
     "first-refinement-gains-most": _first_refinement_gains_most,
     "carries-over-to-parse": _carries_over_to_parse,
-    "parse-state-of-the-art": _parse_state_of_the_art,
+    "parse-state-of-the-art": lambda rates: _over_table(rates, "parse", 2, _is_no_worse),
     "carries-over-to-buffy": _carries_over_to_buffy,
-    "buffy-state-of-the-art": _buffy_state_of_the_art,
+    "buffy-state-of-the-art": lambda rates: _over_next_best(rates, "buffy", _ARMS, _is_no_worse),
     "left-and-right-from-the-back": _sides_exchanged_at_the_back,
     "time-for-an-image": partial(
         _not_testable, reason="the paper's CPU isn't named: seconds on another machine say nothing about it"

@@ -91,12 +91,8 @@ class OnSet:
         """Mean PDJ of some kinds of joints at the distances 0, 0.01, … 0.5."""
         return self._rates(predictor, kinds, THRESHOLDS)
 
-    def average_pcp(self, predictor: str) -> float:
-        """Mean PCP of the kinds of limbs."""
-        return self.pcp_of(predictor, "ave")
-
     def pcp_of(self, predictor: str, kind: str) -> float:
-        """PCP of one kind of limb, strict."""
+        """PCP of one kind of limb, strict, or with "ave" their mean."""
         rate = pcp(self._errors(self._limbs, predictor), self._skeleton).get(kind)
         if rate is None:
             raise NotTestableError(f"no limb of {predictor} counts on {self.title}")

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, PercentFormatter, StrMethodFormatter
 
-from deeppose.core.files import atomic_path
+from deeppose.core.files import write_text
 from deeppose.core.metrics import share_within
 from deeppose.core.predictors import MEAN_POSE, is_other_method
 from deeppose.core.skeleton import Skeleton
@@ -70,21 +70,14 @@ def pdj_curves(joint_errors: pd.DataFrame, skeleton: Skeleton, set_name: str, se
             of_kind = distances[:, list(joints)]
             if np.isnan(of_kind).all():
                 continue
-            curve = {
-                "predictor": predictor,
-                "joint": kind,
-                "t": THRESHOLDS,
-                "rate": [share_within(of_kind, t) for t in THRESHOLDS],
-                "ci95": resamples.half_widths([joints]),
-            }
+            rates, widths = [share_within(of_kind, t) for t in THRESHOLDS], resamples.half_widths([joints])
+            curve = {"predictor": predictor, "joint": kind, "t": THRESHOLDS, "rate": rates, "ci95": widths}
             pieces.append(pd.DataFrame(curve))
     columns = ["predictor", "joint", "t", "rate", "ci95"]
     return pd.concat(pieces, ignore_index=True) if pieces else pd.DataFrame(columns=columns)
 
 
-def select(
-    curves: pd.DataFrame, chosen: Sequence[str], joints: Sequence[str], end: float = 0.5
-) -> pd.DataFrame:
+def select(curves: pd.DataFrame, chosen: Sequence[str], joints: Sequence[str], end: float) -> pd.DataFrame:
     """The curves of some predictors and kinds of joints up to a distance: what one figure shows."""
     wanted = curves["predictor"].isin(chosen) & curves["joint"].isin(joints) & (curves["t"] <= end)
     return curves[wanted].reset_index(drop=True)
@@ -92,8 +85,7 @@ def select(
 
 def write_curves(curves: pd.DataFrame, target: Path) -> None:
     """Write what :func:`pdj_curves` gave as CSV, for `dvc plots` and other programs."""
-    with atomic_path(target) as temporary:
-        curves.to_csv(temporary, index=False, lineterminator="\n", float_format="%.6g")
+    write_text(target, curves.to_csv(index=False, lineterminator="\n", float_format="%.6g"))
 
 
 @styled
@@ -202,10 +194,7 @@ def _lines(
 def training_figure(logs: Mapping[str, pd.DataFrame], title: str, caption: str = "") -> Figure:
     """The loss (Eq. 4, 8; logarithmic) and the held-out PDJ at 0.2 against the step, a line for each stage.
 
-    Parameters
-    ----------
-    logs
-        By stage ("stage 1"): columns step, loss, held_out_pdj@0.2; a row may lack one of the two.
+    `logs` have by stage ("stage 1") columns step, loss, held_out_pdj@0.2; a row may lack one of the two.
     """
     figure = new_figure(7.6, 3.3, title, f"{caption} {_LOSSES}".lstrip() if len(logs) > 1 else caption)
     losses, held_out = figure.subplots(1, 2)
@@ -262,9 +251,8 @@ def _curve(axes: Axes, curves: pd.DataFrame, predictor: str, joint: str, **line:
         # Markers on the panel's edge are shown whole.
         (curve,) = axes.plot(rows["t"], rows["rate"], clip_on=False, **line)  # type: ignore[arg-type]
         low, high = (rows["rate"] + sign * rows["ci95"] for sign in (-1, 1))
-        axes.fill_between(
-            rows["t"], low.clip(0), high.clip(upper=1), color=curve.get_color(), alpha=0.15, linewidth=0
-        )
+        colour = curve.get_color()
+        axes.fill_between(rows["t"], low.clip(0), high.clip(upper=1), color=colour, alpha=0.15, linewidth=0)
 
 
 def _finish(axes: Axes, curves: pd.DataFrame) -> None:

@@ -18,7 +18,7 @@ from deeppose.core.errors import FaceError
 from deeppose.core.examples import TORSO_COLUMNS, Examples, Indices
 from deeppose.core.geometry import Floats
 from deeppose.core.images import ImageSource, Pixels
-from deeppose.report.style import BOX_COLOURS, PREDICTED_COLOUR, TRUE_COLOUR, new_figure, styled
+from deeppose.report.style import BOX_COLOURS, PREDICTED_COLOUR, TRUE_COLOUR, new_figure, strip, styled
 
 ROWS = ("one face", "several faces", "no face of the person's")
 
@@ -120,7 +120,7 @@ def boxes_figure(
     offsets = examples.table["offset"].to_numpy(np.int64)
     for line, name in zip(panels, ROWS, strict=True):
         for axes in line:
-            _strip(axes)
+            strip(axes)
         line[0].set_ylabel(f"{name}\n({choice.counts[name]} examples)")
         for axes, row in zip(line, choice.rows[name], strict=False):
             _show(axes, images[row], examples.boxes[row])
@@ -137,13 +137,6 @@ def boxes_figure(
     handles = [Line2D([], [], path_effects=_CASING, **look) for look in _LINES.values()]
     figure.legend(handles, list(_LINES), loc="outside right center")
     return figure
-
-
-def _strip(axes: Axes) -> None:
-    axes.grid(visible=False)
-    axes.set_xticks([])
-    axes.set_yticks([])
-    axes.spines[:].set_visible(False)
 
 
 def _show(axes: Axes, image: Pixels, box: Floats) -> None:

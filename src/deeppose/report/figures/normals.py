@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Ellipse
 from matplotlib.ticker import MaxNLocator
 
-from deeppose.core.geometry import Bools, Floats
+from deeppose.core.geometry import Floats
 from deeppose.core.skeleton import Skeleton
 from deeppose.report.style import new_figure, styled
 
@@ -75,7 +75,9 @@ def normals_figure(
         beyond = int((np.abs(observed) > reach).any(axis=1).sum())
         title = skeleton.joints[joint]
         if narrowest:
-            title += f": {_decided_by(raised[joint])}"
+            in_x, in_y = raised[joint]
+            alone = f"floor in {'x' if in_x else 'y'}" if in_x or in_y else "fitted"
+            title += ": floor" if in_x and in_y else f": {alone}"
         axes.set_title(f"{title}\nn = {len(observed)}, {beyond} beyond", fontsize=8.5)
     for axes in panels[joints:]:
         axes.set_axis_off()
@@ -92,13 +94,6 @@ def normals_figure(
     return figure
 
 
-def _decided_by(raised: Bools) -> str:
-    """What the standard deviations in x and y are, given which the floor decides, `(2,)`."""
-    if raised.all():
-        return "floor"
-    return f"floor in {'x' if raised[0] else 'y'}" if raised.any() else "fitted"
-
-
 def _joint_panel(axes: Axes, observed: Floats, mean: Floats, covariance: Floats, reach: float) -> None:
     shown = observed[:: max(1, math.ceil(len(observed) / MOST_POINTS))]
     axes.scatter(shown[:, 0], shown[:, 1], s=3, c=_POINTS, alpha=0.5, linewidths=0, rasterized=True)
@@ -106,10 +101,7 @@ def _joint_panel(axes: Axes, observed: Floats, mean: Floats, covariance: Floats,
     sides = 2 * np.sqrt(np.maximum(variances, 0))
     centre = (float(mean[0]), float(mean[1]))
     for sigmas, line in ((1, "-"), (2, "--")):
-        width, height = sigmas * sides
-        axes.add_patch(
-            Ellipse(centre, width, height, angle=angle, fill=False, edgecolor=_FIT, linestyle=line)
-        )
+        axes.add_patch(Ellipse(centre, *(sigmas * sides), angle=angle, fill=False, ec=_FIT, ls=line))
     axes.plot(*centre, marker="+", color=_FIT, markersize=7)
     axes.axhline(0, color="0.6", linewidth=0.6, zorder=0)
     axes.axvline(0, color="0.6", linewidth=0.6, zorder=0)

@@ -18,7 +18,7 @@ from deeppose.core.errors import PredictionsError
 from deeppose.core.geometry import Floats
 from deeppose.core.skeleton import Skeleton
 from deeppose.evaluation.error_tables import of_set
-from deeppose.report.style import PREDICTED_COLOUR, TRUE_COLOUR, limb_colours, new_figure, styled
+from deeppose.report.style import PREDICTED_COLOUR, TRUE_COLOUR, limb_colours, new_figure, strip, styled
 
 Image = NDArray[np.uint8]
 
@@ -239,10 +239,7 @@ def _show(axes: Axes, image: Image, poses: Sequence[Floats], *, cut: bool = Fals
     height, width = image.shape[:2]
     axes.set_facecolor("0.92")
     axes.imshow(image, interpolation="bicubic")
-    axes.grid(visible=False)
-    axes.set_xticks([])
-    axes.set_yticks([])
-    axes.spines[:].set_visible(False)
+    strip(axes)
     points = np.concatenate([pose.reshape(-1, 2) for pose in poses])
     points = points[np.isfinite(points).all(axis=-1)]
     reach = _MARGIN * max(width, height)
