@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from deeppose.core.files import sha256, write_json
-from deeppose.data.archives.zips import open_archive, read_member
+from deeppose.data.archives.zips import member_sha256, open_archive
 
 
 def archive_sha256(path: Path, cache: Path | None = None) -> str:
@@ -42,7 +42,7 @@ def _folder_sha256(path: Path) -> str:
     with open_archive(path) as folder:
         for name in folder.namelist():
             digest.update(name.encode("utf-8", "surrogateescape") + b"\0")
-            digest.update(hashlib.sha256(read_member(folder, name)).digest())
+            digest.update(bytes.fromhex(member_sha256(folder, name)))
     return digest.hexdigest()
 
 
