@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow
 import pyarrow.parquet
 
-from deeppose.core.errors import AnnotationError
+from deeppose.core.errors import AnnotationError, NotFiniteError
 from deeppose.core.examples import Examples, Indices
 from deeppose.core.files import atomic_path
 from deeppose.core.geometry import (
@@ -110,18 +110,21 @@ def simulated_boxes(
     widths = examples.widths[usable]
     frames = [(mirrored, *examples.frame(usable, mirrored, skeleton)) for mirrored in (False, True)]
     by_joint = normals.set_index("joint")
-    for joint in range(len(skeleton.joints)):
+    for joint, name in enumerate(skeleton.joints):
         generator = np.random.default_rng([*seed, 40, joint])
         for mirrored, poses, labelled in frames:
             chosen = np.flatnonzero(labelled[:, joint])
             if len(chosen) == 0:
                 continue
             chosen = np.repeat(chosen, boxes_per_joint)
+            if joint not in by_joint.index:
+                raise NotFiniteError(f"{name} has no distribution of displacements, though it is labelled")
             delta = sample_displacements(by_joint.loc[[joint]].iloc[0], len(chosen), generator)
             if units == "diameter":
                 delta *= diameters[chosen][:, None]
             centres = poses[chosen, joint] + delta
-            yield _rows(usable[chosen], mirrored, joint, centres, -delta, sides[chosen], widths[chosen])
+            boxes = square_boxes(centres, sides[chosen])
+            yield _rows(usable[chosen], mirrored, joint, name, boxes, -delta, widths[chosen])
 
 
 def predicted_boxes(
@@ -149,11 +152,11 @@ def predicted_boxes(
     poses, labelled = examples.frame(rows, mirrored, skeleton)
     diameters = diameter(predicted, np.ones_like(labelled), skeleton)
     sides, _ = joint_box_sides(diameters, examples.boxes[rows], sigma, smallest_share)
-    for joint in range(len(skeleton.joints)):
+    for joint, name in enumerate(skeleton.joints):
         chosen = np.flatnonzero(labelled[:, joint])
-        centres = predicted[chosen, joint]
-        towards = poses[chosen, joint] - centres
-        yield _rows(rows[chosen], mirrored, joint, centres, towards, sides[chosen], widths[chosen])
+        boxes = square_boxes(predicted[chosen, joint], sides[chosen])
+        towards = poses[chosen, joint] - predicted[chosen, joint]
+        yield _rows(rows[chosen], mirrored, joint, name, boxes, towards, widths[chosen])
 
 
 def write_augmented_set(path: Path, tables: Iterable[pd.DataFrame]) -> int:
@@ -196,12 +199,17 @@ def _rows(
     example: Indices,
     mirrored: bool,
     joint: int,
-    centres: Floats,
+    name: str,
+    boxes: Floats,
     towards: Floats,
-    sides: Floats,
     widths: Indices,
 ) -> pd.DataFrame:
-    boxes = square_boxes(centres, sides)
+    sides = boxes[:, 2]
+    if not (np.isfinite(boxes).all() and (sides > 0).all()):
+        raise NotFiniteError(
+            f"{name}: {(~np.isfinite(boxes)).any(axis=1).sum()} of {len(boxes)} boxes are not finite: look "
+            f"at what the stage before predicts, and at its distribution of displacements"
+        )
     if mirrored:
         boxes = mirror_boxes(boxes, widths)
     return pd.DataFrame(
