@@ -48,7 +48,11 @@ def test_a_table_without_a_column_is_named(tmp_path):
     pd.DataFrame({"x": [1.0]}).to_parquet(tmp_path / "t.parquet")
     assert read_parquet(tmp_path / "t.parquet", ["x"])["x"].tolist() == [1.0]
     with pytest.raises(StageError, match=r"t.parquet .*no column y, z"):
-        read_parquet(tmp_path / "t.parquet", ["y", "x", "z"])
+        read_parquet(tmp_path / "t.parquet", ["y", "x"], ["z"])
+    pd.DataFrame({"x": ["1.0"]}).to_parquet(tmp_path / "t.parquet")
+    assert read_parquet(tmp_path / "t.parquet", [], ["x"])["x"].tolist() == ["1.0"]
+    with pytest.raises(StageError, match=r"t.parquet .*x: no numbers"):
+        read_parquet(tmp_path / "t.parquet", ["x"])
 
 
 @pytest.mark.parametrize("data", [*DAMAGED.values(), b"[1]"])

@@ -1,5 +1,6 @@
 import csv
 import io
+import os
 from pathlib import Path
 
 import archives
@@ -260,6 +261,20 @@ def test_a_name_that_cant_be_looked_at(tmp_path, name):
     (tmp_path / "file").touch()
     with pytest.raises(PredictionsError, match="can't be looked at"):
         read(tmp_path / f"{name}.csv")
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".parquet", ".mat"])
+def test_a_name_that_is_not_utf8(tmp_path, poses, suffix):
+    plain = tmp_path / f"p{suffix}"
+    if suffix == ".npz":
+        np.savez(plain, pred=poses)
+    elif suffix == ".mat":
+        savemat(plain, {"pred": poses.transpose(2, 1, 0) + 1})
+    else:
+        write_poses(plain, poses)
+    np.testing.assert_allclose(
+        read(plain.rename(os.fsdecode(f"{tmp_path}/".encode() + b"\xff" + suffix.encode()))), poses
+    )
 
 
 def test_csv_with_blank_first_lines(tmp_path, poses):

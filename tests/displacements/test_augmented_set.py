@@ -89,11 +89,11 @@ def sides_by_hand(diameters, rows):
 
 
 @pytest.mark.parametrize("column", ["mean_x", "var_y", "cov_xy"])
-@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e300])
 def test_a_distribution_that_is_not_finite_is_named_by_its_joint(column, value):
     of_normals = normals()
     of_normals.loc[RIGHT_HIP, column] = value
-    with np.errstate(invalid="ignore"), pytest.raises(NotFiniteError, match="right hip: 12 of 12 boxes are"):
+    with np.errstate(all="ignore"), pytest.raises(NotFiniteError, match=r"right hip: \d+ of 12 boxes are"):
         simulated(random_examples(), np.array([0, 1, 3, 4]), of_normals)
 
 

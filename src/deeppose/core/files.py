@@ -92,14 +92,16 @@ def read_notes(path: Path) -> dict[str, Any]:
     return {}
 
 
-def read_parquet(path: Path, columns: Collection[str] = ()) -> "pd.DataFrame":
-    """A table that has these columns, and others or not; errors as of :func:`reading`."""
+def read_parquet(path: Path, numbers: Collection[str] = (), others: Collection[str] = ()) -> "pd.DataFrame":
+    """A table that has these columns, those of `numbers` numeric; errors as of :func:`reading`."""
     import pandas as pd
 
     with reading(path):
         table = pd.read_parquet(path)
-        if lacking := [name for name in columns if name not in table]:
+        if lacking := [name for name in (*numbers, *others) if name not in table]:
             raise ValueError(f"no column {', '.join(lacking)}")
+        if texts := [name for name in numbers if not pd.api.types.is_numeric_dtype(table[name])]:
+            raise ValueError(f"{', '.join(texts)}: no numbers")
         return table
 
 

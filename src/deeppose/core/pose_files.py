@@ -37,10 +37,12 @@ def read_poses(path: Path, count: int, skeleton: Skeleton) -> Floats:
         each example.
     """
     try:
-        file = ParquetFile(path)
-        check_columns(path, file.schema_arrow.names)
-        check_rows(path, file.metadata.num_rows, count, skeleton)
-        table = file.read(list(COLUMNS)).to_pandas()
+        # Arrow itself takes no name that is not UTF-8.
+        with path.open("rb") as opened:
+            file = ParquetFile(opened)
+            check_columns(path, file.schema_arrow.names)
+            check_rows(path, file.metadata.num_rows, count, skeleton)
+            table = file.read(list(COLUMNS)).to_pandas()
     except PredictionsError:
         raise
     except FileNotFoundError as error:

@@ -205,22 +205,28 @@ def _rows(
     widths: Indices,
 ) -> pd.DataFrame:
     sides = boxes[:, 2]
-    if not (np.isfinite(boxes).all() and (sides > 0).all()):
-        raise NotFiniteError(
-            f"{name}: {(~np.isfinite(boxes)).any(axis=1).sum()} of {len(boxes)} boxes are not finite: look "
-            f"at what the stage before predicts, and at its distribution of displacements"
-        )
     if mirrored:
         boxes = mirror_boxes(boxes, widths)
-    return pd.DataFrame(
-        {
-            "example": example.astype(np.int32),
-            "mirrored": np.full(len(example), mirrored),
-            "joint": np.full(len(example), joint, dtype=np.int16),
+    # In single precision numbers are finite up to 3e38.
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        written = {
             "box_x": boxes[:, 0].astype(np.float32),
             "box_y": boxes[:, 1].astype(np.float32),
             "side": sides.astype(np.float32),
             "target_x": (towards[:, 0] / sides).astype(np.float32),
             "target_y": (towards[:, 1] / sides).astype(np.float32),
+        }
+    bad = np.flatnonzero(~np.isfinite(np.stack(list(written.values()))).all(axis=0))
+    if len(bad):
+        raise NotFiniteError(
+            f"{name}: {len(bad)} of {len(boxes)} boxes are not finite: look at what the stage before "
+            f"predicts, and at its distribution of displacements"
+        )
+    return pd.DataFrame(
+        {
+            "example": example.astype(np.int32),
+            "mirrored": np.full(len(example), mirrored),
+            "joint": np.full(len(example), joint, dtype=np.int16),
+            **written,
         }
     )
