@@ -23,6 +23,9 @@ def examples_of(boxes, poses, labelled, sets=None, parts=None):
             "part": parts or ["train"] * len(boxes),
             "file": [f"images/im{n}.jpg" for n in range(len(boxes))],
             "width": np.arange(len(boxes), dtype=np.int32) + 50,
+            "height": 60,
+            "offset": 0,
+            "diameter": 30.0,
         }
     )
     table[BOX_COLUMNS] = np.asarray(boxes, dtype=np.float64)

@@ -17,6 +17,7 @@ from deeppose.core.skeleton import Skeleton
 Indices = NDArray[np.int64]
 
 BOX_COLUMNS = ["box_x", "box_y", "box_width", "box_height"]
+NUMBER_COLUMNS = ("offset", "width", "height", "diameter")
 TORSO_COLUMNS = ["torso_x", "torso_y", "torso_width", "torso_height"]
 
 
@@ -132,7 +133,7 @@ def read_examples(table_path: Path, joints_path: Path, skeleton: Skeleton) -> Ex
     StageError
         If a file is missing or damaged, or the two don't belong together.
     """
-    table = read_parquet(table_path, ("width",), ("set", "part"))
+    table = read_parquet(table_path, NUMBER_COLUMNS, ("set", "part", "file"))
     flat = read_parquet(joints_path, ("x", "y", "labelled"))
     shape = (len(table), len(skeleton.joints))
     if len(flat) != shape[0] * shape[1]:
