@@ -11,6 +11,7 @@ import pytest
 from deeppose.core.errors import DiskFullError, StageError
 from deeppose.core.files import (
     atomic_path,
+    read_csv,
     read_json,
     read_notes,
     read_parquet,
@@ -42,6 +43,14 @@ def test_a_damaged_file_of_an_earlier_stage_is_named(tmp_path, read, data):
     with pytest.raises(StageError, match=r"made.json is missing or damaged \(.*\): remove what is") as caught:
         read(path)
     assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["empty", "no text", "missing"])
+def test_a_damaged_table_of_commas_is_named(tmp_path, name):
+    if DAMAGED[name] is not None:
+        (tmp_path / "t.csv").write_bytes(DAMAGED[name])
+    with pytest.raises(StageError, match=r"t.csv is missing or damaged"):
+        read_csv(tmp_path / "t.csv")
 
 
 def test_a_table_without_a_column_is_named(tmp_path):

@@ -38,7 +38,7 @@ def test_a_manifest_of_something_else_is_named(tmp_path, monkeypatch, manifest):
 @pytest.mark.parametrize("boxes", [np.ones((1, 4)), np.full((2, 4), np.nan), np.ones((2, 3))])
 def test_examples_without_a_box_each_are_named(tmp_path, boxes):
     half = Half(tmp_path / "train", FULL_BODY)
-    table = pd.DataFrame({"set": ["lsp"] * 2, "part": "train", "file": "im.jpg", "diameter": 3.0})
+    table = pd.DataFrame({"set": ["lsp"] * 2, "part": "train", "diameter": 3.0})
     table[["offset", "width", "height"]] = 9
     examples = Examples(table, np.zeros((2, 14, 2)), np.ones((2, 14), dtype=bool))
     write_examples(examples, *half.example_tables)

@@ -133,7 +133,7 @@ def read_examples(table_path: Path, joints_path: Path, skeleton: Skeleton) -> Ex
     StageError
         If a file is missing or damaged, or the two don't belong together.
     """
-    table = read_parquet(table_path, NUMBER_COLUMNS, ("set", "part", "file"))
+    table = read_parquet(table_path, NUMBER_COLUMNS, ("set", "part"))
     flat = read_parquet(joints_path, ("x", "y", "labelled"))
     shape = (len(table), len(skeleton.joints))
     if len(flat) != shape[0] * shape[1]:

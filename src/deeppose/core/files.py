@@ -92,6 +92,14 @@ def read_notes(path: Path) -> dict[str, Any]:
     return {}
 
 
+def read_csv(path: Path) -> "pd.DataFrame":
+    """A table of commas; errors as of :func:`reading`."""
+    import pandas as pd
+
+    with reading(path):
+        return pd.read_csv(path)
+
+
 def read_parquet(path: Path, numbers: Collection[str] = (), others: Collection[str] = ()) -> "pd.DataFrame":
     """A table that has these columns, those of `numbers` numeric; errors as of :func:`reading`."""
     import pandas as pd
