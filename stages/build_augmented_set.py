@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-import pandas as pd
-
-from deeppose.core.files import write_json
+from deeppose.core.files import read_parquet, write_json
 from deeppose.core.paths import Item
 from deeppose.displacements.augmented_set import augmented_boxes, augmented_set_report, write_augmented_set
+from deeppose.displacements.normals import NORMAL_COLUMNS
 from run import run
 
 
@@ -19,7 +18,7 @@ def main(item: Item, stage: int) -> None:
     real = item.train_predictions_of_frames(stage - 1, examples) if profile.real_predictions else {}
     tables = augmented_boxes(
         examples,
-        pd.read_parquet(item.normals(stage)),
+        read_parquet(item.normals(stage), NORMAL_COLUMNS),
         item.skeleton,
         real,
         repeated=profile.refinement(stage).repeated,

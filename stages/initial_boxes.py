@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-import pandas as pd
-
+from deeppose.boxes.faces import FACE_COLUMNS
 from deeppose.boxes.initial_boxes import assign_boxes
-from deeppose.core.files import write_json, write_parquet, write_text
+from deeppose.core.files import read_parquet, write_json, write_parquet, write_text
 from deeppose.core.paths import Item
 from run import run
 
@@ -19,7 +18,7 @@ def main(item: Item, _: int) -> None:
     halves = (item.train, item.test)
     faces = []
     if item.model.initial_box == "face":
-        faces = [pd.read_parquet(half.faces) for half in halves]
+        faces = [read_parquet(half.faces, ["offset", *FACE_COLUMNS, "score"]) for half in halves]
     examples = [half.read_annotations() for half in halves]
     made, rule, report, curve = assign_boxes(examples, faces, item.model.face, item.profile.joints_in_box)
     for half, boxes in zip(halves, made, strict=True):

@@ -28,6 +28,16 @@ def test_a_run_is_noted_by_its_stage(tmp_path, monkeypatch):
     assert "cores" in run["machine"]
 
 
+def test_a_damaged_log_is_begun_anew(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    log = tmp_path / "logs/demo/runs.json"
+    log.parent.mkdir(parents=True)
+    log.write_text('{"plot@demo-lsp": ')
+    note("plot@demo-flic")
+    assert set(json.loads(log.read_text())) == {"plot@demo-flic"}
+    assert "logs/demo/runs.json is damaged" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("told", "expected"),
     [

@@ -5,3 +5,5 @@ import os
 # How long torch's threads spin before they sleep, read when torch is loaded. Its default halves the speed,
 # and worse, beside other work on the machine; not to spin at all costs a small network a third of its speed.
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+# What OpenCV decodes at most, read when it is loaded. Its default lets a file of a few bytes take 3 GB.
+os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(1 << 27))

@@ -8,7 +8,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from deeppose.core.files import read_json, write_json
+from deeppose.core.files import read_notes, write_json
 from deeppose.core.paths import runs_log
 
 VECTORS = {"avx512f": "AVX-512", "avx2": "AVX2"}
@@ -20,7 +20,7 @@ def note_run(profile: str, stage: str | None, started: datetime) -> None:
     if stage is None or not is_first_process():
         return
     path = runs_log(profile)
-    runs = read_json(path) if path.is_file() else {}
+    runs = read_notes(path)
     torch = sys.modules.get("torch")
     made = {
         "started": started.isoformat(timespec="seconds"),

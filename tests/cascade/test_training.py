@@ -18,7 +18,7 @@ from deeppose.cascade.device_images import DeviceImages
 from deeppose.cascade.devices import set_up_device
 from deeppose.cascade.processes import start_fabric
 from deeppose.cascade.training import fingerprint, learning_rate, mixed_seed, train
-from deeppose.core.errors import DeviceError, NotFiniteError
+from deeppose.core.errors import DeviceError, NotFiniteError, StageError
 from deeppose.core.params import Adagrad, AdamW, Device, Training
 from deeppose.networks.regressor import squared_distances
 from deeppose.networks.spatial import SpatialNet
@@ -162,6 +162,23 @@ def test_a_run_whose_last_checkpoint_stands_takes_no_more_steps(tmp_path, undist
         raise AssertionError("nothing is left to report")
 
     assert_same_bits(small_training.run(tmp_path / "state.pt", unasked), undisturbed)
+
+
+@pytest.mark.parametrize("damage", ["cut short", "no text", "other network", "no state"])
+def test_a_damaged_checkpoint_is_named(tmp_path, damage):
+    path = tmp_path / "state.pt"
+    small_training.run(path)
+    if damage == "other network":
+        state = torch.load(path, weights_only=True)
+        state["network"].popitem()
+        torch.save(state, path)
+    elif damage == "no state":
+        torch.save({"step": 3}, path)
+    else:
+        path.write_bytes(b"no text" if damage == "no text" else path.read_bytes()[:-200])
+    with pytest.raises(StageError, match=r"state\.pt is missing or damaged .*remove what is there") as caught:
+        small_training.run(path)
+    assert len(str(caught.value).splitlines()) == 1
 
 
 def test_a_run_that_was_killed_ends_the_same(tmp_path, undisturbed, capsys):

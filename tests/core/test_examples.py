@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from deeppose.core.errors import StageError
 from deeppose.core.examples import (
     BOX_COLUMNS,
     Examples,
@@ -22,6 +23,9 @@ def examples_of(boxes, poses, labelled, sets=None, parts=None):
             "part": parts or ["train"] * len(boxes),
             "file": [f"images/im{n}.jpg" for n in range(len(boxes))],
             "width": np.arange(len(boxes), dtype=np.int32) + 50,
+            "height": 60,
+            "offset": 0,
+            "diameter": 30.0,
         }
     )
     table[BOX_COLUMNS] = np.asarray(boxes, dtype=np.float64)
@@ -84,6 +88,14 @@ def test_what_is_written_is_read_back_exactly(examples, tmp_path):
     assert np.isnan(read.poses).any()
     assert read.labelled.dtype == bool
     np.testing.assert_array_equal(read.boxes, examples.boxes)
+
+
+def test_tables_that_dont_belong_together_are_named(examples, tmp_path):
+    paths = tmp_path / "examples.parquet", tmp_path / "joints.parquet"
+    write_examples(examples, *paths)
+    pd.read_parquet(paths[1]).iloc[:-JOINTS].to_parquet(paths[1])
+    with pytest.raises(StageError, match=rf"joints.parquet has {3 * JOINTS} rows for the 4 examples of"):
+        read_examples(*paths, FULL_BODY)
 
 
 def test_boxes_are_added_in_the_order_of_the_examples(examples):

@@ -5,14 +5,72 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
-from deeppose.core.errors import DiskFullError
-from deeppose.core.files import atomic_path, sha256, write_json, write_text
+from deeppose.core.errors import DiskFullError, StageError
+from deeppose.core.files import (
+    atomic_path,
+    read_csv,
+    read_json,
+    read_notes,
+    read_parquet,
+    sha256,
+    write_json,
+    write_text,
+)
 
 
 def names(folder):
     return sorted(path.name for path in folder.iterdir())
+
+
+DAMAGED = {
+    "empty": b"",
+    "cut short": b'{"a": 1',
+    "no text": b"\xff\xfe\0",
+    "deep": b"[" * 100_000,
+    "missing": None,
+}
+
+
+@pytest.mark.parametrize("read", [read_json, read_parquet])
+@pytest.mark.parametrize("data", DAMAGED.values(), ids=DAMAGED)
+def test_a_damaged_file_of_an_earlier_stage_is_named(tmp_path, read, data):
+    path = tmp_path / "made.json"
+    if data is not None:
+        path.write_bytes(data)
+    with pytest.raises(StageError, match=r"made.json is missing or damaged \(.*\): remove what is") as caught:
+        read(path)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["empty", "no text", "missing"])
+def test_a_damaged_table_of_commas_is_named(tmp_path, name):
+    if DAMAGED[name] is not None:
+        (tmp_path / "t.csv").write_bytes(DAMAGED[name])
+    with pytest.raises(StageError, match=r"t.csv is missing or damaged"):
+        read_csv(tmp_path / "t.csv")
+
+
+def test_a_table_without_a_column_is_named(tmp_path):
+    pd.DataFrame({"x": [1.0]}).to_parquet(tmp_path / "t.parquet")
+    assert read_parquet(tmp_path / "t.parquet", ["x"])["x"].tolist() == [1.0]
+    with pytest.raises(StageError, match=r"t.parquet .*no column y, z"):
+        read_parquet(tmp_path / "t.parquet", ["y", "x"], ["z"])
+    pd.DataFrame({"x": ["1.0"]}).to_parquet(tmp_path / "t.parquet")
+    assert read_parquet(tmp_path / "t.parquet", [], ["x"])["x"].tolist() == ["1.0"]
+    with pytest.raises(StageError, match=r"t.parquet .*x: no numbers"):
+        read_parquet(tmp_path / "t.parquet", ["x"])
+
+
+@pytest.mark.parametrize("data", [*DAMAGED.values(), b"[1]"])
+def test_damaged_notes_are_begun_anew_with_a_word(tmp_path, capsys, data):
+    path = tmp_path / "notes.json"
+    if data is not None:
+        path.write_bytes(data)
+    assert read_notes(path) == {}
+    assert capsys.readouterr().err == ("" if data is None else f"{path} is damaged: it is begun anew\n")
 
 
 @pytest.fixture

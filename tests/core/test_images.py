@@ -66,6 +66,14 @@ def test_file_cut_short(tmp_path, kept):
         Images(path, table(places))
 
 
+@pytest.mark.parametrize("column", ["offset", "width", "height"])
+def test_a_table_of_what_cant_be_is_refused(tmp_path, column):
+    table = pd.DataFrame(write_images(tmp_path / "images", [np.zeros((2, 3, 3), dtype=np.uint8)]))
+    table[column] = -1
+    with pytest.raises(ImageError, match="images has images at negative places"):
+        Images(tmp_path / "images", table)
+
+
 def test_file_missing(tmp_path):
     with pytest.raises(ImageError, match="none has 0 bytes, its table needs 36"):
         Images(tmp_path / "none", table([Placed(0, 4, 3)]))

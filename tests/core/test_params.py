@@ -5,9 +5,10 @@ import yaml
 from project import write_params
 from pydantic import ValidationError
 
-from deeppose.core.errors import ParamsError
+from deeppose.core.errors import ParamsError, SkeletonError
 from deeppose.core.params import CASCADE_STAGES_IN_DVC_YAML
 from deeppose.core.params_file import key_name, key_path, load_params, read_values
+from deeppose.core.skeleton import SKELETONS, Skeleton
 from deeppose.networks.alexnet import AlexNet
 
 OURS = Path(__file__).parents[2] / "params.yaml"
@@ -241,6 +242,12 @@ class TestNames:
         expected = "model.lsp: skeleton 'half' is none of full-body, flic-labelled, upper-body, buffy-sticks"
         assert complaint({"model.lsp.skeleton": "half"}) == expected
 
+    def test_skeleton_that_does_not_fit_together(self, changed, monkeypatch):
+        horse = Skeleton("horse", ("left ear", "tail"), (), ((0, 1),))
+        monkeypatch.setitem(SKELETONS, "horse", horse)
+        with pytest.raises(SkeletonError, match=r"skeleton 'horse' .* counterpart 'right ear' is missing"):
+            changed({"model.lsp.skeleton": "horse"})
+
     def test_steps_are_given_for_each_model(self, complaint):
         said = complaint({"profiles/demo.yaml:stage2.steps": {"lsp": 5}})
         assert said.endswith("profiles/demo.yaml:stage2.steps has no number for model 'flic', only for lsp")
@@ -276,6 +283,52 @@ class TestFile:
         (tmp_path / "params.yaml").write_bytes(content)
         with pytest.raises(ParamsError, match=r"params\.yaml is not valid YAML"):
             load_params(tmp_path / "params.yaml")
+
+    @pytest.mark.parametrize(
+        ("content", "told"),
+        [
+            ("seed: !!int x", r"'x' is no int .*line 1"),
+            ("a: 1\nseed: 2020-99-01", r"'2020-99-01' is no timestamp .*line 2"),
+            (f"seed: {'9' * 5000}", r"'9{40}' is no int"),
+            (f"seed: 0x{'f' * 5000}", "whole number of more than 18 digits, 0xf{18}…"),
+            ("seed: !!float x", "'x' is no float"),
+            ("seed: !!bool x", "'x' is no bool"),
+            ("seed: !!timestamp x", "'x' is no timestamp"),
+            ("[" * 2000, "nested too deep"),
+            ("a: &a [*a]", "more than 10000 values"),
+            ("seed: 1\nseed: 2", "key 'seed' twice .*line 1"),
+            ("model: {lsp: {sigma: 1, sigma: 2}}", "key 'sigma' twice"),
+            ("{? [a] : 1}", "unhashable"),
+            ("a: \0", "not valid YAML"),
+        ],
+    )
+    @pytest.mark.parametrize("file", ["params.yaml", "profiles/cpu.yaml"])
+    def test_what_yaml_cant_build(self, tmp_path, file, content, told):
+        write_params(tmp_path, read_values(OURS))
+        (tmp_path / file).write_text(content)
+        with pytest.raises(ParamsError, match=rf"{file} .*{told}") as caught:
+            load_params(tmp_path / "params.yaml")
+        assert "\n" not in str(caught.value)
+
+    def test_aliases_that_multiply_are_refused_at_once(self, tmp_path):
+        lines = ["a: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+        lines += [f"b{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 30)]
+        (tmp_path / "params.yaml").write_text("\n".join(lines))
+        with pytest.raises(ParamsError, match=r"params\.yaml has more than 10000 values"):
+            load_params(tmp_path / "params.yaml")
+
+    def test_an_alias_is_taken(self, tmp_path):
+        write_params(tmp_path, read_values(OURS))
+        file = tmp_path / "profiles" / "demo.yaml"
+        before, found, _ = file.read_text().partition("stage3:")
+        merged = before.replace("stage2:", "stage2: &stage2")
+        file.write_text(f"{merged}{found} {{<<: *stage2, others: 0.5}}\n")
+        demo = load_params(tmp_path / "params.yaml").profiles["demo"]
+        assert (demo.stage3.others, demo.stage3.steps) == (0.5, demo.stage2.steps)
+
+    def test_a_long_value_is_shown_in_part(self, complaint):
+        assert complaint({"seed": ["lsp"] * 999}).endswith("…: should be a valid integer")
+        assert len(complaint({"seed": ["lsp"] * 999})) < 300
 
     @pytest.mark.parametrize(("content", "value"), [("", "None"), ("- seed", "['seed']"), ("3", "3")])
     def test_no_section(self, tmp_path, content, value):

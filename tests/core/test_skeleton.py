@@ -1,11 +1,24 @@
 import json
+import re
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
-from deeppose.core.skeleton import BUFFY_STICKS, FLIC_LABELLED, FULL_BODY, SKELETONS, UPPER_BODY
+from deeppose.core.errors import SkeletonError
+from deeppose.core.skeleton import (
+    BUFFY_STICKS,
+    FLIC_LABELLED,
+    FULL_BODY,
+    SKELETONS,
+    UPPER_BODY,
+    Limb,
+    Skeleton,
+    check_skeleton,
+)
 
-pytestmark = pytest.mark.parametrize("skeleton", SKELETONS.values(), ids=SKELETONS)
+of_all = pytest.mark.parametrize("skeleton", SKELETONS.values(), ids=SKELETONS)
+EARS = Skeleton("ears", ("left ear", "right ear", "nose"), (Limb("ears", 0, 1, "ear"),), ((0, 2),))
 
 PARTS = {
     "upper arm": ("shoulder", "elbow", "arm_upper"),
@@ -15,6 +28,7 @@ PARTS = {
 }
 
 
+@of_all
 def test_mirror_swaps_the_sides_and_nothing_else(skeleton):
     for joint, other in zip(skeleton.joints, (skeleton.joints[i] for i in skeleton.mirrored), strict=True):
         side, _, kind = joint.partition(" ")
@@ -23,6 +37,7 @@ def test_mirror_swaps_the_sides_and_nothing_else(skeleton):
     assert [skeleton.mirrored[i] for i in skeleton.mirrored] == list(range(len(skeleton.joints)))
 
 
+@of_all
 def test_limbs_join_what_their_names_say(skeleton):
     counted = [limb for limb in skeleton.limbs if limb.kind is not None]
     assert counted
@@ -34,6 +49,7 @@ def test_limbs_join_what_their_names_say(skeleton):
         assert limb.kind == kind
 
 
+@of_all
 def test_every_limb_has_its_mirror(skeleton):
     def ends(limb):
         return frozenset((limb.start, limb.end))
@@ -43,6 +59,7 @@ def test_every_limb_has_its_mirror(skeleton):
     assert len(mirrored) == len(skeleton.limbs)
 
 
+@of_all
 def test_kinds_pool_left_and_right(skeleton):
     assert Counter(i for group in skeleton.joint_kinds.values() for i in group) == Counter(
         range(len(skeleton.joints))
@@ -56,6 +73,7 @@ def test_kinds_pool_left_and_right(skeleton):
     json.dumps(skeleton.joint_kinds)
 
 
+@of_all
 def test_diameter_is_a_shoulder_and_the_opposing_hip(skeleton):
     names = [tuple(skeleton.joints[i] for i in pair) for pair in skeleton.diameter]
     torso = [("left shoulder", "right hip"), ("right shoulder", "left hip")]
@@ -63,6 +81,7 @@ def test_diameter_is_a_shoulder_and_the_opposing_hip(skeleton):
     assert names == ([("torso top", "torso bottom")] if skeleton is BUFFY_STICKS else torso)
 
 
+@of_all
 def test_published_joints(skeleton):
     count, limbs = {
         FULL_BODY.name: (14, 4),
@@ -72,3 +91,42 @@ def test_published_joints(skeleton):
     }[skeleton.name]
     assert len(set(skeleton.joints)) == len(skeleton.joints) == count
     assert len(skeleton.limb_kinds) == limbs
+
+
+@of_all
+def test_ours_fit_together(skeleton):
+    check_skeleton(skeleton)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"joints": ("left ear", "right ear", "left ear")}, "has the joint 'left ear' twice"),
+        ({"joints": ("left ear", "nose", "tail")}, "'left ear': its counterpart 'right ear' is missing"),
+        ({"joints": ("Left ear", "right ear", "nose")}, "'Left ear': a side is written first and small"),
+        ({"joints": ("ear left", "ear right", "nose")}, "'ear left': a side is written first"),
+        ({"joints": ("left_ear", "right_ear", "nose")}, "'left_ear': a side is written first"),
+        ({"joints": ("leftEar", "rightEar", "nose")}, "'leftEar': a side is written first"),
+        (
+            {"joints": ("left ear", "right  ear", "nose")},
+            "'left ear': its counterpart 'right ear' is missing",
+        ),
+        ({"joints": ()}, "from joint 0 to 1"),
+        ({"joints": (), "limbs": (), "diameter": ()}, "has no joints"),
+        ({"limbs": (Limb("ears", 0, 5),)}, "limb 'ears' from joint 0 to 5: two of its joints 0 to 2"),
+        ({"limbs": (Limb("ears", -1, 1),)}, "limb 'ears' from joint -1 to 1"),
+        ({"limbs": (Limb("ears", 1, 1),)}, "limb 'ears' from joint 1 to 1"),
+        ({"limbs": (Limb("ears", 0, 1), Limb("ears", 1, 2))}, "has the limb 'ears' twice"),
+        ({"diameter": ((0, 3),)}, "diameter (0, 3) from joint 0 to 3"),
+        ({"diameter": ()}, "has no diameter"),
+    ],
+)
+def test_what_does_not_fit_together_is_named(change, told):
+    check_skeleton(EARS)
+    with pytest.raises(SkeletonError, match=f"skeleton 'ears' .*{re.escape(told)}"):
+        check_skeleton(replace(EARS, **change))
+
+
+@pytest.mark.parametrize("joints", [("bright spot", "upright"), ("crest", "tail")])
+def test_a_word_in_a_word_is_no_side(joints):
+    check_skeleton(Skeleton("plain", joints, (), ((0, 1),)))

@@ -5,6 +5,7 @@ import json
 import pytest
 from project import small_params, write_params
 
+from deeppose.core.errors import ParamsError
 from deeppose.core.params_file import load_params
 from deeppose.data.manifest import make_manifests
 
@@ -35,6 +36,13 @@ def test_each_model_has_its_archives(download):
     assert noted["lsp"]["left_out"] == {}
 
 
+@pytest.mark.parametrize("key", ["train", "test"])
+def test_an_unknown_set_is_named_before_anything_is_drawn(download, tmp_path, key):
+    with pytest.raises(ParamsError, match=rf"model\.flic\.{key} names 'lps', which is none of lsp, lsp-ext"):
+        download(**{f"model__flic__{key}": ["flic", "lps"]})
+    assert not (tmp_path / "data").exists()
+
+
 def test_sets_without_person_centric_labels_are_left_out_where_those_are_asked_for(download):
     noted = download(model__lsp__labels="pc")
     assert set(noted["lsp"]["archives"]) == {"lsp_dataset.zip", "lspet_dataset.zip"}
@@ -61,6 +69,18 @@ def test_a_damaged_archive_is_drawn_again(download, tmp_path):
     path.write_bytes(data)
     assert download() == before
     assert path.read_bytes() != bytes(data)
+
+
+@pytest.mark.parametrize(
+    "damage", ['{"drawn_from": {', "[]", '{"drawn_from": STAMP}', '{"drawn_from": STAMP, "sets": 3}']
+)
+def test_a_damaged_note_of_what_was_drawn_is_made_again(download, tmp_path, damage):
+    before = download()
+    note = tmp_path / "data" / "demo" / "archives" / "drawn-from.json"
+    text = note.read_text()
+    note.write_text(damage.replace("STAMP", json.dumps(json.loads(text)["drawn_from"])))
+    assert download() == before
+    assert note.read_text() == text
 
 
 def test_nothing_is_drawn_twice(download, tmp_path):

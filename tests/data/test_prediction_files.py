@@ -1,7 +1,9 @@
 import csv
 import io
+import os
 from pathlib import Path
 
+import archives
 import numpy as np
 import pandas as pd
 import pytest
@@ -206,9 +208,103 @@ def test_npz_without_numbers(tmp_path, value):
         read(tmp_path / "p.npz")
 
 
+def npy(claimed, dtype="<f8", data=b""):
+    header = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {claimed}, }}".ljust(117) + "\n"
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode() + data
+
+
+NPZ = {
+    "no array": ({"pred": b"0 0"}, "has no member pred.npy"),
+    "text": ({"pred.npy": b"no array"}, "`pred` is not a readable plain array"),
+    "claims 834 GiB": ({"pred.npy": npy((10**11, 1))}, "`pred` is not a readable plain array"),
+    "claims 8 GiB": ({"pred.npy": npy((10**9, 1))}, "`pred` is not a readable plain array"),
+    "unknown kind": ({"pred.npy": npy((3,), "<q9")}, "`pred` is not a readable plain array"),
+    "flags": ({"pred.npy": npy((COUNT, 14, 2), "|b1", bytes(COUNT * 28))}, "holds bool, not real numbers"),
+}
+
+
+@pytest.mark.parametrize(("members", "told"), NPZ.values(), ids=NPZ)
+def test_npz_of_something_else(tmp_path, members, told):
+    with pytest.raises(PredictionsError, match=rf"p\.npz.*{told}"):
+        read(archives.write_zip(tmp_path / "p.npz", members))
+
+
+def test_npz_that_is_encrypted(tmp_path, poses):
+    path = tmp_path / "p.npz"
+    np.savez(path, pred=poses)
+    data = bytearray(path.read_bytes())
+    data[data.index(b"PK\1\2") + 8] |= 1
+    data[6] |= 1
+    path.write_bytes(data)
+    with pytest.raises(PredictionsError, match=r"p\.npz: not a readable .*pred.npy .*encrypted"):
+        read(path)
+
+
+@pytest.mark.parametrize("column", ["example", "joint", "x", "y"])
+def test_parquet_of_flags_is_refused(tmp_path, poses, column):
+    table = pd.DataFrame(rows(poses), columns=["example", "joint", "x", "y"]).astype(float)
+    table[column] = True
+    table.to_parquet(tmp_path / "p.parquet")
+    with pytest.raises(PredictionsError, match=rf"row 0: {column} is 'True'"):
+        read(tmp_path / "p.parquet")
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".csv", ".parquet", ".mat"])
+def test_a_folder_is_told_from_a_missing_file(tmp_path, suffix):
+    (tmp_path / f"p{suffix}").mkdir()
+    with pytest.raises(PredictionsError, match="is no file but a folder"):
+        read(tmp_path / f"p{suffix}")
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "nul\0", "file/below"])
+def test_a_name_that_cant_be_looked_at(tmp_path, name):
+    (tmp_path / "file").touch()
+    with pytest.raises(PredictionsError, match="can't be looked at"):
+        read(tmp_path / f"{name}.csv")
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".parquet", ".mat"])
+def test_a_name_that_is_not_utf8(tmp_path, poses, suffix):
+    plain = tmp_path / f"p{suffix}"
+    if suffix == ".npz":
+        np.savez(plain, pred=poses)
+    elif suffix == ".mat":
+        savemat(plain, {"pred": poses.transpose(2, 1, 0) + 1})
+    else:
+        write_poses(plain, poses)
+    np.testing.assert_allclose(
+        read(plain.rename(os.fsdecode(f"{tmp_path}/".encode() + b"\xff" + suffix.encode()))), poses
+    )
+
+
+def test_csv_with_blank_first_lines(tmp_path, poses):
+    path = write_csv(tmp_path / "p.csv", rows(poses))
+    path.write_text("\n,,,\n" + path.read_text())
+    np.testing.assert_array_equal(read(path), poses)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_far_too_many_rows_are_refused_before_they_are_read(tmp_path, poses, suffix):
+    path, lines = tmp_path / f"p{suffix}", rows(poses) * 3
+    if suffix == ".csv":
+        write_csv(path, [*lines, ["no", "row"]])
+    else:
+        pd.DataFrame(lines, columns=["example", "joint", "x", "y"]).to_parquet(path)
+    with pytest.raises(PredictionsError, match=r"more than twice the 42 rows .* 3 examples of 14 joints"):
+        read(path)
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".csv", ".parquet", ".mat"])
+def test_a_file_of_many_bytes_is_refused(tmp_path, suffix):
+    with (tmp_path / f"p{suffix}").open("wb") as file:
+        file.truncate(1 << 29)
+    with pytest.raises(PredictionsError, match="is larger than 256 MB"):
+        read(tmp_path / f"p{suffix}")
+
+
 def test_npz_with_objects_is_not_unpickled(tmp_path):
     np.savez(tmp_path / "p.npz", pred=np.array([{}], dtype=object))
-    with pytest.raises(PredictionsError, match=r"not a readable \.npz"):
+    with pytest.raises(PredictionsError, match=r"`pred` is not a readable plain array"):
         read(tmp_path / "p.npz")
 
 

@@ -9,6 +9,7 @@ from deeppose.core.errors import AnnotationError, ArchiveError, MissingArchiveEr
 from deeppose.core.skeleton import FULL_BODY
 from deeppose.data import registry
 from deeppose.data.archives.contents import check_contents, classify, unexpected_counts
+from deeppose.data.archives.zips import open_archive
 from deeppose.data.pose_set import PERSON_CENTRIC
 from deeppose.data.readers.observer_centric import observer_centric
 from deeppose.data.registry import ENTRIES, entry_named, find_archive, read_set
@@ -26,6 +27,13 @@ def folder(tmp_path):
 
 
 BUFFY = {2: {1: archives.BUFFY_STICKS}, 3: {2: archives.BUFFY_STICKS}, 5: {3: archives.BUFFY_STICKS}}
+
+
+@pytest.fixture
+def published_oc(monkeypatch):
+    """Any file of observer-centric labels is taken for the published one."""
+    entries = (dataclasses.replace(entry, annotations_sha256=None) for entry in ENTRIES)
+    monkeypatch.setattr(registry, "ENTRIES", tuple(entries))
 
 
 def exchanged_arms(joints):
@@ -85,6 +93,54 @@ def test_of_several_buffys_the_first_by_name_counts(tmp_path):
     assert find_archive(entry_named("buffy"), [tmp_path]) == tmp_path / "Buffy_a"
 
 
+@pytest.mark.parametrize("names", [("buffy", "Buffy backup"), ("buffy.zip", "Buffy backup", "buffy-2")])
+def test_the_shortest_name_goes_first(tmp_path, names):
+    for name in names:
+        (tmp_path / name).touch() if name.endswith("zip") else (tmp_path / name).mkdir()
+    assert find_archive(entry_named("buffy"), [tmp_path]) == tmp_path / names[0]
+
+
+def without_top(members):
+    return {name.partition("/")[2] if "/" in name else name: data for name, data in members.items()}
+
+
+LSP = archives.lsp_members(archives.lsp_joints(4))
+FLIC = archives.flic_members([archives.flic_example(n, train=n > 0) for n in range(3)])
+PARSE = archives.parse_members(archives.parse_points(102))
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "members"),
+    [
+        ("lsp", "LSP_dataset.zip", LSP),
+        ("lsp", "lsp_dataset.zip", {f"lsp_dataset/{name}": data for name, data in LSP.items()}),
+        ("lsp", "lsp_dataset", LSP),
+        ("flic", "flic.zip", FLIC),
+        ("flic", "FLIC.zip", {f"data/{name}": data for name, data in FLIC.items()}),
+        ("flic", "FLIC.zip", without_top(FLIC)),
+        ("flic", "FLIC", without_top(FLIC)),
+        ("flic", "flic", FLIC),
+        ("parse", "people.zip", without_top(PARSE)),
+        ("parse", "people_all", without_top(PARSE)),
+    ],
+)
+def test_other_packings_are_taken(folder, tmp_path_factory, name, file, members):
+    elsewhere = tmp_path_factory.mktemp("packed")
+    write = archives.write_zip if file.endswith("zip") else archives.write_folder
+    archive = write(elsewhere / file, members)
+    assert find_archive(entry_named(name), [elsewhere]) == archive
+    found, published = (read_set(name, [place], "oc") for place in (elsewhere, folder))
+    np.testing.assert_array_equal(found.poses, published.poses)
+    with open_archive(archive) as opened:
+        assert set(found.members) <= set(opened.namelist())
+
+
+@pytest.mark.parametrize("bad", ["a" * 300, "nul\0"])
+def test_a_folder_that_cant_be_looked_into_is_named(tmp_path, bad):
+    with pytest.raises(MissingArchiveError, match="can't be looked into"):
+        find_archive(entry_named("lsp"), [tmp_path / bad])
+
+
 def test_a_missing_buffy_says_what_may_be_put_there(tmp_path):
     with pytest.raises(MissingArchiveError) as error:
         read_set("buffy", [tmp_path], "oc")
@@ -124,7 +180,7 @@ def test_the_rule_is_used_where_no_labels_were_published(folder):
         assert by_rule.labels == "observer-centric by the rule"
 
 
-def test_published_labels_go_before_the_rule_in_any_folder(folder, tmp_path_factory):
+def test_published_labels_go_before_the_rule_in_any_folder(folder, published_oc, tmp_path_factory):
     joints = exchanged_arms(archives.lsp_joints(4))
     elsewhere = tmp_path_factory.mktemp("labels")
     archives.write_lsp_oc(elsewhere, joints)
@@ -138,7 +194,7 @@ def test_published_labels_go_before_the_rule_in_any_folder(folder, tmp_path_fact
     assert read_set("lsp", [folder, elsewhere], "pc").labels == "person-centric as published"
 
 
-def test_what_is_known_of_a_joint_changes_sides_with_it(folder, tmp_path_factory):
+def test_what_is_known_of_a_joint_changes_sides_with_it(folder, published_oc, tmp_path_factory):
     joints = archives.lsp_joints(4)
     elsewhere = tmp_path_factory.mktemp("labels")
     archives.write_lsp_oc(elsewhere, exchanged_arms(joints))
@@ -165,7 +221,15 @@ def test_person_centric_labels_need_no_others(folder):
     np.testing.assert_array_equal(read_set("lsp", [folder], "pc").poses, before.poses)
 
 
-def test_published_labels_of_other_poses_are_refused(folder):
+def test_other_labels_are_not_called_published(folder):
+    archives.write_lsp_oc(folder, archives.lsp_joints(4))
+    for name in ("lsp", "lsp-oc"):
+        with pytest.raises(ArchiveError, match=r"lsp-joints-OC\.mat: .* sha256 .*, published is 14e4f210"):
+            read_set(name, [folder], "oc")
+    assert read_set("lsp", [folder], "pc").labels == PERSON_CENTRIC
+
+
+def test_published_labels_of_other_poses_are_refused(folder, published_oc):
     archives.write_lsp_oc(folder, archives.lsp_joints(5))
     with pytest.raises(AnnotationError, match=r"labels 5 poses, but .* holds 4"):
         read_set("lsp", [folder], "oc")
@@ -177,7 +241,7 @@ def test_published_labels_of_other_poses_are_refused(folder):
 
 
 @pytest.mark.parametrize("name", ["flic", "lsp-oc", "parse", "buffy"])
-def test_observer_centric_sets_have_no_other_labels(folder, name):
+def test_observer_centric_sets_have_no_other_labels(folder, published_oc, name):
     archives.write_lsp_oc(folder, archives.lsp_joints(4))
     assert read_set(name, [folder], "oc").labels == "observer-centric as published"
     with pytest.raises(AnnotationError, match=r"observer-centric labels alone"):

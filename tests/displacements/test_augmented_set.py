@@ -4,7 +4,7 @@ import pyarrow.parquet
 import pytest
 
 from deeppose.cascade.crops import crop
-from deeppose.core.errors import AnnotationError
+from deeppose.core.errors import AnnotationError, NotFiniteError
 from deeppose.core.examples import BOX_COLUMNS, Examples
 from deeppose.core.geometry import diameter, image_box, mirror_labels, mirror_poses
 from deeppose.core.skeleton import FULL_BODY
@@ -86,6 +86,29 @@ def targets_by_hand(table, examples):
 def sides_by_hand(diameters, rows):
     smallest = SMALLEST * np.minimum(WIDTHS, HEIGHTS)[rows]
     return np.fmax(SIGMA * diameters, smallest)
+
+
+@pytest.mark.parametrize("column", ["mean_x", "var_y", "cov_xy"])
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e300])
+def test_a_distribution_that_is_not_finite_is_named_by_its_joint(column, value):
+    of_normals = normals()
+    of_normals.loc[RIGHT_HIP, column] = value
+    with np.errstate(all="ignore"), pytest.raises(NotFiniteError, match=r"right hip: \d+ of 12 boxes are"):
+        simulated(random_examples(), np.array([0, 1, 3, 4]), of_normals)
+
+
+def test_a_missing_distribution_is_named_by_its_joint():
+    with pytest.raises(NotFiniteError, match="right hip has no distribution"):
+        simulated(random_examples(), np.arange(5), normals().drop(RIGHT_HIP))
+
+
+def test_predictions_that_are_not_finite_are_named_by_their_joint():
+    examples = random_examples()
+    predicted = examples.poses.copy()
+    predicted[0, LEFT_SHOULDER] = np.nan
+    settings = {"mirrored": False, "sigma": SIGMA, "smallest_share": SMALLEST}
+    with pytest.raises(NotFiniteError, match="left shoulder: 1 of 4 boxes"):
+        list(predicted_boxes(examples, np.arange(5), predicted, FULL_BODY, **settings))
 
 
 @pytest.mark.parametrize("seed", range(5))

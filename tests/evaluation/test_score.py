@@ -144,10 +144,10 @@ def test_a_file_for_another_number_of_examples(tmp_path, folder, truth):
         scored(tmp_path, folder, truth)
 
 
-def test_a_set_without_a_test_part(tmp_path, truth):
-    write_lsp_archive(tmp_path / "mirror", truth[:0])
-    with pytest.raises(PredictionsError, match="lsp has no test part"):
-        scored(tmp_path, tmp_path / "mirror", truth)
+def test_a_set_without_a_test_part(tmp_path):
+    archives.write_lsp_extended(tmp_path, archives.extended_joints(3))
+    with pytest.raises(PredictionsError, match="lsp-extended has no test part"):
+        score_file("lsp-extended", tmp_path / "none.csv", "pc", [tmp_path])
 
 
 def test_no_archive(tmp_path, truth):

@@ -15,7 +15,7 @@ from deeppose.cascade.setup import images_of, predictor_of, workers_of
 from deeppose.cascade.training import fingerprint, mixed_seed, train
 from deeppose.core.errors import AnnotationError
 from deeppose.core.examples import Examples
-from deeppose.core.files import read_json, write_text
+from deeppose.core.files import read_json, reading, write_text
 from deeppose.core.metrics import joint_errors, mean_pdj
 from deeppose.core.paths import Item
 from deeppose.networks.regressor import Regressor, parameter_count
@@ -125,8 +125,9 @@ def training_table(
 
 def read_by_column(path: Path) -> pd.DataFrame:
     """A Parquet file, one column after the other: all at once take three times a table's own memory."""
-    file = pyarrow.parquet.ParquetFile(path)
-    columns = {name: file.read([name]).column(0).to_numpy() for name in file.schema_arrow.names}
+    with reading(path):
+        file = pyarrow.parquet.ParquetFile(path)
+        columns = {name: file.read([name]).column(0).to_numpy() for name in file.schema_arrow.names}
     return pd.DataFrame(columns, copy=False)
 
 

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from deeppose.cascade.batches import Batch, Table, batches
 from deeppose.core.errors import NotFiniteError, ProcessesError
-from deeppose.core.files import atomic_path, sha256, write_text
+from deeppose.core.files import atomic_path, reading, sha256, write_text
 from deeppose.core.params import Adagrad, AdamW, Training
 from deeppose.networks.regressor import Regressor
 
@@ -60,6 +60,8 @@ def train(
     ------
     NotFiniteError
         Naming the step whose loss is NaN or infinite.
+    StageError
+        If `checkpoint` is damaged.
     ProcessesError
         If several processes would go on from different steps.
     """
@@ -70,10 +72,11 @@ def train(
     model.mark_forward_method("losses")
     first, log = 0, []
     if checkpoint.is_file():
-        state = torch.load(checkpoint, weights_only=True, map_location="cpu")
-        network.load_state_dict(state["network"])
-        optimizer.load_state_dict(state["optimizer"])
-        first, log = state["step"], state["log"]
+        with reading(checkpoint):
+            state = torch.load(checkpoint, weights_only=True, map_location="cpu")
+            network.load_state_dict(state["network"])
+            optimizer.load_state_dict(state["optimizer"])
+            first, log = int(state["step"]), list(state["log"])
         fabric.print(f"going on from step {first}, which {checkpoint} holds")
     if _mean_over_processes(fabric, first) != first:
         raise ProcessesError(

@@ -13,6 +13,10 @@ class MissingArchiveError(DeepPoseError):
     """An archive is neither in the mirror folder nor to be had from its published address."""
 
 
+class SkeletonError(DeepPoseError):
+    """The joints, limbs and sides of a skeleton don't fit together."""
+
+
 class ArchiveError(DeepPoseError):
     """An archive is cut short, lacks a member, or its contents are not the published ones."""
 

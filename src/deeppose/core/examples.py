@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from deeppose.core.files import write_parquet
+from deeppose.core.errors import StageError
+from deeppose.core.files import read_parquet, write_parquet
 from deeppose.core.geometry import Bools, Floats, mirror_labels, mirror_poses
 from deeppose.core.pose_files import table_of_poses
 from deeppose.core.skeleton import Skeleton
@@ -17,6 +18,7 @@ from deeppose.core.skeleton import Skeleton
 Indices = NDArray[np.int64]
 
 BOX_COLUMNS = ["box_x", "box_y", "box_width", "box_height"]
+NUMBER_COLUMNS = ("offset", "width", "height", "diameter")
 TORSO_COLUMNS = ["torso_x", "torso_y", "torso_width", "torso_height"]
 
 
@@ -110,11 +112,23 @@ def write_examples(examples: Examples, table_path: Path, joints_path: Path) -> N
 
 
 def read_examples(table_path: Path, joints_path: Path, skeleton: Skeleton) -> Examples:
-    """Read what :func:`write_examples` wrote."""
-    flat = pd.read_parquet(joints_path)
-    shape = (-1, len(skeleton.joints))
+    """Read what :func:`write_examples` wrote.
+
+    Raises
+    ------
+    StageError
+        If a file is missing or damaged, or the two don't belong together.
+    """
+    table = read_parquet(table_path, NUMBER_COLUMNS, ("set", "part"))
+    flat = read_parquet(joints_path, ("x", "y", "labelled"))
+    shape = (len(table), len(skeleton.joints))
+    if len(flat) != shape[0] * shape[1]:
+        raise StageError(
+            f"{joints_path} has {len(flat)} rows for the {shape[0]} examples of {table_path} and "
+            f"{shape[1]} joints: remove it and run `dvc repro` again"
+        )
     return Examples(
-        table=pd.read_parquet(table_path),
+        table=table,
         poses=flat[["x", "y"]].to_numpy(np.float64).reshape(*shape, 2),
         labelled=flat["labelled"].to_numpy(bool).reshape(shape),
     )

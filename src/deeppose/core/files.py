@@ -5,11 +5,12 @@ import errno
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deeppose.core.errors import DiskFullError
+from deeppose.core.errors import DeepPoseError, DiskFullError, StageError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,9 +54,63 @@ def write_json(target: Path, value: Any) -> None:  # noqa: ANN401 - whatever JSO
     write_text(target, text)
 
 
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Name a file that an earlier stage or run wrote, whatever is wrong with it.
+
+    Raises
+    ------
+    StageError
+        If the block fails.
+    """
+    try:
+        yield
+    except DeepPoseError:
+        raise
+    except Exception as error:  # there are as many as layouts of files
+        why = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise StageError(
+            f"{path} is missing or damaged ({why}): remove what is there and run `dvc repro` again"
+        ) from error
+
+
 def read_json(path: Path) -> Any:  # noqa: ANN401 - whatever JSON can hold
-    """What a file of JSON holds."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    """What a file of JSON holds; errors as of :func:`reading`."""
+    with reading(path):
+        return json.loads(path.read_text(encoding="utf-8"))
+
+
+def read_notes(path: Path) -> dict[str, Any]:
+    """What was noted in a JSON file that no result hangs on; nothing where it is missing or damaged."""
+    try:
+        notes = read_json(path) if path.is_file() else {}
+        if isinstance(notes, dict):
+            return notes
+    except StageError:
+        pass
+    print(f"{path} is damaged: it is begun anew", file=sys.stderr)
+    return {}
+
+
+def read_csv(path: Path) -> "pd.DataFrame":
+    """A table of commas; errors as of :func:`reading`."""
+    import pandas as pd
+
+    with reading(path):
+        return pd.read_csv(path)
+
+
+def read_parquet(path: Path, numbers: Collection[str] = (), others: Collection[str] = ()) -> "pd.DataFrame":
+    """A table that has these columns, those of `numbers` numeric; errors as of :func:`reading`."""
+    import pandas as pd
+
+    with reading(path):
+        table = pd.read_parquet(path)
+        if lacking := [name for name in (*numbers, *others) if name not in table]:
+            raise ValueError(f"no column {', '.join(lacking)}")
+        if texts := [name for name in numbers if not pd.api.types.is_numeric_dtype(table[name])]:
+            raise ValueError(f"{', '.join(texts)}: no numbers")
+        return table
 
 
 def write_text(target: Path, text: str) -> None:

@@ -56,7 +56,7 @@ class Images:
         Raises
         ------
         ImageError
-            If the file is missing or shorter than the table says.
+            If the file is missing or shorter than the table says, or the table says what can't be.
         """
         self.offsets = examples["offset"].to_numpy(np.int64)
         self.widths = examples["width"].to_numpy(np.int64)
@@ -66,6 +66,10 @@ class Images:
         if needed > size:
             raise ImageError(
                 f"{path} has {size} bytes, its table needs {needed}: remove it and run `dvc repro` again"
+            )
+        if min(column.min(initial=0) for column in (self.offsets, self.widths, self.heights)) < 0:
+            raise ImageError(
+                f"the table of {path} has images at negative places: remove it and run `dvc repro`"
             )
         # A file of no images is empty, and can't be mapped.
         self._pixels: Pixels = np.memmap(path, dtype=np.uint8, mode="r") if size else np.zeros(0, np.uint8)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from deeppose.core.skeleton import SKELETONS
+from deeppose.core.skeleton import SKELETONS, check_skeleton
 
 PositiveInt = Annotated[int, Field(gt=0)]
 PositiveFloat = Annotated[float, Field(gt=0)]
@@ -285,6 +285,7 @@ class Model(Section):
     def _is_whole(self) -> "Model":
         if self.skeleton not in SKELETONS:
             raise ValueError(f"skeleton {self.skeleton!r} is none of {', '.join(SKELETONS)}")
+        check_skeleton(SKELETONS[self.skeleton])
         if self.initial_box == "face" and self.face is None:
             raise ValueError("initial_box: face needs `face`, torso or confidence")
         return self

@@ -11,6 +11,10 @@ from pydantic_core import ErrorDetails
 from deeppose.core.errors import ParamsError
 from deeppose.core.params import Embedded, Params, Profile, Section, Training
 
+MOST_VALUES = 10_000
+LARGEST_INT = 10**18
+LONGEST_SHOWN = 200
+
 
 def load_params(path: Path = Path("params.yaml")) -> Params:
     """Read and check params.yaml and the profiles beside it.
@@ -46,15 +50,56 @@ def read_values(path: Path = Path("params.yaml")) -> Any:  # noqa: ANN401 - what
     return {**values, "profiles": {file.stem: _read_yaml(file) for file in files}}
 
 
+class _Loader(yaml.SafeLoader):
+    """Plain values, and each key once: YAML itself would take the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        twice = [name for name in names if names.count(name) > 1]
+        if twice:
+            raise yaml.constructor.ConstructorError(None, None, f"key {twice[0]!r} twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: ANN401
+        try:
+            return super().construct_object(node, deep)
+        except yaml.YAMLError:
+            raise
+        except Exception as error:  # what building an int, a date, … of any text leads to
+            raise yaml.constructor.ConstructorError(
+                None, None, f"{str(node.value)[:40]!r} is no {node.tag.rpartition(':')[2]}", node.start_mark
+            ) from error
+
+
 def _read_yaml(path: Path) -> Any:  # noqa: ANN401
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except OSError as error:
         raise ParamsError(
             f"{path} can't be read ({error.strerror}): run this in the project's folder"
         ) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ParamsError(f"{path} is not valid YAML: {error}") from error
+        raise ParamsError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    except RecursionError as error:
+        raise ParamsError(f"{path} is not valid YAML: its brackets are nested too deep") from error
+    _check_size(path, values)
+    return values
+
+
+def _check_size(path: Path, values: Any) -> None:  # noqa: ANN401
+    """Count all values as often as they are referred to: aliases of aliases are few bytes and no end."""
+    waiting, seen = [values], 0
+    while waiting:
+        value = waiting.pop()
+        seen += 1
+        if seen > MOST_VALUES:
+            raise ParamsError(f"{path} has more than {MOST_VALUES} values, aliases written out")
+        if isinstance(value, int) and abs(value) > LARGEST_INT:
+            raise ParamsError(f"{path} has a whole number of more than 18 digits, {hex(value)[:20]}…")
+        if isinstance(value, dict):
+            waiting += [*value, *value.values()]
+        elif isinstance(value, list | tuple | set):
+            waiting += value
 
 
 def key_name(path: Sequence[int | str]) -> str:
@@ -85,7 +130,8 @@ def _explained(problems: Sequence[ErrorDetails]) -> dict[str, list[str]]:
             where, value = [*where, "name"], problem["ctx"].get("tag")
         key = key_name(where) or "(the whole file)"
         if problem["type"] not in ("missing", "union_tag_not_found", "value_error"):
-            key += f" = {value!r}"
+            shown = repr(value)
+            key += f" = {shown if len(shown) <= LONGEST_SHOWN else shown[:LONGEST_SHOWN] + '…'}"
         explained.setdefault(key, []).append(_what_is_allowed(problem))
     return explained
 

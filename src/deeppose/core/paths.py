@@ -5,11 +5,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
+import numpy as np
 
 from deeppose.core.errors import StageError
-from deeppose.core.examples import Examples, Indices, read_examples
-from deeppose.core.files import read_json
+from deeppose.core.examples import BOX_COLUMNS, Examples, Indices, read_examples
+from deeppose.core.files import read_json, read_parquet, reading
 from deeppose.core.geometry import Floats
 from deeppose.core.params import Model, Params, Profile, mirror_folders
 from deeppose.core.pose_files import read_poses
@@ -55,8 +55,21 @@ class Half:
         return read_examples(*self.example_tables, self.skeleton)
 
     def read_examples(self) -> Examples:
-        """The examples with their initial boxes."""
-        return self.read_annotations().with_boxes(pd.read_parquet(self.initial_boxes))
+        """The examples with their initial boxes.
+
+        Raises
+        ------
+        StageError
+            If a file is missing or damaged, or an example has no box.
+        """
+        examples, boxes = self.read_annotations(), read_parquet(self.initial_boxes, BOX_COLUMNS)
+        values = boxes[BOX_COLUMNS].to_numpy(np.float64)
+        if len(values) != len(examples.table) or not np.isfinite(values).all():
+            raise StageError(
+                f"{self.initial_boxes} has no box for each of the {len(examples.table)} examples of "
+                f"{self.example_tables[0]}: remove it and run `dvc repro` again"
+            )
+        return examples.with_boxes(boxes)
 
 
 @dataclass(frozen=True)
@@ -125,7 +138,9 @@ class Item:
         """What `download` noted: `archives`, `left_out` (sets, with what would bring them), `peers`."""
         if not self.manifest.is_file():
             raise StageError(f"{self.manifest} is not there: the stage download makes it")
-        return dict(read_json(self.manifest))
+        manifest: dict[str, Any] = read_json(self.manifest)
+        with reading(self.manifest):
+            return {name: dict(manifest[name]) for name in ("archives", "left_out", "peers")}
 
     @cached_property
     def left_out(self) -> dict[str, str]:

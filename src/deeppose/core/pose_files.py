@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pyarrow.parquet import ParquetFile
 
 from deeppose.core.errors import PredictionsError
 from deeppose.core.files import write_parquet
@@ -36,12 +37,19 @@ def read_poses(path: Path, count: int, skeleton: Skeleton) -> Floats:
         each example.
     """
     try:
-        table = pd.read_parquet(path)
+        # Arrow itself takes no name that is not UTF-8.
+        with path.open("rb") as opened:
+            file = ParquetFile(opened)
+            check_columns(path, file.schema_arrow.names)
+            check_rows(path, file.metadata.num_rows, count, skeleton)
+            table = file.read(list(COLUMNS)).to_pandas()
+    except PredictionsError:
+        raise
     except FileNotFoundError as error:
         raise PredictionsError(f"{path}: there is no such file") from error
-    except (OSError, ValueError, NotImplementedError) as error:
-        raise PredictionsError(f"{path}: not a readable Parquet file ({error})") from error
-    check_columns(path, [str(name) for name in table.columns])
+    except Exception as error:  # pyarrow raises whatever damaged bytes lead it into
+        why = " ".join(str(error).split())
+        raise PredictionsError(f"{path}: not a readable Parquet file ({why})") from error
     return poses_of_table(path, table, "row {}".format, count, skeleton)
 
 
@@ -73,6 +81,16 @@ def check_columns(path: Path, found: list[str]) -> None:
         )
 
 
+def check_rows(path: Path, found: int, count: int, skeleton: Skeleton) -> None:
+    """That a table of so many rows is not far larger than that of `count` poses, before it is in memory."""
+    expected = count * len(skeleton.joints)
+    if found > 2 * expected:
+        raise PredictionsError(
+            f"{path}: more than twice the {expected} rows that are expected, {count} examples of "
+            f"{len(skeleton.joints)} joints"
+        )
+
+
 def poses_of_table(
     path: Path, table: pd.DataFrame, place: Callable[[int], str], count: int, skeleton: Skeleton
 ) -> Floats:
@@ -82,7 +100,8 @@ def poses_of_table(
         if bad.any():
             row = int(np.argmax(bad))
             value = table[column].iloc[row]
-            raise PredictionsError(f"{path}, {place(row)}: {column} is {str(value)!r}; {wanted} is expected")
+            told = f"{column} is {str(value)[:60]!r}; {wanted} is expected"
+            raise PredictionsError(f"{path}, {place(row)}: {told}")
 
     examples, _ = _numbers(table["example"])
     known = (examples >= 0) & (examples < count) & (examples % 1 == 0)
@@ -112,6 +131,8 @@ def poses_of_table(
 
 def _numbers(column: "pd.Series[Any]") -> tuple[Floats, Bools]:
     """A column as floats, NaN where it is empty, and a mask of what is neither a number nor empty."""
+    if pd.api.types.is_bool_dtype(column):
+        return np.full(len(column), np.nan), np.ones(len(column), dtype=np.bool_)
     if pd.api.types.is_numeric_dtype(column):
         return column.to_numpy(dtype=np.float64, na_value=np.nan), np.zeros(len(column), dtype=np.bool_)
     words = column.astype(str).str.strip()

@@ -1,7 +1,11 @@
 """Skeletons as data: the joints of a model, which of them mirror each other, its limbs, its diameter."""
 
+import re
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
+
+from deeppose.core.errors import SkeletonError
 
 SIDES = ("left ", "right ")
 
@@ -65,6 +69,49 @@ class Skeleton:
             if limb.kind is not None:
                 kinds[limb.kind] = (*kinds.get(limb.kind, ()), limb)
         return kinds
+
+
+def check_skeleton(skeleton: Skeleton) -> None:
+    """Check that joints are told apart, that sides mirror each other, and that limbs end at joints.
+
+    Raises
+    ------
+    SkeletonError
+        Naming the joint, limb or pair that is wrong.
+    """
+    joints = skeleton.joints
+    ends = {f"limb {limb.name!r}": (limb.start, limb.end) for limb in skeleton.limbs}
+    ends |= {f"diameter {pair}": pair for pair in skeleton.diameter}
+    problems = [
+        *(f"has the joint {name!r} twice" for name, count in Counter(joints).items() if count > 1),
+        *(
+            f"has the limb {n!r} twice"
+            for n, count in Counter(li.name for li in skeleton.limbs).items()
+            if count > 1
+        ),
+        *(f"has the joint {name!r}: {wanted}" for name in joints if (wanted := _side_problem(name, joints))),
+        *(
+            f"has a {what} from joint {start} to {end}: two of its joints 0 to {len(joints) - 1} are expected"
+            for what, (start, end) in ends.items()
+            if start == end or not {start, end} <= set(range(len(joints)))
+        ),
+        *(["has no joints"] if not joints else []),
+        *(["has no diameter"] if not skeleton.diameter else []),
+    ]
+    if problems:
+        raise SkeletonError(f"skeleton {skeleton.name!r} {problems[0]}")
+
+
+def _side_problem(joint: str, joints: tuple[str, ...]) -> str:
+    """Why a joint would not change sides in a mirrored image; "" if it would, or has no side."""
+    words = [word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+", joint)]
+    side = next((word for word in words if f"{word} " in SIDES), None)
+    if side is None:
+        return ""
+    if not joint.startswith(f"{side} "):
+        return f"a side is written first and small, {side!r} and a blank"
+    other = joint.replace(side, "right" if side == "left" else "left", 1)
+    return "" if other in joints else f"its counterpart {other!r} is missing"
 
 
 FULL_BODY = Skeleton(

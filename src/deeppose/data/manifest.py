@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import deeppose
-from deeppose.core.errors import ArchiveError, MissingArchiveError
-from deeppose.core.files import read_json, sha256, write_json
+from deeppose.core.errors import ArchiveError, MissingArchiveError, ParamsError
+from deeppose.core.files import read_notes, sha256, write_json
 from deeppose.core.params import Params
 from deeppose.core.paths import Item
 from deeppose.data.archives.checksums import archive_sha256
@@ -32,10 +32,19 @@ def make_manifests(params: Params, profile: str) -> dict[str, dict[str, object]]
     ------
     ArchiveError
         If an archive holds something else than the published set.
+    ParamsError
+        If a model names a set that isn't known.
     MissingArchiveError
         If no model has all the archives that it is trained on.
     """
     items = [Item(params, profile, model) for model in params.models]
+    for item in items:
+        for key, names in (("train", item.model.train), ("test", item.model.test)):
+            for name in names:
+                if name not in (known := [entry.name for entry in ENTRIES]):
+                    raise ParamsError(
+                        f"model.{item.model_name}.{key} names {name!r}, which is none of {', '.join(known)}"
+                    )
     if params.profiles[profile].synthetic:
         sets = _synthetic_sets(items[0])
         return {item.model_name: _of_synthetic(item, sets) for item in items}
@@ -89,8 +98,8 @@ def _synthetic_sets(item: Item) -> dict[str, Any]:
         "seed": item.params.seed,
         "generator": {str(path.relative_to(PACKAGE)): sha256(path) for path in generator},
     }
-    stamp = read_json(stamp_path) if stamp_path.is_file() else {}
-    if stamp.get("drawn_from") != made_from or not _whole(folder, stamp["sets"], item.checksums):
+    stamp = read_notes(stamp_path)
+    if stamp.get("drawn_from") != made_from or not _whole(folder, stamp.get("sets"), item.checksums):
         paths = write_embedded(folder, settings, item.params.seed)
         stamp = {
             "drawn_from": made_from,
@@ -119,8 +128,11 @@ def _of_synthetic(item: Item, sets: dict[str, Any]) -> dict[str, object]:
     return {"archives": archives, "left_out": left_out, "peers": {}}
 
 
-def _whole(folder: Path, sets: dict[str, Any], checksums: Path) -> bool:
-    made = {folder / name: noted["sha256"] for files in sets.values() for name, noted in files.items()}
+def _whole(folder: Path, sets: Any, checksums: Path) -> bool:  # noqa: ANN401 - whatever was noted
+    try:
+        made = {folder / name: noted["sha256"] for files in sets.values() for name, noted in files.items()}
+    except (AttributeError, TypeError, KeyError):
+        return False
     return all(path.is_file() and archive_sha256(path, checksums) == digest for path, digest in made.items())
 
 
@@ -156,7 +168,7 @@ def _of_published(item: Item) -> dict[str, object]:
         for other in item.params.models
         if other != item.model_name
     )
-    seen = item.checksums.read_text() if item.checksums.is_file() else ""
+    seen = item.checksums.read_text(errors="replace") if item.checksums.is_file() else ""
     archives: dict[str, object] = {}
     left_out: dict[str, str] = {}
     for entry in wanted:

@@ -6,12 +6,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from deeppose.core.errors import AnnotationError
 from deeppose.core.geometry import Bools, Floats
-from deeppose.core.skeleton import Skeleton
+from deeppose.core.skeleton import Skeleton, check_skeleton
 
 PERSON_CENTRIC = "person-centric as published"
 OBSERVER_CENTRIC = "observer-centric as published"
 OBSERVER_CENTRIC_BY_RULE = "observer-centric by the rule"
+
+FARTHEST = 1e6
+"""Pixels from an image's corner beyond which a coordinate is no label."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,31 @@ class PoseSet:
     torso_boxes: Floats | None = None
     occluded: Bools | None = None
     from_behind: Bools | None = None
+
+    def __post_init__(self) -> None:
+        """Check what every reader must give.
+
+        Raises
+        ------
+        AnnotationError
+            If there is no example, or a labelled joint or a torso's box lies nowhere near an image.
+        SkeletonError
+            If joints or limbs of the skeleton don't fit together.
+        """
+        check_skeleton(self.skeleton)
+        if len(self.poses) == 0:
+            raise AnnotationError(f"{self.archive} labels no example")
+        torsos = np.zeros((len(self.poses), 4)) if self.torso_boxes is None else self.torso_boxes
+        points = np.concatenate([self.poses, torsos.reshape(-1, 2, 2)], axis=1)
+        counted = np.pad(self.labelled, ((0, 0), (0, 2)), constant_values=True)
+        far = counted & ~(np.abs(points) <= FARTHEST).all(axis=-1)
+        if far.any():
+            example, joint = map(int, np.argwhere(far)[0])
+            names = (*self.skeleton.joints, "the torso's box", "the torso's box")
+            raise AnnotationError(
+                f"{self.archive}: example {example}, {self.members[example]}: {names[joint]} lies at "
+                f"{points[example, joint].tolist()}, which is in no image"
+            )
 
     def taking(self, rows: NDArray[np.integer]) -> "PoseSet":
         """The set of these examples alone, `(m,)` row numbers, in this order."""

@@ -6,17 +6,19 @@ first pixel column) but .mat, which is 1-based as MATLAB counts.
 """
 
 import csv
-import zipfile
-import zlib
+import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from deeppose.core.errors import PredictionsError
+from deeppose.core.errors import ArchiveError, PredictionsError
 from deeppose.core.geometry import Bools, Floats
-from deeppose.core.pose_files import check_columns, poses_of_table, read_poses
+from deeppose.core.pose_files import check_columns, check_rows, poses_of_table, read_poses
 from deeppose.core.skeleton import Skeleton
+from deeppose.data.archives.matlab import LARGEST, load_variable
+from deeppose.data.archives.zips import open_archive, read_member
 
 MATLAB_FIRST_PIXEL = 1.0
 
@@ -46,8 +48,18 @@ def read_predictions(path: Path, count: int, skeleton: Skeleton) -> Floats:
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise PredictionsError(f"{path}: predictions are read from {', '.join(readers)}, not {path.suffix!r}")
+    try:
+        size = path.stat().st_size
+    except FileNotFoundError as error:
+        raise PredictionsError(f"{path}: there is no such file") from error
+    except (OSError, ValueError) as error:
+        raise PredictionsError(f"{str(path)!r} can't be looked at: {error}") from error
     if not path.is_file():
-        raise PredictionsError(f"{path}: there is no such file")
+        raise PredictionsError(f"{path} is no file but a folder or the like")
+    if size > LARGEST:
+        raise PredictionsError(
+            f"{path} is larger than {LARGEST >> 20} MB, which no test set's predictions are"
+        )
     return reader(path, count, skeleton)
 
 
@@ -64,35 +76,36 @@ def predicted_joints(poses: Floats) -> Bools:
 
 def _read_npz(path: Path, count: int, skeleton: Skeleton) -> Floats:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            keys = list(arrays)
-            pred = arrays["pred"] if "pred" in keys else None
-    except (OSError, EOFError, TypeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-        raise PredictionsError(f"{path}: not a readable .npz of plain arrays ({error})") from error
+        with open_archive(path) as archive:
+            keys = [name.removesuffix(".npy") for name in archive.namelist()]
+            data = read_member(archive, "pred.npy") if "pred" in keys else None
+        pred = None if data is None else np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+    except ArchiveError as error:
+        raise PredictionsError(f"{path}: not a readable .npz ({error})") from error
+    except Exception as error:  # numpy raises whatever a damaged header leads it into
+        raise PredictionsError(f"{path}: `pred` is not a readable plain array ({error})") from error
     poses = _array(path, pred, keys, (count, len(skeleton.joints), 2), "examples, joints, x and y")
     _check_finite(path, poses, skeleton)
     return poses
 
 
 def _read_mat(path: Path, count: int, skeleton: Skeleton) -> Floats:
-    from scipy.io import loadmat
-
     try:
-        arrays = loadmat(path)
-    except NotImplementedError as error:
-        raise PredictionsError(f"{path}: MATLAB's v7.3 format is not read: save it with -v7") from error
-    except Exception as error:  # scipy raises whatever broken bytes lead it into
+        pred, keys = load_variable(path.read_bytes(), "pred")
+    except (OSError, ValueError) as error:
         raise PredictionsError(f"{path}: not a readable .mat file ({error})") from error
-    keys = [key for key in arrays if not key.startswith("__")]
     shape = (2, len(skeleton.joints), count)
-    pred = _array(path, arrays.get("pred"), keys, shape, "x and y, joints, examples")
-    poses = pred.transpose(2, 1, 0) - MATLAB_FIRST_PIXEL
+    poses = (
+        _array(path, pred, keys, shape, "x and y, joints, examples").transpose(2, 1, 0) - MATLAB_FIRST_PIXEL
+    )
     _check_finite(path, poses, skeleton)
     return poses
 
 
-def _array(path: Path, pred: Any, keys: list[str], shape: tuple[int, ...], axes: str) -> Floats:  # noqa: ANN401
-    """The array `pred`, whatever a file holds under that name, checked and as floats."""
+def _array(
+    path: Path, pred: NDArray[Any] | None, keys: list[str], shape: tuple[int, ...], axes: str
+) -> Floats:
+    """The array `pred`, checked and as floats."""
     if pred is None:
         raise PredictionsError(f"{path}: no array `pred`; it holds {', '.join(keys) or 'nothing'}")
     if pred.dtype.kind not in "fiu":
@@ -120,9 +133,12 @@ def _read_csv(path: Path, count: int, skeleton: Skeleton) -> Floats:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file)
-            header = [name.strip() for name in next(reader, [])]
+            header: list[str] = []
             for row in reader:
-                if not row:
+                if not any(row):
+                    continue
+                if not header:
+                    header = [name.strip() for name in row]
                     continue
                 if len(row) != len(header):
                     raise PredictionsError(
@@ -131,6 +147,7 @@ def _read_csv(path: Path, count: int, skeleton: Skeleton) -> Floats:
                     )
                 lines.append(f"line {reader.line_num}")
                 rows.append([field.strip() for field in row])
+                check_rows(path, len(rows), count, skeleton)
     except (OSError, csv.Error, UnicodeDecodeError) as error:
         raise PredictionsError(f"{path}: not a readable CSV file in UTF-8 ({error})") from error
     check_columns(path, header)

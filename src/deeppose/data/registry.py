@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from deeppose.core.errors import AnnotationError, MissingArchiveError
+from deeppose.core.errors import AnnotationError, ArchiveError, MissingArchiveError
+from deeppose.core.files import sha256
 from deeppose.core.geometry import Bools, Floats
 from deeppose.core.params import Labels
 from deeppose.data.archives.packing import Packing
@@ -40,8 +41,8 @@ class Entry:
     Attributes
     ----------
     archive
-        Name of the file. With a * at its end: what the name of a .zip file, or of a folder with the same
-        contents, begins with, in capitals or not.
+        Name of the file, in capitals or not; what is in a .zip may also be a folder of that name. With a *
+        at its end: what the name of a .zip file or of a folder begins with.
     urls
         Published addresses, tried in this order; none where none could be established.
     published_sha256
@@ -85,6 +86,18 @@ class Entry:
         """What a user has to put into a folder, in words."""
         beginning = self.archive.removesuffix("*")
         return self.archive if beginning == self.archive else f"{beginning}*.zip or a folder {beginning}*"
+
+    def is_called(self, path: Path) -> bool:
+        """Whether a file or a folder is the archive, by its name."""
+        name, wanted = path.name.lower(), self.archive.lower()
+        if wanted.endswith("*"):
+            fits = name.startswith(wanted.removesuffix("*"))
+            return fits and (path.is_dir() or (path.suffix.lower() == ".zip" and path.is_file()))
+        if path.is_file():
+            return name == wanted
+        # What an archive unpacks to is called like it, or like the one folder in it.
+        top = (self.annotations or "").rpartition("/")[0].lower()
+        return wanted.endswith(".zip") and name in (wanted.removesuffix(".zip"), top) and path.is_dir()
 
 
 PAPER_TEST_SETS = ("lsp", "parse", "flic", "buffy")
@@ -226,17 +239,24 @@ def entry_named(name: str) -> Entry:
 
 
 def find_archive(entry: Entry, folders: Sequence[Path]) -> Path | None:
-    """The entry's file, or folder, in the first of the folders that has one; of several the first by name."""
+    """The entry's file, or folder, in the first of the folders that has one.
+
+    Of several the one of the very name, then the shortest, then the first by name.
+
+    Raises
+    ------
+    MissingArchiveError
+        If a folder can't be looked into.
+    """
     for folder in folders:
-        if not entry.archive.endswith("*"):
-            if (folder / entry.archive).is_file():
-                return folder / entry.archive
+        try:
+            found = [path for path in folder.iterdir() if entry.is_called(path)]
+        except (FileNotFoundError, NotADirectoryError):
             continue
-        beginning = entry.archive.removesuffix("*").lower()
-        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-            is_archive = path.is_dir() or (path.suffix.lower() == ".zip" and path.is_file())
-            if is_archive and path.name.lower().startswith(beginning):
-                return path
+        except (OSError, ValueError) as error:
+            raise MissingArchiveError(f"{str(folder)!r} can't be looked into: {error}") from error
+        if found:
+            return min(found, key=lambda path: (path.name != entry.archive, len(path.stem), path.name))
     return None
 
 
@@ -298,6 +318,21 @@ def read_set(name: str, folders: Sequence[Path], labels: Labels) -> PoseSet:
     return _observer_centric(published, folders)
 
 
+def check_labels(entry: Entry, archive: Path, found: str) -> None:
+    """Check that the labels of a set, whose SHA-256 is `found`, are the published ones, if those are known.
+
+    Raises
+    ------
+    ArchiveError
+        If they are not.
+    """
+    if entry.annotations_sha256 not in (None, found):
+        raise ArchiveError(
+            f"{archive}: the contents are not those of {entry.title}: {entry.annotations or 'the file'} "
+            f"has sha256 {found}, published is {entry.annotations_sha256}; get it from {entry.page}"
+        )
+
+
 def _observer_centric(person_centric: PoseSet, folders: Sequence[Path]) -> PoseSet:
     """The set with observer-centric labels, published ones where a folder has them."""
     for other in ENTRIES:
@@ -332,6 +367,8 @@ def _exchanged(person_centric: PoseSet, poses: Floats, labelled: Bools) -> PoseS
 
 def _with_published_labels(person_centric: PoseSet, file: Path) -> PoseSet:
     """The set with the labels of `file`, which may only exchange joints, never move them."""
+    entry = next(entry for entry in ENTRIES if entry.labels_of == person_centric.name)
+    check_labels(entry, file, sha256(file))
     poses = read_lsp_observer_centric(file)
     if poses.shape != person_centric.poses.shape:
         raise AnnotationError(

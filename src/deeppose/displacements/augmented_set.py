@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow
 import pyarrow.parquet
 
-from deeppose.core.errors import AnnotationError
+from deeppose.core.errors import AnnotationError, NotFiniteError
 from deeppose.core.examples import Examples, Indices
 from deeppose.core.files import atomic_path
 from deeppose.core.geometry import Floats, diameter, joint_box_sides, mirror_boxes, square_boxes
@@ -104,18 +104,21 @@ def simulated_boxes(
     widths = examples.widths[usable]
     frames = [(mirrored, *examples.frame(usable, mirrored, skeleton)) for mirrored in (False, True)]
     by_joint = normals.set_index("joint")
-    for joint in range(len(skeleton.joints)):
+    for joint, name in enumerate(skeleton.joints):
         generator = np.random.default_rng([*seed, 40, joint])
         for mirrored, poses, labelled in frames:
             chosen = np.flatnonzero(labelled[:, joint])
             if len(chosen) == 0:
                 continue
             chosen = np.repeat(chosen, boxes_per_joint)
+            if joint not in by_joint.index:
+                raise NotFiniteError(f"{name} has no distribution of displacements, though it is labelled")
             delta = sample_displacements(by_joint.loc[[joint]].iloc[0], len(chosen), generator)
             if units == "diameter":
                 delta *= diameters[chosen][:, None]
             centres = poses[chosen, joint] + delta
-            yield _rows(usable[chosen], mirrored, joint, centres, -delta, sides[chosen], widths[chosen])
+            boxes = square_boxes(centres, sides[chosen])
+            yield _rows(usable[chosen], mirrored, joint, name, boxes, -delta, widths[chosen])
 
 
 def predicted_boxes(
@@ -139,11 +142,11 @@ def predicted_boxes(
     poses, labelled = examples.frame(rows, mirrored, skeleton)
     diameters = diameter(predicted, np.ones_like(labelled), skeleton)
     sides, _ = joint_box_sides(diameters, examples.boxes[rows], sigma, smallest_share)
-    for joint in range(len(skeleton.joints)):
+    for joint, name in enumerate(skeleton.joints):
         chosen = np.flatnonzero(labelled[:, joint])
-        centres = predicted[chosen, joint]
-        towards = poses[chosen, joint] - centres
-        yield _rows(rows[chosen], mirrored, joint, centres, towards, sides[chosen], widths[chosen])
+        boxes = square_boxes(predicted[chosen, joint], sides[chosen])
+        towards = poses[chosen, joint] - predicted[chosen, joint]
+        yield _rows(rows[chosen], mirrored, joint, name, boxes, towards, widths[chosen])
 
 
 def write_augmented_set(path: Path, tables: Iterable[pd.DataFrame]) -> int:
@@ -186,23 +189,34 @@ def _rows(
     example: Indices,
     mirrored: bool,
     joint: int,
-    centres: Floats,
+    name: str,
+    boxes: Floats,
     towards: Floats,
-    sides: Floats,
     widths: Indices,
 ) -> pd.DataFrame:
-    boxes = square_boxes(centres, sides)
+    sides = boxes[:, 2]
     if mirrored:
         boxes = mirror_boxes(boxes, widths)
-    return pd.DataFrame(
-        {
-            "example": example.astype(np.int32),
-            "mirrored": np.full(len(example), mirrored),
-            "joint": np.full(len(example), joint, dtype=np.int16),
+    # In single precision numbers are finite up to 3e38.
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        written = {
             "box_x": boxes[:, 0].astype(np.float32),
             "box_y": boxes[:, 1].astype(np.float32),
             "side": sides.astype(np.float32),
             "target_x": (towards[:, 0] / sides).astype(np.float32),
             "target_y": (towards[:, 1] / sides).astype(np.float32),
+        }
+    bad = np.flatnonzero(~np.isfinite(np.stack(list(written.values()))).all(axis=0))
+    if len(bad):
+        raise NotFiniteError(
+            f"{name}: {len(bad)} of {len(boxes)} boxes are not finite: look at what the stage before "
+            f"predicts, and at its distribution of displacements"
+        )
+    return pd.DataFrame(
+        {
+            "example": example.astype(np.int32),
+            "mirrored": np.full(len(example), mirrored),
+            "joint": np.full(len(example), joint, dtype=np.int16),
+            **written,
         }
     )

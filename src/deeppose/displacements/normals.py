@@ -13,6 +13,7 @@ from deeppose.core.skeleton import Skeleton
 
 Units = Literal["pixels", "diameter"]
 Covariance = Literal["diagonal", "full"]
+NORMAL_COLUMNS = ("joint", "count", "mean_x", "mean_y", "var_x", "var_y", "cov_xy")
 
 
 def observed_displacements(

@@ -7,6 +7,7 @@ import pandas as pd
 
 from deeppose.core.errors import PredictionsError
 from deeppose.core.examples import Examples, Indices
+from deeppose.core.files import read_parquet
 from deeppose.core.geometry import Bools, Floats
 from deeppose.core.paths import Item
 from deeppose.core.pose_files import read_poses
@@ -36,7 +37,7 @@ def evaluate(item: Item) -> Evaluation:
                 tables.append(error_tables(part_name, predictor, *of_part, item.skeleton))
     joints, limbs = (pd.concat(kind, ignore_index=True) for kind in zip(*tables, strict=True))
     del tables
-    by_viewpoint = rates_by_viewpoint(joints, pd.read_parquet(item.viewpoints), PDJ_THRESHOLDS)
+    by_viewpoint = rates_by_viewpoint(joints, read_parquet(item.viewpoints), PDJ_THRESHOLDS)
     return Evaluation(item.model_name, joints, limbs, by_viewpoint, item.skeleton)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from deeppose.core.files import read_parquet
 from deeppose.core.paths import Item
 from deeppose.core.predictors import as_key, stage_name
 from deeppose.core.skeleton import Skeleton
@@ -44,9 +45,9 @@ def read_evaluation(item: Item) -> Evaluation:
     """Read what :meth:`Evaluation.write` wrote."""
     return Evaluation(
         model=item.model_name,
-        joints=pd.read_parquet(item.evaluation / "joint-errors.parquet"),
-        limbs=pd.read_parquet(item.evaluation / "limb-errors.parquet"),
-        by_viewpoint=pd.read_parquet(item.evaluation / "by-circumstance.parquet"),
+        joints=read_parquet(item.evaluation / "joint-errors.parquet"),
+        limbs=read_parquet(item.evaluation / "limb-errors.parquet"),
+        by_viewpoint=read_parquet(item.evaluation / "by-circumstance.parquet"),
         skeleton=item.skeleton,
     )
 

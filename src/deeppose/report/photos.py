@@ -8,10 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from deeppose.core.examples import Examples
-from deeppose.core.files import read_json, sha256, write_json
+from deeppose.core.files import read_json, read_parquet, sha256, write_json
 from deeppose.core.images import Images
 from deeppose.core.paths import Item
 from deeppose.core.pose_files import read_poses
@@ -81,8 +79,8 @@ def _plot_poses(
 
 
 def _plot_initial_boxes(item: Item, images: Images) -> None:
-    examples, faces = item.test.read_examples(), pd.read_parquet(item.test.faces)
-    chosen = pd.read_parquet(item.test.initial_boxes)["chosen"]
+    examples, faces = item.test.read_examples(), read_parquet(item.test.faces)
+    chosen = read_parquet(item.test.initial_boxes)["chosen"]
     offsets = examples.table["offset"].to_numpy()
     choice = choose_box_examples(examples.rows("test"), offsets, faces, list(chosen))
     scale = read_json(item.initial_boxes_report)["scale"]

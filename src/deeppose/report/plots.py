@@ -2,9 +2,7 @@
 
 from collections.abc import Callable
 
-import pandas as pd
-
-from deeppose.core.files import read_json, sha256, write_json
+from deeppose.core.files import read_csv, read_json, read_parquet, sha256, write_json
 from deeppose.core.paths import Item
 from deeppose.core.predictors import MEAN_POSE, stage_name
 from deeppose.evaluation.bootstrap import NOTE
@@ -170,14 +168,14 @@ def _plot_methods(source: Source, shown: SetCatalogue, entry: Entry) -> None:
 def _plot_training(source: Source) -> None:
     """Training curves, and the normal distributions over what they were fitted to."""
     item, stages = source.item, range(1, source.item.params.cascade_stages + 1)
-    logs = {stage_name(stage): pd.read_csv(item.training_log(stage)) for stage in stages}
+    logs = {stage_name(stage): read_csv(item.training_log(stage)) for stage in stages}
     course = training_figure(logs, "Loss and held-out PDJ in training", source.about)
     save_plot(course, item.reports / TRAINING.folder, TRAINING.file)
     unit = {"pixels": "pixels", "diameter": "pose diameters"}[item.profile.displacement_units]
     for stage in stages[1:]:
         figure = normals_figure(
-            pd.read_parquet(item.displacements(stage)),
-            pd.read_parquet(item.normals(stage)),
+            read_parquet(item.displacements(stage)),
+            read_parquet(item.normals(stage)),
             unit,
             item.skeleton,
             f"Errors of {stage_name(stage - 1)} in training, and the normal distributions that simulate them "
@@ -190,7 +188,7 @@ def _plot_training(source: Source) -> None:
 
 def _plot_scaler(item: Item) -> None:
     """How far the faces that initial boxes are made of had to be enlarged."""
-    report, curve = read_json(item.initial_boxes_report), pd.read_csv(item.containment)
+    report, curve = read_json(item.initial_boxes_report), read_csv(item.containment)
     title = "The scaler of the initial boxes"
     figure = containment_figure(curve, report["scale"], report["share_contained"], title)
     save_plot(figure, item.reports / SCALER.folder, SCALER.file)

@@ -1,4 +1,7 @@
 import re
+import struct
+import zipfile
+import zlib
 
 import archives
 import cv2
@@ -6,7 +9,8 @@ import numpy as np
 import pytest
 
 from deeppose.core.errors import ArchiveError, ImageError
-from deeppose.data.archives.zips import open_archive, read_image, read_member, verify_archive
+from deeppose.data.archives import zips
+from deeppose.data.archives.zips import find_member, open_archive, read_image, read_member, verify_archive
 
 
 def write_image(folder, data):
@@ -82,16 +86,127 @@ def test_a_folder_is_read_like_an_archive(folder):
             read_member(archive, "c.txt")
 
 
-def test_no_member_lies_outside_of_its_folder(folder, tmp_path):
-    (folder / "link.txt").symlink_to(tmp_path / "secret.txt")
-    (folder / "up").symlink_to(tmp_path)
-    (folder / "inside.txt").symlink_to(folder / "b.txt")
+def test_links_are_followed_where_they_stay_inside(folder):
+    (folder / ".git").mkdir()
+    (folder / ".git/object").write_bytes(b"annexed")
+    (folder / "c.txt").symlink_to(".git/object")
+    (folder / "images").symlink_to("a")
     with open_archive(folder) as archive:
-        assert archive.namelist() == ["a/im0001.jpg", "b.txt", "inside.txt"]
-        for name in ("link.txt", "up/secret.txt", "../secret.txt", str(tmp_path / "secret.txt"), "a", ""):
+        assert archive.namelist() == ["a/im0001.jpg", "b.txt", "c.txt", "images/im0001.jpg"]
+        assert read_member(archive, "c.txt") == b"annexed"
+        assert read_image(archive, "images/im0001.jpg").shape == (16, 12, 3)
+
+
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [
+        ("../secret.txt", "secret.txt, outside of the folder"),
+        ("..", "outside of the folder"),
+        ("not-there.jpg", "not-there.jpg, which isn't there"),
+        ("link", "link, which isn't there"),
+    ],
+)
+def test_a_link_that_leads_out_or_nowhere_is_named(folder, target, told):
+    (folder / "link").symlink_to(target)
+    with open_archive(folder) as archive:
+        for read in (archive.namelist, lambda: read_member(archive, "link")):
+            with pytest.raises(ArchiveError, match=rf"set: link leads to .*{told}"):
+                read()
+
+
+@pytest.mark.parametrize("target", [".", "../set"])
+def test_a_link_to_the_folder_around_it_is_no_member(folder, target):
+    (folder / "again").symlink_to(target)
+    (folder / "a/up").symlink_to("..")
+    with open_archive(folder) as archive:
+        assert archive.namelist() == ["a/im0001.jpg", "b.txt"]
+
+
+def test_no_member_lies_outside_of_its_folder(folder, tmp_path):
+    with open_archive(folder) as archive:
+        for name in ("../secret.txt", str(tmp_path / "secret.txt"), "a", ""):
             with pytest.raises(ArchiveError, match="has no member"):
                 read_member(archive, name)
-        assert read_member(archive, "inside.txt") == b"B"
+
+
+def zip_with(folder, offset, value, method=zipfile.ZIP_DEFLATED):
+    """A zip of one member, 16 bits of both whose headers are other ones."""
+    path = folder / "some.zip"
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("joints.mat", b"labels" * 99)
+    data = bytearray(path.read_bytes())
+    for signature, further in ((b"PK\x03\x04", 0), (b"PK\x01\x02", 2)):
+        start = data.index(signature) + offset + further
+        data[start : start + 2] = value.to_bytes(2, "little")
+    path.write_bytes(data)
+    return path
+
+
+FLAGS, METHOD, NEEDED = 6, 8, 4
+
+
+@pytest.mark.parametrize(
+    ("offset", "value", "told"),
+    [
+        (FLAGS, 1, "encrypted"),
+        (FLAGS, 32, "compressed patched data"),
+        (METHOD, 97, "not supported"),
+        (METHOD, zipfile.ZIP_LZMA, "damaged"),
+        (METHOD, zipfile.ZIP_BZIP2, "damaged"),
+    ],
+)
+def test_what_cant_be_unpacked_is_named(tmp_path, offset, value, told):
+    with (
+        open_archive(zip_with(tmp_path, offset, value)) as archive,
+        pytest.raises(ArchiveError, match=rf"some.zip: member joints.mat .*{told}"),
+    ):
+        read_member(archive, "joints.mat")
+
+
+def test_a_zip_of_a_later_version_is_refused(tmp_path):
+    with pytest.raises(ArchiveError, match=r"some.zip is cut short or no zip archive \(zip file version"):
+        open_archive(zip_with(tmp_path, NEEDED, 255))
+
+
+def test_a_member_of_many_bytes_is_refused(tmp_path, monkeypatch):
+    path = archives.write_zip(tmp_path / "some.zip", {"joints.mat": bytes(2000)})
+    monkeypatch.setattr(zips, "LARGEST", 1000)
+    with (
+        open_archive(path) as archive,
+        pytest.raises(ArchiveError, match=r"member joints.mat is larger than"),
+    ):
+        read_member(archive, "joints.mat")
+
+
+@pytest.mark.parametrize("side", [20_000, 100_000])
+def test_an_image_of_too_many_pixels_is_named(tmp_path, side):
+    size = struct.pack(">II", side, side) + bytes([8, 2, 0, 0, 0])
+    header = b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in ((b"IHDR", size), (b"IDAT", zlib.compress(bytes(1000))), (b"IEND", b""))
+    )
+    with (
+        open_archive(write_image(tmp_path, b"\x89PNG\r\n\x1a\n" + header)) as archive,
+        pytest.raises(ImageError, match=r"image images/im0001.jpg can't be decoded \(.*pixels"),
+    ):
+        read_image(archive, "images/im0001.jpg")
+
+
+@pytest.mark.parametrize("top", ["", "LSP/", "a/b/"])
+def test_labels_are_found_below_other_folders(tmp_path, top):
+    members = {f"{top}joints.mat": b"", "__MACOSX/joints.mat": b"", "other.mat": b""}
+    with open_archive(archives.write_zip(tmp_path / "some.zip", members)) as archive:
+        assert find_member(archive, "joints.mat") == f"{top}joints.mat"
+        assert find_member(archive, "none.mat") == "none.mat"
+
+
+def test_two_labels_below_other_folders_are_named(tmp_path):
+    path = archives.write_zip(tmp_path / "some.zip", {"a/joints.mat": b"", "b/joints.mat": b""})
+    with (
+        open_archive(path) as archive,
+        pytest.raises(ArchiveError, match=r"some.zip has both a/joints.mat and b/joints.mat"),
+    ):
+        find_member(archive, "joints.mat")
 
 
 def test_a_link_to_a_folder_stands_for_it(folder, tmp_path):

@@ -118,8 +118,20 @@ def test_two_copies_in_one_archive_are_refused(tmp_path, episodes):
         read_buffy(archives.write_zip(tmp_path / "buffy.zip", members))
 
 
+def test_one_of_several_files_without_a_frame_is_named(tmp_path):
+    members = archives.buffy_members({2: {1: archives.BUFFY_STICKS}}) | {"data/buffy_s5e3_sticks.txt": b""}
+    with pytest.raises(AnnotationError, match=r"data/buffy_s5e3_sticks.txt annotates no frame"):
+        read_buffy(archives.write_zip(tmp_path / "buffy.zip", members))
+
+
+def test_a_number_of_thousands_of_digits_is_named(tmp_path):
+    members = {"data/buffy_s5e2_sticks.txt": b"9" * 5000}
+    with pytest.raises(AnnotationError, match=r"sticks.txt, line 1: '9+', expected the number of a frame"):
+        read_buffy(archives.write_zip(tmp_path / "buffy.zip", members))
+
+
 def test_no_frame_at_all(tmp_path):
-    with pytest.raises(AnnotationError, match=r"data/buffy_s5e2_sticks.txt annotate no frame"):
+    with pytest.raises(AnnotationError, match=r"data/buffy_s5e2_sticks.txt annotates no frame"):
         read_buffy(archives.write_zip(tmp_path / "buffy.zip", {"data/buffy_s5e2_sticks.txt": b"\n \n"}))
 
 

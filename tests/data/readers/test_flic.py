@@ -1,6 +1,7 @@
 import archives
 import numpy as np
 import pytest
+from scipy.sparse import csc_array
 
 from deeppose.core.errors import AnnotationError, ArchiveError
 from deeppose.data.readers.flic import read_flic
@@ -53,6 +54,8 @@ def test_a_missing_field_is_named(tmp_path, examples, field):
         read_flic(archives.write_flic(tmp_path, fewer))
 
 
+CELL = np.empty((1, 1), dtype=object)
+CELL[0, 0] = np.ones(3)
 BAD_FIELDS = {
     "coords of another shape": ({"coords": np.zeros((29, 2))}, "example 1: coords is 29×2 .*expected 2×29"),
     "coords that are no numbers": ({"coords": "none"}, "example 1: coords is 1 .*expected 2×29"),
@@ -72,6 +75,17 @@ BAD_FIELDS = {
         r"example 1: torsobox is \[\[3, 4, 3, 9\]\].*x1 < x2",
     ),
     "torso upside down": ({"torsobox": [3, 9, 5, 4]}, r"example 1: torsobox is \[\[3, 9, 5, 4\]\].*y1 < y2"),
+    "torso of unsigned numbers, reversed": (
+        {"torsobox": np.array([9, 12, 3, 4], dtype=np.uint8)},
+        r"example 1: torsobox is .*x1 < x2",
+    ),
+    "flag of several values": (
+        {"istrain": CELL},
+        "example 1: istrain is 1×1 object, expected 0 or 1",
+    ),
+    "file names": ({"filepath": np.ones((40, 40))}, "example 1: filepath is 40×40 float64, expected one"),
+    "sparse coords": ({"coords": csc_array(np.ones((2, 29)))}, "example 1: coords is .*expected 2×29"),
+    "far away": ({"coords": np.full((2, 29), 1e308)}, r"example 1, FLIC/.*: left shoulder lies at \[1e\+308"),
     "file name as a number": ({"filepath": 5}, "example 1: filepath is .*expected one text"),
 }
 

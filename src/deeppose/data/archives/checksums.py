@@ -1,12 +1,10 @@
 """SHA-256 of large archives, computed once: a small file remembers them by path, size and time."""
 
 import hashlib
-import json
 from pathlib import Path
-from typing import Any
 
-from deeppose.core.files import sha256, write_json
-from deeppose.data.archives.zips import open_archive, read_member
+from deeppose.core.files import read_notes, sha256, write_json
+from deeppose.data.archives.zips import member_sha256, open_archive
 
 
 def archive_sha256(path: Path, cache: Path | None = None) -> str:
@@ -23,7 +21,7 @@ def archive_sha256(path: Path, cache: Path | None = None) -> str:
         return _folder_sha256(path)
     if cache is None:
         return sha256(path)
-    known = _load(cache)
+    known = read_notes(cache)
     key = str(path.resolve())
     stat = path.stat()
     stamp = {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
@@ -42,14 +40,5 @@ def _folder_sha256(path: Path) -> str:
     with open_archive(path) as folder:
         for name in folder.namelist():
             digest.update(name.encode("utf-8", "surrogateescape") + b"\0")
-            digest.update(hashlib.sha256(read_member(folder, name)).digest())
+            digest.update(bytes.fromhex(member_sha256(folder, name)))
     return digest.hexdigest()
-
-
-def _load(cache: Path) -> dict[str, Any]:
-    """What the cache holds; nothing where it is missing or damaged, since it can be made again."""
-    try:
-        known = json.loads(cache.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return known if isinstance(known, dict) else {}

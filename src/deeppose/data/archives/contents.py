@@ -1,13 +1,12 @@
 """Whether an archive is the published one, a known other packing or an unknown one, and rightly filled."""
 
-import hashlib
 from pathlib import Path
 
 from deeppose.core.errors import ArchiveError
 from deeppose.core.files import sha256
-from deeppose.data.archives.zips import open_archive, read_member
+from deeppose.data.archives.zips import find_member, member_sha256, open_archive
 from deeppose.data.pose_set import PoseSet
-from deeppose.data.registry import Entry
+from deeppose.data.registry import Entry, check_labels
 
 PUBLISHED = "published archive"
 KNOWN = "known other packing"
@@ -37,12 +36,7 @@ def check_contents(entry: Entry, archive: Path) -> None:
         If the labels are not laid out as published.
     """
     if entry.annotations_sha256 is not None:
-        found = _annotations_sha256(entry, archive)
-        if found != entry.annotations_sha256:
-            raise ArchiveError(
-                f"{archive}: the contents are not those of {entry.title}: {entry.annotations or 'the file'} "
-                f"has sha256 {found}, published is {entry.annotations_sha256}; get it from {entry.page}"
-            )
+        check_labels(entry, archive, _annotations_sha256(entry, archive))
     if entry.read is None:
         return
     wrong = unexpected_counts(entry, entry.read(archive))
@@ -69,4 +63,4 @@ def _annotations_sha256(entry: Entry, archive: Path) -> str:
     if entry.annotations is None:
         return sha256(archive)
     with open_archive(archive) as opened:
-        return hashlib.sha256(read_member(opened, entry.annotations)).hexdigest()
+        return member_sha256(opened, find_member(opened, entry.annotations))

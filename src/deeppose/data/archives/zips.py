@@ -3,23 +3,27 @@
 An archive is a zip file, or a folder that holds what was in one.
 """
 
-import io
+import contextlib
+import hashlib
 import zipfile
-import zlib
+from collections.abc import Iterator
+from io import BufferedIOBase
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from deeppose.core.errors import AnnotationError, ArchiveError, ImageError
+from deeppose.data.archives.matlab import LARGEST, load_variable
 
 
 class Folder:
     """A folder read like a zip archive: members by their path below it, written with slashes.
 
-    A link or a `..` that leads out of the folder is no member.
+    A link stands for what it leads to, which must lie in the folder too. Hidden folders, such as .git, have
+    no members.
     """
 
     def __init__(self, path: Path) -> None:
@@ -33,29 +37,59 @@ class Folder:
         self.close()
 
     def namelist(self) -> list[str]:
-        """Names of all members, sorted."""
-        files = (path.relative_to(self._root).as_posix() for path in self._root.rglob("*"))
-        return sorted(name for name in files if self._member(name) is not None)
+        """Names of all members, sorted.
 
-    def read(self, name: str) -> bytes:
-        """The bytes of one member.
+        Raises
+        ------
+        ArchiveError
+            If a link leads nowhere or out of the folder, or a part of the folder can't be read.
+        """
+        try:
+            return sorted(self._names(self._root, linked=False))
+        except OSError as error:
+            raise ArchiveError(f"{error.filename} can't be read: {error.strerror}") from error
+
+    def open(self, name: str) -> BufferedIOBase:
+        """One member.
 
         Raises
         ------
         KeyError
             If there is none of that name.
+        ArchiveError
+            If it is a link that leads nowhere or out of the folder.
         """
-        path = self._member(name)
-        if path is None:
+        path = self._root / name
+        if ".." in path.parts or not path.is_relative_to(self._root) or not self._target(path).is_file():
             raise KeyError(name)
-        return path.read_bytes()
+        return path.open("rb")
 
     def close(self) -> None:
         """Do nothing: no file is held open."""
 
-    def _member(self, name: str) -> Path | None:
-        path = (self._root / name).resolve()
-        return path if path.is_relative_to(self._root) and path.is_file() else None
+    def _names(self, folder: Path, *, linked: bool) -> Iterator[str]:
+        for path in folder.iterdir():
+            if path.name.startswith(".") and (path.is_symlink() or path.is_dir()):
+                continue
+            target = self._target(path)
+            if target.is_file():
+                yield path.relative_to(self._root).as_posix()
+            # A link to a folder around it, or links in turn, would go on without end.
+            elif target.is_dir() and not (path.is_symlink() and (linked or path.is_relative_to(target))):
+                yield from self._names(path, linked=linked or path.is_symlink())
+
+    def _target(self, path: Path) -> Path:
+        try:
+            target = path.resolve()
+        except RuntimeError:  # a link to itself, before Python 3.13
+            target = path
+        if target.is_relative_to(self._root) and (target.exists() or not path.is_symlink()):
+            return target
+        where = "which isn't there" if target.is_relative_to(self._root) else "outside of the folder"
+        raise ArchiveError(
+            f"{self.filename}: {path.relative_to(self._root)} leads to {target}, {where}: put the file "
+            f"itself there"
+        )
 
 
 Archive = zipfile.ZipFile | Folder
@@ -71,12 +105,31 @@ def open_archive(path: Path) -> Archive:
     """
     try:
         return Folder(path) if path.is_dir() else zipfile.ZipFile(path)
-    except zipfile.BadZipFile as error:
+    except OSError as error:
+        raise ArchiveError(f"{path} can't be read: {error.strerror}") from error
+    except Exception as error:  # zipfile raises whatever damaged bytes lead it into
         raise ArchiveError(
             f"{path} is cut short or no zip archive ({error}): remove it and put the whole file there"
         ) from error
-    except OSError as error:
-        raise ArchiveError(f"{path} can't be read: {error.strerror}") from error
+
+
+def find_member(archive: Archive, published: str) -> str:
+    """A member by its published name; where it has none of that name, by what the file itself is called.
+
+    Raises
+    ------
+    ArchiveError
+        If there is none, or several.
+    """
+    names = archive.namelist()
+    file = published.rpartition("/")[2]
+    # Packed on a Mac, each file has a shadow there.
+    found = [n for n in names if n.rpartition("/")[2] == file and not n.startswith("__MACOSX/")]
+    if published in found or not found:
+        return published
+    if len(found) > 1:
+        raise ArchiveError(f"{archive.filename} has both {found[0]} and {found[1]}: keep one of them")
+    return found[0]
 
 
 def read_member(archive: Archive, member: str) -> bytes:
@@ -85,16 +138,39 @@ def read_member(archive: Archive, member: str) -> bytes:
     Raises
     ------
     ArchiveError
-        If the archive lacks it or its bytes are damaged.
+        If the archive lacks it, or its bytes are damaged, encrypted, or packed in a way that isn't known.
     """
+    with _opened(archive, member) as file:
+        data: bytes = file.read(LARGEST + 1)
+    if len(data) > LARGEST:
+        raise ArchiveError(f"{archive.filename}: member {member} is larger than {LARGEST >> 20} MB")
+    return data
+
+
+def member_sha256(archive: Archive, member: str) -> str:
+    """The SHA-256 of one member, in hexadecimal; errors as of :func:`read_member`."""
+    with _opened(archive, member) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextlib.contextmanager
+def _opened(archive: Archive, member: str) -> Iterator[BufferedIOBase]:
+    """A member, with errors that name it."""
     try:
-        return archive.read(member)
+        with archive.open(member) as file:
+            yield cast(BufferedIOBase, file)
+    except ArchiveError:
+        raise
     except KeyError as error:
         raise ArchiveError(
             f"{archive.filename} has no member {member}: it is not the published archive, or was packed "
             f"again in another layout"
         ) from error
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+    except (RuntimeError, NotImplementedError) as error:  # encrypted; a method that is not known
+        raise ArchiveError(
+            f"{archive.filename}: member {member} can't be unpacked ({error}): pack it again, plainly"
+        ) from error
+    except Exception as error:  # so many as there are methods of compression
         raise ArchiveError(
             f"{archive.filename}: member {member} is damaged ({error}): get the archive again"
         ) from error
@@ -110,7 +186,7 @@ def verify_archive(path: Path) -> None:
     """
     with open_archive(path) as archive:
         for member in archive.namelist():
-            read_member(archive, member)
+            member_sha256(archive, member)
 
 
 def read_image(archive: Archive, member: str) -> NDArray[np.uint8]:
@@ -126,10 +202,14 @@ def read_image(archive: Archive, member: str) -> NDArray[np.uint8]:
         If it can't be decoded.
     """
     data = np.frombuffer(read_member(archive, member), dtype=np.uint8)
-    image = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION) if data.size else None
+    try:
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION) if data.size else None
+        why = f"{data.size} bytes"
+    except cv2.error as error:  # of more pixels than it takes
+        image, why = None, error.err
     if image is None:
         raise ImageError(
-            f"{archive.filename}: image {member} can't be decoded ({data.size} bytes): get the archive again"
+            f"{archive.filename}: image {member} can't be decoded ({why}): get the archive again"
         )
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
 
@@ -142,13 +222,10 @@ def read_mat(data: bytes, where: str, key: str) -> NDArray[Any]:
     AnnotationError
         If the file is damaged or has no such variable.
     """
-    from scipy.io import loadmat
-
     try:
-        variables = loadmat(io.BytesIO(data), variable_names=[key])
-    except Exception as error:  # scipy raises whatever a damaged byte leads to
+        array, _ = load_variable(data, key)
+    except ValueError as error:
         raise AnnotationError(f"{where} can't be read as a MATLAB file ({error}): get it again") from error
-    if key not in variables:
+    if array is None:
         raise AnnotationError(f"{where} has no variable {key!r}: it is not the published file")
-    array: NDArray[Any] = variables[key]
     return array

@@ -22,9 +22,9 @@ from deeppose.core.skeleton import BUFFY_STICKS
 from deeppose.data.archives.zips import open_archive, read_member
 from deeppose.data.pose_set import OBSERVER_CENTRIC, PoseSet
 
-STICK_FILE = re.compile(r"(?P<top>(?:[^/]+/)?)data/buffy_s5e(?P<episode>\d+)_sticks\.txt")
+STICK_FILE = re.compile(r"(?P<top>(?:[^/]+/)?)data/buffy_s5e(?P<episode>[0-9]{1,4})_sticks\.txt")
 IMAGE = re.compile(
-    r"(?P<folder>(?P<top>(?:[^/]+/)?)images/buffy_s5e(?P<episode>\d+)(?:_original)?)/(?P<frame>\d{6})\.jpg"
+    r"(?P<folder>(?P<top>(?:[^/]+/)?)images/buffy_s5e(?P<episode>[0-9]{1,4})(?:_original)?)/(?P<frame>[0-9]{6})\.jpg"
 )
 STICKS = ("torso", "left upper arm", "right upper arm", "left lower arm", "right lower arm", "head")
 TORSO, LEFT_UPPER, RIGHT_UPPER, LEFT_LOWER, RIGHT_LOWER, HEAD = range(len(STICKS))
@@ -59,7 +59,10 @@ def read_buffy(archive: Path) -> PoseSet:
         members: list[str] = []
         sticks: list[Floats] = []
         for episode, file in sorted(files.items()):
-            for frame in _frames(read_member(opened, file), f"{archive}: {file}"):
+            frames = list(_frames(read_member(opened, file), f"{archive}: {file}"))
+            if not frames:
+                raise AnnotationError(f"{archive}: {file} annotates no frame: get the set again")
+            for frame in frames:
                 if (episode, frame.number) not in images:
                     raise ArchiveError(
                         f"{archive}: {file}, line {frame.line} annotates frame {frame.number}, but there is "
@@ -67,8 +70,6 @@ def read_buffy(archive: Path) -> PoseSet:
                     )
                 members.append(images[episode, frame.number])
                 sticks.append(frame.sticks)
-    if not members:
-        raise AnnotationError(f"{archive}: {', '.join(files.values())} annotate no frame: get the set again")
     poses = np.stack([sticks_to_pose(frame) for frame in sticks]) - 1
     return PoseSet(
         name="buffy",
@@ -152,8 +153,10 @@ def _frames(data: bytes, where: str) -> Iterator[_Frame]:
     first_line: dict[int, int] = {}
     for start in range(0, len(lines), 1 + len(STICKS)):
         (line, head), *sticks = lines[start : start + 1 + len(STICKS)]
-        if len(head) != 1 or not re.fullmatch(r"[0-9]+", head[0]):
-            raise AnnotationError(f"{where}, line {line}: {' '.join(head)!r}, expected the number of a frame")
+        if len(head) != 1 or not re.fullmatch(r"[0-9]{1,9}", head[0]):
+            raise AnnotationError(
+                f"{where}, line {line}: {' '.join(head)[:60]!r}, expected the number of a frame"
+            )
         frame = int(head[0])
         if frame in first_line:
             raise AnnotationError(
@@ -179,5 +182,5 @@ def _ends(fields: Sequence[str], where: str) -> list[float]:
     except ValueError:
         ends = []
     if len(ends) != 4 or not np.isfinite(ends).all():
-        raise AnnotationError(f"{where}: {' '.join(fields)!r}, expected four numbers, x1 y1 x2 y2")
+        raise AnnotationError(f"{where}: {' '.join(fields)[:60]!r}, expected four numbers, x1 y1 x2 y2")
     return ends

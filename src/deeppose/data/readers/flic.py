@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from deeppose.core.errors import AnnotationError, ArchiveError
 from deeppose.core.geometry import Bools, Floats
 from deeppose.core.skeleton import FLIC_LABELLED
-from deeppose.data.archives.zips import open_archive, read_mat, read_member
+from deeppose.data.archives.zips import find_member, open_archive, read_mat, read_member
 from deeppose.data.pose_set import OBSERVER_CENTRIC, PoseSet
 
 ANNOTATIONS = "FLIC/examples.mat"
@@ -37,14 +37,16 @@ def read_flic(archive: Path) -> PoseSet:
         If `examples` lacks a field, or one of them is not laid out as published, or a torso's box has no
         area, or an example is in both parts or in none.
     """
-    where = f"{archive}: {ANNOTATIONS}"
     with open_archive(archive) as opened:
-        examples = read_mat(read_member(opened, ANNOTATIONS), where, "examples").ravel()
-        members = tuple(f"FLIC/images/{name}" for name in _texts(examples, "filepath", where))
+        labels = find_member(opened, ANNOTATIONS)
+        where = f"{archive}: {labels}"
+        examples = read_mat(read_member(opened, labels), where, "examples").ravel()
+        folder = f"{labels.removesuffix('examples.mat')}images"
+        members = tuple(f"{folder}/{name}" for name in _texts(examples, "filepath", where))
         missing = set(members).difference(opened.namelist())
     if missing:
         raise ArchiveError(
-            f"{archive} lacks {len(missing)} images that {ANNOTATIONS} names, {min(missing)} for one: get "
+            f"{archive} lacks {len(missing)} images that {labels} names, {min(missing)} for one: get "
             f"the whole archive"
         )
     poses = _poses(examples, where)
@@ -76,7 +78,7 @@ def _texts(examples: NDArray[Any], name: str, where: str) -> list[str]:
     values = [np.asarray(value) for value in _field(examples, name, where)]
     for example, value in enumerate(values):
         if value.dtype.kind != "U" or value.size != 1:
-            raise AnnotationError(f"{where}: example {example}: {name} is {value!r}, expected one text")
+            raise AnnotationError(f"{where}: example {example}: {name} is {_shown(value)}, expected one text")
     return [str(value.item()) for value in values]
 
 
@@ -105,12 +107,13 @@ def _torso_boxes(examples: NDArray[Any], where: str) -> Floats:
     values = [np.asarray(value) for value in _field(examples, "torsobox", where)]
     for example, value in enumerate(values):
         numbers = value.size == 4 and value.dtype.kind in "fiu" and bool(np.isfinite(value).all())
-        if not numbers or not (np.diff(value.reshape(2, 2), axis=0) > 0).all():
+        # Differences of unsigned numbers would never be negative.
+        if not numbers or not (np.diff(value.reshape(2, 2).astype(np.float64), axis=0) > 0).all():
             raise AnnotationError(
-                f"{where}: example {example}: torsobox is {value.tolist()}, expected four finite numbers, x1 "
+                f"{where}: example {example}: torsobox is {_shown(value)}, expected four finite numbers, x1 "
                 f"y1 x2 y2, with x1 < x2 and y1 < y2"
             )
-    corners = np.reshape([value.ravel() for value in values], (-1, 2, 2)).astype(np.float64) - 1
+    corners = np.reshape([value.ravel().astype(np.float64) for value in values], (-1, 2, 2)) - 1
     return np.concatenate([corners.mean(axis=1), np.diff(corners, axis=1)[:, 0]], axis=1)
 
 
@@ -127,6 +130,13 @@ def _train(examples: NDArray[Any], where: str) -> Bools:
 def _flags(examples: NDArray[Any], name: str, where: str) -> Bools:
     values = [np.asarray(value) for value in _field(examples, name, where)]
     for example, value in enumerate(values):
-        if value.size != 1 or value.item() not in (0, 1):
-            raise AnnotationError(f"{where}: example {example}: {name} is {value!r}, expected 0 or 1")
+        if value.size != 1 or value.dtype.kind not in "biuf" or value.item() not in (0, 1):
+            raise AnnotationError(f"{where}: example {example}: {name} is {_shown(value)}, expected 0 or 1")
     return np.array([value.item() for value in values], dtype=np.bool_)
+
+
+def _shown(value: NDArray[Any]) -> str:
+    """A value in one line."""
+    if value.size > 4 or value.dtype.kind not in "biufU":
+        return f"{'×'.join(map(str, value.shape))} {value.dtype}"
+    return str(value.tolist())

@@ -36,12 +36,14 @@ def zero_based(points: Floats, labelled: Bools, where: str) -> Floats:
 
 
 def numbered_images(
-    archive: Archive, count: int, folder: str, annotations: str, digits: int
+    archive: Archive, count: int, beginning: str, annotations: str, digits: int
 ) -> tuple[str, ...]:
-    """The members `FOLDER/im1.jpg` to `FOLDER/imCOUNT.jpg`, their numbers written with so many digits.
+    """The members `BEGINNINGim1.jpg` to `BEGINNINGimCOUNT.jpg`, numbers written with so many digits.
 
     Parameters
     ----------
+    beginning
+        Of their names: the folder, with a slash.
     annotations
         Name of the member that labels them, for errors.
 
@@ -50,8 +52,8 @@ def numbered_images(
     ArchiveError
         If the archive holds more or fewer.
     """
-    members = tuple(f"{folder}/im{number:0{digits}d}.jpg" for number in range(1, count + 1))
-    image = re.compile(rf"{re.escape(folder)}/im\d+\.jpg")
+    members = tuple(f"{beginning}im{number:0{digits}d}.jpg" for number in range(1, count + 1))
+    image = re.compile(rf"{re.escape(beginning)}im\d+\.jpg")
     present = {name for name in archive.namelist() if image.fullmatch(name)}
     missing = [member for member in members if member not in present]
     if missing or len(present) != count:

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from deeppose.core.errors import AnnotationError, ArchiveError
 from deeppose.core.geometry import Bools, Floats
 from deeppose.core.skeleton import FULL_BODY
-from deeppose.data.archives.zips import open_archive, read_mat, read_member
+from deeppose.data.archives.zips import find_member, open_archive, read_mat, read_member
 from deeppose.data.pose_set import PERSON_CENTRIC, PoseSet
 from deeppose.data.readers.full_body import numbered_images, zero_based
 
 JOINTS = len(FULL_BODY.joints)
+ANNOTATIONS = "joints.mat"
 
 
 def read_lsp(archive: Path) -> PoseSet:
@@ -36,10 +37,11 @@ def read_lsp(archive: Path) -> PoseSet:
         If `joints` is missing or of another shape, or a coordinate is not finite.
     """
     with open_archive(archive) as opened:
-        where = f"{archive}: joints.mat"
-        joints = _joints(read_member(opened, "joints.mat"), where, (3, JOINTS, None))
+        labels = find_member(opened, ANNOTATIONS)
+        where = f"{archive}: {labels}"
+        joints = _joints(read_member(opened, labels), where, (3, JOINTS, None))
         poses, labelled = _lsp_poses(joints, where)
-        members = numbered_images(opened, len(poses), "images", "joints.mat", digits=4)
+        members = numbered_images(opened, len(poses), _beside(labels), ANNOTATIONS, digits=4)
     train = np.arange(len(poses)) < len(poses) // 2
     pose_set = _pose_set("lsp", archive, members, poses, labelled, train)
     return replace(pose_set, occluded=joints[2].T == 1)
@@ -58,11 +60,12 @@ def read_lsp_extended(archive: Path) -> PoseSet:
         As :func:`read_lsp`.
     """
     with open_archive(archive) as opened:
-        where = f"{archive}: joints.mat"
-        joints = _joints(read_member(opened, "joints.mat"), where, (JOINTS, 3, None)).transpose(2, 0, 1)
+        labels = find_member(opened, ANNOTATIONS)
+        where = f"{archive}: {labels}"
+        joints = _joints(read_member(opened, labels), where, (JOINTS, 3, None)).transpose(2, 0, 1)
         labelled = joints[..., 2] == 1
         poses = zero_based(joints[..., :2], labelled, where)
-        members = numbered_images(opened, len(poses), "images", "joints.mat", digits=5)
+        members = numbered_images(opened, len(poses), _beside(labels), ANNOTATIONS, digits=5)
     return _pose_set("lsp-extended", archive, members, poses, labelled, np.ones(len(poses), dtype=np.bool_))
 
 
@@ -85,6 +88,11 @@ def read_lsp_observer_centric(path: Path) -> Floats:
     except OSError as error:
         raise ArchiveError(f"{path} can't be read: {error.strerror}") from error
     return _lsp_poses(_joints(data, str(path), (3, JOINTS, None)), str(path))[0]
+
+
+def _beside(labels: str) -> str:
+    """What names of images begin with, by the name of the labels' member."""
+    return f"{labels.removesuffix(ANNOTATIONS)}images/"
 
 
 def _lsp_poses(joints: Floats, where: str) -> tuple[Floats, Bools]:

@@ -6,12 +6,11 @@ import numpy as np
 
 from deeppose.core.errors import AnnotationError
 from deeppose.core.skeleton import FULL_BODY
-from deeppose.data.archives.zips import open_archive, read_mat, read_member
+from deeppose.data.archives.zips import find_member, open_archive, read_mat, read_member
 from deeppose.data.pose_set import OBSERVER_CENTRIC, PoseSet
 from deeppose.data.readers.full_body import numbered_images, zero_based
 
-FOLDER = "people_all"
-ANNOTATIONS = f"{FOLDER}/labels.mat"
+ANNOTATIONS = "people_all/labels.mat"
 TRAIN = 100
 JOINTS = len(FULL_BODY.joints)
 
@@ -30,15 +29,18 @@ def read_parse(archive: Path) -> PoseSet:
     AnnotationError
         If `ptsAll` is missing or of another shape, or a coordinate is not finite.
     """
-    where = f"{archive}: {ANNOTATIONS}"
     with open_archive(archive) as opened:
-        points = read_mat(read_member(opened, ANNOTATIONS), where, "ptsAll")
+        labels = find_member(opened, ANNOTATIONS)
+        where = f"{archive}: {labels}"
+        points = read_mat(read_member(opened, labels), where, "ptsAll")
         if points.ndim != 3 or points.shape[:2] != (JOINTS, 2) or points.dtype.kind not in "fiu":
             found = "×".join(map(str, points.shape))
             raise AnnotationError(f"{where}: ptsAll is {found} {points.dtype}, expected {JOINTS}×2×n numbers")
         labelled = np.ones((points.shape[2], JOINTS), dtype=np.bool_)
         poses = zero_based(points.transpose(2, 0, 1).astype(np.float64), labelled, where)
-        members = numbered_images(opened, len(poses), FOLDER, "labels.mat", digits=4)
+        members = numbered_images(
+            opened, len(poses), labels.removesuffix("labels.mat"), "labels.mat", digits=4
+        )
     return PoseSet(
         name="parse",
         archive=archive,
