@@ -17,7 +17,7 @@ UV_VERSION := 0.13.9
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # As src/deeppose/__init__.py sets it, which comes too late where tests and benchmarks load torch first.
 export GOMP_SPINCOUNT ?= 10000
-.PHONY: env repro verify figures test lint audit docs bench bench-demo bench-export bench-scale bench-gpu check-determinism check-kill lock clean
+.PHONY: env repro verify figures test lint audit docs bench bench-demo bench-export bench-scale bench-gpu check-determinism check-kill fuzz lock clean
 
 env: $(VENV)/.installed
 
@@ -87,6 +87,10 @@ check-determinism: env
 # Kills at random moments must change nothing.
 check-kill: env
 	python scripts/check_kill.py
+
+# A thousand inputs that nobody should give: damaged archives, params, predictions, photos, weights.
+fuzz: env
+	python scripts/fuzz.py
 
 # The versions of everything but torch, whose build depends on the machine; torch itself pins its CUDA parts.
 TORCH_PACKAGES := torch torchvision triton cuda-bindings cuda-pathfinder cuda-toolkit nvidia-cublas \

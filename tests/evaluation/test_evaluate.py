@@ -51,7 +51,7 @@ def peers(tmp_path, monkeypatch, examples):
         path.write_bytes(archives.mat(pred=poses.transpose(2, 1, 0) + 1))
         item.manifest.parent.mkdir(parents=True, exist_ok=True)
         noted = {path.name: {"sha256": sha256(path), "set": "flic"}}
-        item.manifest.write_text(json.dumps({"peers": noted}))
+        item.manifest.write_text(json.dumps({"archives": {}, "left_out": {}, "peers": noted}))
         found = predictions_on(item, "flic", examples, rows)
         return {name: (poses, predicts) for name, poses, predicts in found}
 

@@ -1,0 +1,67 @@
+"""The fuzzer: nothing that it gives breaks anything, and it notices what does."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from project import ROOT, environment
+
+from deeppose.core.errors import ImageError, ParamsError
+
+NUMBER = 7
+
+
+@pytest.fixture
+def fuzz(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(ROOT / "scripts")
+    monkeypatch.chdir(tmp_path)
+    import fuzz
+
+    return fuzz
+
+
+def test_nothing_breaks_it():
+    command = [sys.executable, ROOT / "scripts" / "fuzz.py", "200", "1"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment(ROOT), check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert sum(int(line.split()[1]) for line in done.stdout.splitlines()) == 200
+
+
+def raises(error):
+    def kind(random):
+        raise error
+
+    return kind
+
+
+def leaves(name):
+    return lambda random: Path(name).write_bytes(b"half")
+
+
+ENDS = {
+    "works": (lambda random: None, "works"),
+    "refused": (raises(ImageError("p.jpg can't be read")), "refused"),
+    "several problems of params": (raises(ParamsError("a\nb")), "refused"),
+    "several lines": (raises(ImageError("p.jpg\ncan't be read")), "refused in several lines"),
+    "another error": (raises(KeyError("joints")), "KeyError: 'joints' (test_fuzz.py:"),
+    "not finite": (
+        lambda random: sys.modules["fuzz"].finite(np.nan),
+        "FaultError: a result is not",
+    ),
+    "a part": (leaves(".photo.part"), "left .photo.part"),
+    "half a picture": (leaves("made.png"), "left made.png"),
+}
+
+
+@pytest.mark.parametrize(("kind", "said"), ENDS.values(), ids=ENDS)
+def test_how_an_input_ends_is_told(fuzz, tmp_path, monkeypatch, kind, said):
+    monkeypatch.setitem(fuzz.KINDS, "kind", kind)
+    assert fuzz.outcome("kind", NUMBER, 1, tmp_path).startswith(said)
+
+
+def test_memory_is_watched(fuzz, tmp_path, monkeypatch):
+    monkeypatch.setattr(fuzz, "MOST_KILOBYTES", 1)
+    monkeypatch.setitem(fuzz.KINDS, "kind", lambda *_: np.ones(200 << 20, dtype=np.uint8).sum())
+    assert fuzz.outcome("kind", NUMBER, 1, tmp_path).startswith("took ")
