@@ -1,5 +1,7 @@
 """Build the augmented training set of a refinement stage: boxes and targets in a table (§3.2)."""
 
+from run import run
+
 from pathlib import Path
 
 import pandas as pd
@@ -7,7 +9,6 @@ import pandas as pd
 from deeppose.core.files import write_json
 from deeppose.core.paths import Item
 from deeppose.displacements.augmented_set import augmented_boxes, augmented_set_report, write_augmented_set
-from run import run
 
 
 def outputs(item: Item, stage: int) -> list[Path]:

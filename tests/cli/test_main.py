@@ -169,7 +169,7 @@ def test_check_of_published_contents(deeppose, mirror, name):
 @pytest.mark.parametrize("command", [[], ["predict"], ["score"], ["datasets"], ["export"]])
 def test_help_imports_nothing_heavy(command):
     code = (
-        f"import sys\nfrom deeppose.cli.main import app\n"
+        f"import sys\nfrom deeppose.cli.commands import app\n"
         f"app({[*command, '--help']!r}, standalone_mode=False)\n"
         f"print('heavy:', *sorted(set({HEAVY!r}) & set(sys.modules)))"
     )
