@@ -11,6 +11,7 @@ from torch.utils.data import Dataset, Subset
 from tqdm import tqdm
 
 from deeppose.cascade.batches import CropSource, crop_loader, cut_crops
+from deeppose.core.errors import NotFiniteError
 from deeppose.core.examples import Examples, Indices
 from deeppose.core.geometry import (
     Bools,
@@ -145,23 +146,36 @@ def predict_stage(
     Returns
     -------
     As :func:`refine`; stage 1 clamps nothing.
+
+    Raises
+    ------
+    NotFiniteError
+        If a coordinate is NaN or infinite.
     """
     what = f"stage {description['stage']} {what}".rstrip()
+    clamped = 0
     if previous is None:
-        return predict_initial(network, predictor, images, examples, rows, mirrored=mirrored, what=what), 0
-    return refine(
-        network,
-        predictor,
-        images,
-        examples,
-        rows,
-        previous,
-        SKELETONS[description["skeleton"]],
-        sigma=description["sigma"],
-        smallest_share=description["smallest_box"],
-        mirrored=mirrored,
-        what=what,
-    )
+        poses = predict_initial(network, predictor, images, examples, rows, mirrored=mirrored, what=what)
+    else:
+        poses, clamped = refine(
+            network,
+            predictor,
+            images,
+            examples,
+            rows,
+            previous,
+            SKELETONS[description["skeleton"]],
+            sigma=description["sigma"],
+            smallest_share=description["smallest_box"],
+            mirrored=mirrored,
+            what=what,
+        )
+    if not np.isfinite(poses).all():
+        raise NotFiniteError(
+            f"stage {description['stage']} predicts joints that are not finite: its weights are damaged, or "
+            f"were trained with too large a learning_rate"
+        )
+    return poses, clamped
 
 
 def predict_initial(
