@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from lsp_archive import PERSON, write_lsp_archive
 from project import ROOT, copy_params
+from somebody import as_somebody, open_folder
 
 from deeppose.cli import main as cli
 from deeppose.cli.options import archive_folders
@@ -136,6 +138,19 @@ def test_datasets_says_what_the_last_run_did_without(deeppose, predictions, tmp_
     said = deeppose("datasets", "--mirror", "mirror")[1].split("\n\n")[-1]
     assert "profile cpu did without lsp-joints-OC.mat, people.zip, there now" in said
     assert "dvc repro --force --single-item download@cpu" in said
+
+
+@pytest.mark.parametrize("closed", ["predictions/flic_oc_Sapp_CVPR13.mat", "predictions", "."])
+def test_what_one_may_not_read_is_named_in_one_line(deeppose, closed):
+    deeppose("datasets")  # a module that is read later would be out of reach
+    with open_folder() as folder:
+        archives.write_folder(folder / "mirror/predictions", {"flic_oc_Sapp_CVPR13.mat": b""})
+        (folder / "mirror" / closed).chmod(0)
+        with as_somebody():
+            status, out, err = deeppose("datasets", "--mirror", folder / "mirror")
+        (folder / "mirror" / closed).chmod(0o700)
+    assert (status, out) == (1, "")
+    assert re.fullmatch(rf"deeppose: {folder}/mirror/\S+: Permission denied\n", err)
 
 
 @pytest.mark.parametrize("before", [True, False])

@@ -261,3 +261,9 @@ def test_make_env_goes_on_where_weights_can_not_be_put(tmp_path):
     assert done.returncode == 0, done.stdout
     assert "error: damaged" in done.stdout
     assert (tmp_path / ".venv/.installed").is_file()
+
+
+def test_all_published_weights_are_in_the_clone():
+    for path, of in json.loads((ROOT / "published/weights.json").read_text()).items():
+        file = ROOT / "published/files/md5" / of[:2] / of[2:]
+        assert hashlib.md5(file.read_bytes()).hexdigest() == of, path
