@@ -3,6 +3,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -128,6 +129,15 @@ def test_a_kill_in_mid_write_leaves_the_old_file_and_the_next_run_clears_up(old)
         temporary.write_text("new")
     assert old.read_text() == "new"
     assert names(old.parent) == ["target"]
+
+
+def test_what_a_killed_process_left_is_cleared_though_nobody_asked_how_it_ended(old):
+    with subprocess.Popen([sys.executable, "-c", KILLED, str(old)]) as process:
+        while len(names(old.parent)) < 2 or " Z " not in Path(f"/proc/{process.pid}/stat").read_text():
+            assert process.returncode is None
+            time.sleep(0.02)
+        write_text(old, "new")
+        assert names(old.parent) == ["target"]
 
 
 def test_json_is_sorted_indented_and_ends_with_a_newline(tmp_path):
