@@ -22,11 +22,12 @@ from bench_setup import PROFILE, network_of, random_examples, random_pictures
 from benching import Row, Section, in_turn, timed
 
 from deeppose.cascade.prediction import Predictor, predict_stage
-from deeppose.cli.predict import PUBLISHED, weights_of
+from deeppose.cli.predict import weights_of
 from deeppose.core.examples import Examples
 from deeppose.core.geometry import image_box
 from deeppose.core.images import Pixels
 from deeppose.core.params import CASCADE_STAGES_IN_DVC_YAML, Params
+from deeppose.core.published import PUBLISHED
 from deeppose.core.skeleton import FULL_BODY
 from deeppose.deploy.photo import load_cascade, read_photo
 from deeppose.networks.fused import merged
@@ -109,10 +110,10 @@ def predict(stages: Stages, predictor: Predictor, images: Sequence[Pixels], exam
 
 def published_sections(params: Params, images: int, rounds: int) -> list[Section]:
     """The published weights: a batch, a photo from a file that isn't in memory, and where its time goes."""
-    cascade = load_cascade(weights_of("lsp", PUBLISHED))
+    cascade = load_cascade(weights_of("lsp", PUBLISHED)[0])
     pictures, examples = random_pictures(images), random_examples(images)
     average = cascade.skeleton.mirrored if cascade.stages[0][1]["average_mirrored"] else None
-    as_trained = [load_network(path) for path in weights_of("lsp", PUBLISHED)]
+    as_trained = [load_network(path) for path in weights_of("lsp", PUBLISHED)[0]]
     size = params.profiles[PUBLISHED].prediction_batch
     ways: dict[str, tuple[Stages, int, float | None]] = {
         f"batches of {size} crops, s an image": (cascade.stages, size, 0.1),
@@ -129,7 +130,7 @@ def published_sections(params: Params, images: int, rounds: int) -> list[Section
         height, width, _ = pictures[0].shape
 
         def from_file() -> None:
-            cascade.predict(read_photo(file), image_box(width, height))
+            cascade.predict(read_photo(file).pixels, image_box(width, height))
 
         def cold() -> float:
             with file.open("rb") as opened:

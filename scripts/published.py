@@ -8,38 +8,42 @@ published/ is a DVC remote that a plain clone has. No image and no annotation is
 """
 
 import contextlib
+import functools
+import hashlib
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from deeppose.cli.predict import PUBLISHED as PROFILE
-from deeppose.core.errors import DeepPoseError
+from deeppose.core.ending import OneLineEnding
+from deeppose.core.errors import DeepPoseError, WeightsError
 from deeppose.core.files import atomic_path, read_json, write_json, write_text
 from deeppose.core.params import CASCADE_STAGES_IN_DVC_YAML, Params
 from deeppose.core.params_file import load_params
+from deeppose.core.published import PUBLISHED as PROFILE
 from deeppose.report.page import library_versions, params_text
 
 REMOTE = "published"
+LIST = Path(REMOTE) / "weights.json"
+"""The weights in it: by the path of each its MD5."""
 PARAMS = Path("params.yaml")
 STAGES = range(1, CASCADE_STAGES_IN_DVC_YAML + 1)
 
 
 def main(what: str) -> None:
-    if not Path(REMOTE).is_dir() and what != "push":
-        print(f"there is no folder {REMOTE}/: nothing to take from it")
+    if what == "weights":
+        put_weights()
         return
+    if not Path(REMOTE).is_dir() and what != "push":
+        sys.exit(f"error: there is no folder {REMOTE}/: nothing to take from it")
     with profile_chosen():
         params = load_params()
-        if what == "weights":
-            dvc("pull", "--quiet", "--remote", REMOTE, *weights(params))
-            keep(weights(params))
-        elif what == "figures":
+        if what == "figures":
             dvc("pull", "--quiet", "--remote", REMOTE, *what_is_plotted_from(params))
             plots = [f"plot@{PROFILE}-{model}" for model in params.models]
             dvc("repro", "--quiet", "--single-item", "--force", *plots, f"report@{PROFILE}")
@@ -50,14 +54,56 @@ def main(what: str) -> None:
             shutil.rmtree(Path(REMOTE) / "files", ignore_errors=True)
             predictions = [f"data/{PROFILE}/{model}/test-predictions" for model in params.models]
             dvc("push", "--remote", REMOTE, *weights(params), *predictions, *what_is_plotted_from(params))
+            write_json(LIST, {path: md5(Path(path)) for path in weights(params)})
             write_json(Path("reports") / PROFILE / "provenance.json", made_of)
 
 
-def keep(paths: Sequence[str]) -> None:
-    """Put copies in the place of files that DVC made: those it removes when it checks another profile out."""
-    for path in paths:
-        with atomic_path(Path(path)) as temporary:
-            shutil.copyfile(path, temporary)
+def put_weights() -> None:
+    """Put all that LIST names where it belongs, but for what was trained here since."""
+    if not LIST.is_file():
+        sys.exit(f"error: there is no {LIST}, which says what is published: is this all of the project?")
+    failed = []
+    for path, wanted in read_json(LIST).items():
+        try:
+            put(Path(path), wanted)
+        except (DeepPoseError, OSError) as error:
+            failed.append(f"error: {error}")
+    if failed:
+        sys.exit("\n".join(failed))
+
+
+def put(target: Path, wanted: str) -> None:
+    """Put a published file in its place as a copy: DVC removes its own for another profile."""
+    found = md5(target) if target.exists() else None
+    if found == wanted:
+        return
+    if found is not None and found == trained_here().get(str(target)):
+        print(f"{target} stays as it was trained here: remove it to have the published one")
+        return
+    source = Path(REMOTE) / "files/md5" / wanted[:2] / wanted[2:]
+    if not source.is_file() or md5(source) != wanted:
+        raise WeightsError(f"{target}: {source} is missing or damaged: `git checkout -- {REMOTE}`")
+    with atomic_path(target) as temporary:
+        shutil.copyfile(source, temporary)
+    if found is not None:
+        print(f"{target} was damaged: replaced by the published one")
+
+
+def md5(path: Path) -> str:
+    """Of a file, as DVC has it."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+@functools.cache
+def trained_here() -> dict[str, str]:
+    """By its path the hash of each output as the last run had it."""
+    lock = Path("dvc.lock")
+    if not lock.is_file():
+        return {}
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    stages = yaml.load(lock.read_text(encoding="utf-8"), loader)["stages"].values()
+    return {out["path"]: out["md5"] for stage in stages for out in stage["outs"]}
 
 
 def weights(params: Params) -> list[str]:
@@ -141,13 +187,12 @@ def profile_chosen(profile: str = PROFILE) -> Iterator[None]:
 def dvc(*arguments: str) -> None:
     done = subprocess.run([sys.executable, "-m", "dvc", *arguments], check=False)
     if done.returncode:
-        sys.exit(done.returncode)
+        # Which says nothing itself where it is to be quiet.
+        sys.exit(f"error: `dvc {' '.join(arguments)}` failed; without --quiet it says why")
 
 
 if __name__ == "__main__":
     if sys.argv[1:] not in (["weights"], ["figures"], ["push"]):
         sys.exit(__doc__)
-    try:
+    with OneLineEnding("error"):
         main(sys.argv[1])
-    except DeepPoseError as error:
-        sys.exit(f"error: {error}")

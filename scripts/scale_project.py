@@ -31,7 +31,7 @@ from deeppose.core.geometry import diameter, image_box, mirror_poses
 from deeppose.core.images import write_images
 from deeppose.core.params_file import load_params, read_values
 from deeppose.core.pose_files import write_poses
-from deeppose.core.skeleton import SKELETONS
+from deeppose.core.skeleton import FULL_BODY, SKELETONS
 from deeppose.core.viewpoint import viewpoints
 from deeppose.networks.weights import save_network
 
@@ -143,5 +143,11 @@ def write_small_params(folder: Path) -> None:
 
 def write_weights(folder: Path, path: Path, stage: int) -> None:
     params = load_params(folder / "params.yaml")
-    description = {"stage": stage, "network": network_sizes(params, PROFILE)}
+    description = {
+        "stage": stage,
+        "skeleton": FULL_BODY.name,
+        "sigma": 1.0,
+        "smallest_box": 0.1,
+        "network": network_sizes(params, PROFILE),
+    }
     save_network(network_of(params, PROFILE, seed=stage), description, path)

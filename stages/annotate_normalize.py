@@ -4,11 +4,12 @@ Training images, held-out ones among them, and test images lie apart, so that a 
 trains nothing again.
 """
 
+from run import run
+
 from pathlib import Path
 
 from deeppose.core.paths import Item
 from deeppose.data.annotate import annotate_model
-from run import run
 
 
 def outputs(item: Item, _: int) -> list[Path]:

@@ -1,12 +1,13 @@
 """Build the augmented training set of a refinement stage: boxes and targets in a table (§3.2)."""
 
+from run import run
+
 from pathlib import Path
 
 from deeppose.core.files import read_parquet, write_json
 from deeppose.core.paths import Item
 from deeppose.displacements.augmented_set import augmented_boxes, augmented_set_report, write_augmented_set
 from deeppose.displacements.normals import NORMAL_COLUMNS
-from run import run
 
 
 def outputs(item: Item, stage: int) -> list[Path]:

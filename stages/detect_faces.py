@@ -1,11 +1,12 @@
 """Find the faces that initial boxes are made of (§4.1); where b⁰ is the full image there are none to find."""
 
+from run import run
+
 from pathlib import Path
 
 from deeppose.boxes.faces import detect_faces
 from deeppose.core.files import leave_empty, write_parquet
 from deeppose.core.paths import Item
-from run import run
 
 
 def outputs(item: Item, _: int) -> list[Path]:

@@ -1,12 +1,13 @@
 """Find, make or download the archives of a profile's models; note which they are and which are missing."""
 
+from run import run_of_profile
+
 import sys
 
 from deeppose.core.files import atomic_path, write_json
 from deeppose.core.params import Params
 from deeppose.core.paths import manifests_folder
 from deeppose.data.manifest import make_manifests
-from run import run_of_profile
 
 
 def main(params: Params) -> None:

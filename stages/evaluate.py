@@ -3,6 +3,8 @@
 Writes tables of errors by joint and limb, and the rates read from them: PCP and PDJ (§4.1).
 """
 
+from run import run
+
 from pathlib import Path
 
 from deeppose.core.files import atomic_path, write_json
@@ -10,7 +12,6 @@ from deeppose.core.paths import Item
 from deeppose.evaluation.evaluate import evaluate
 from deeppose.evaluation.evaluation import metrics
 from deeppose.evaluation.formatting import gain_text
-from run import run
 
 
 def outputs(item: Item, _: int) -> list[Path]:

@@ -3,12 +3,13 @@
 Both frames count, the images as they are and mirrored. Stage s simulates such errors; a figure shows them.
 """
 
+from run import run
+
 from pathlib import Path
 
 from deeppose.core.files import write_parquet
 from deeppose.core.paths import Item
 from deeppose.displacements.normals import displacements_of_frames, fit_normals
-from run import run
 
 
 def outputs(item: Item, stage: int) -> list[Path]:

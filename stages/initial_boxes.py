@@ -1,12 +1,13 @@
 """Give each example its initial box b⁰: the full image, or a face enlarged by one fixed scaler (§4.1)."""
 
+from run import run
+
 from pathlib import Path
 
 from deeppose.boxes.faces import FACE_COLUMNS
 from deeppose.boxes.initial_boxes import assign_boxes
 from deeppose.core.files import read_parquet, write_json, write_parquet, write_text
 from deeppose.core.paths import Item
-from run import run
 
 
 def outputs(item: Item, _: int) -> list[Path]:

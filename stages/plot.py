@@ -4,11 +4,12 @@ Figures that show photographs are another stage's. Writes tables as CSV, Markdow
 and SVG with their curves as CSV, and the checksum of each file.
 """
 
+from run import run
+
 from pathlib import Path
 
 from deeppose.core.paths import Item
 from deeppose.report.plots import plot
-from run import run
 
 
 def outputs(item: Item, _: int) -> list[Path]:

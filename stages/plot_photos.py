@@ -3,11 +3,12 @@
 They are apart from the others because the photographs of the published sets are not handed on.
 """
 
+from run import run
+
 from pathlib import Path
 
 from deeppose.core.paths import Item
 from deeppose.report.photos import plot_photos
-from run import run
 
 
 def outputs(item: Item, _: int) -> list[Path]:

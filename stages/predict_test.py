@@ -1,5 +1,7 @@
 """Predict the test sets and the held-out images with every stage of a cascade (Eq. 5-7)."""
 
+from run import run
+
 from pathlib import Path
 
 from deeppose.cascade.predict_sets import predict_test_sets
@@ -7,7 +9,6 @@ from deeppose.cascade.processes import processes
 from deeppose.core.files import atomic_path, write_json
 from deeppose.core.paths import Item
 from deeppose.core.pose_files import write_poses
-from run import run
 
 
 def outputs(item: Item, _: int) -> list[Path]:

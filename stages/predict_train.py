@@ -3,13 +3,14 @@
 What the stage is off on them tells how the next one is trained.
 """
 
+from run import run
+
 from pathlib import Path
 
 from deeppose.cascade.predict_sets import predict_training_images
 from deeppose.cascade.processes import processes
 from deeppose.core.paths import Item
 from deeppose.core.pose_files import write_poses
-from run import run
 
 
 def outputs(item: Item, stage: int) -> list[Path]:

@@ -1,10 +1,11 @@
 """Gather a profile: its metrics, the verdicts on the paper's claims, and the page that shows all of it."""
 
+from run import run_of_profile
+
 import sys
 
 from deeppose.core.params import Params
 from deeppose.report.report import write_report
-from run import run_of_profile
 
 
 def main(params: Params) -> None:

@@ -4,12 +4,13 @@ Stage 1 learns from the training images and their initial boxes, a later stage f
 the weights and a log: loss and held-out PDJ at 0.2 by step. A killed run goes on from its checkpoint.
 """
 
+from run import run
+
 from pathlib import Path
 
 from deeppose.cascade.processes import processes
 from deeppose.cascade.train_stage import train_stage
 from deeppose.core.paths import Item
-from run import run
 
 
 def outputs(item: Item, stage: int) -> list[Path]:

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from deeppose.cascade.device_images import DeviceImages
-from deeppose.cascade.prediction import Predictor, predict_initial, refine
+from deeppose.cascade.prediction import Predictor, predict_initial, predict_stage, refine
+from deeppose.core.errors import NotFiniteError
 from deeppose.core.geometry import image_box, mirror_poses
 from deeppose.core.skeleton import FULL_BODY
 from deeppose.networks.alexnet import AlexNet
@@ -240,3 +241,13 @@ def test_processes_share_whole_batches_and_each_gets_all(images, poses, unlabell
     assert sorted(batches) == expected
     for rank in range(3):
         np.testing.assert_array_equal(found[rank], alone)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_what_is_not_finite_is_no_pose(images, unlabelled, value):
+    class Overflows(Says):
+        def forward(self, crops):
+            return super().forward(crops) * value
+
+    with pytest.raises(NotFiniteError, match="stage 1 predicts joints that are not finite"):
+        predict_stage(Overflows(), {"stage": 1}, predictor(), images, unlabelled, ROWS, None)

@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from lsp_archive import PERSON, write_lsp_archive
 from project import ROOT, copy_params
+from somebody import as_somebody, open_folder
 
 from deeppose.cli import main as cli
 from deeppose.cli.options import archive_folders
@@ -138,6 +140,19 @@ def test_datasets_says_what_the_last_run_did_without(deeppose, predictions, tmp_
     assert "dvc repro --force --single-item download@cpu" in said
 
 
+@pytest.mark.parametrize("closed", ["predictions/flic_oc_Sapp_CVPR13.mat", "predictions", "."])
+def test_what_one_may_not_read_is_named_in_one_line(deeppose, closed):
+    deeppose("datasets")  # a module that is read later would be out of reach
+    with open_folder() as folder:
+        archives.write_folder(folder / "mirror/predictions", {"flic_oc_Sapp_CVPR13.mat": b""})
+        (folder / "mirror" / closed).chmod(0)
+        with as_somebody():
+            status, out, err = deeppose("datasets", "--mirror", folder / "mirror")
+        (folder / "mirror" / closed).chmod(0o700)
+    assert (status, out) == (1, "")
+    assert re.fullmatch(rf"deeppose: {folder}/mirror/\S+: Permission denied\n", err)
+
+
 @pytest.mark.parametrize("before", [True, False])
 def test_check_refuses_other_contents(deeppose, predictions, before):
     mirror = ["--mirror", "mirror"]
@@ -169,7 +184,7 @@ def test_check_of_published_contents(deeppose, mirror, name):
 @pytest.mark.parametrize("command", [[], ["predict"], ["score"], ["datasets"], ["export"]])
 def test_help_imports_nothing_heavy(command):
     code = (
-        f"import sys\nfrom deeppose.cli.main import app\n"
+        f"import sys\nfrom deeppose.cli.commands import app\n"
         f"app({[*command, '--help']!r}, standalone_mode=False)\n"
         f"print('heavy:', *sorted(set({HEAVY!r}) & set(sys.modules)))"
     )

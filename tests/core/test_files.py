@@ -3,14 +3,17 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from somebody import as_somebody, open_folder
 
-from deeppose.core.errors import DiskFullError, StageError
+from deeppose.core.errors import DiskFullError, OutputError, StageError
 from deeppose.core.files import (
     atomic_path,
+    check_outputs,
     read_csv,
     read_json,
     read_notes,
@@ -187,6 +190,15 @@ def test_a_kill_in_mid_write_leaves_the_old_file_and_the_next_run_clears_up(old)
     assert names(old.parent) == ["target"]
 
 
+def test_what_a_killed_process_left_is_cleared_though_nobody_asked_how_it_ended(old):
+    with subprocess.Popen([sys.executable, "-c", KILLED, str(old)]) as process:
+        while len(names(old.parent)) < 2 or " Z " not in Path(f"/proc/{process.pid}/stat").read_text():
+            assert process.returncode is None
+            time.sleep(0.02)
+        write_text(old, "new")
+        assert names(old.parent) == ["target"]
+
+
 def test_json_is_sorted_indented_and_ends_with_a_newline(tmp_path):
     path = tmp_path / "a.json"
     write_json(path, {"b": [1, None], "a": 0.5})
@@ -206,3 +218,91 @@ def test_sha256_of_a_known_text(tmp_path):
     path = tmp_path / "abc"
     path.write_bytes(b"abc")
     assert sha256(path) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+# What can't be written is said before the work
+
+
+def folder_of_that_name(folder):
+    (folder / "made.png").mkdir()
+    return folder / "made.png"
+
+
+def file_as_a_parent(folder):
+    (folder / "file").touch()
+    return folder / "file" / "made.png"
+
+
+UNWRITABLE = {
+    "a folder of that name": (folder_of_that_name, "Is a directory"),
+    "a file as a parent": (file_as_a_parent, "(Not a directory|File exists)"),
+    "a name too long": (lambda folder: folder / f"{'a' * 252}.png", "File name too long"),
+    "proc": (lambda folder: Path("/proc/made.png"), "No such file or directory"),
+}
+
+
+@pytest.mark.parametrize(("target", "reason"), UNWRITABLE.values(), ids=UNWRITABLE)
+def test_an_output_that_can_not_be_written(tmp_path, target, reason):
+    path = target(tmp_path)
+    with pytest.raises(OutputError, match=rf"{path.name} can't be written: {reason}$"):
+        check_outputs([path])
+    before = names(tmp_path)
+    with pytest.raises(OutputError, match=rf"{path.name} can't be written: {reason}$"):
+        write_text(path, "new")
+    assert names(tmp_path) == before
+
+
+def test_where_a_folder_is_to_be_written_a_file_is_named(tmp_path):
+    (tmp_path / "made").touch()
+    with pytest.raises(OutputError, match="made can't be written: Not a directory"):
+        check_outputs([tmp_path / "made"])
+
+
+def test_what_can_be_written_leaves_no_trace_of_the_check(old):
+    (old.parent / "folder").mkdir()
+    check_outputs([old.with_name("new.png"), old.parent / "folder", old.parent / "deep" / "new.png"])
+    assert names(old.parent) == ["deep", "folder", "target"]
+    assert names(old.parent / "deep") == []
+
+
+@pytest.mark.parametrize("name", ["a" * 255, "é" * 127, "a" * 239 + "-pose.png"])
+def test_a_name_may_be_as_long_as_the_system_takes(tmp_path, name):
+    write_text(tmp_path / name, "new")
+    assert names(tmp_path) == [name]
+
+
+TWO_AT_ONCE = """
+import sys, time
+from pathlib import Path
+from deeppose.core.files import atomic_path
+with atomic_path(Path(sys.argv[1])) as temporary, temporary.open("w") as file:
+    file.write(sys.argv[2] * 1000)
+    print(flush=True)
+    sys.stdin.readline()
+    file.write(sys.argv[2] * 1000)
+"""
+
+
+def test_two_processes_that_write_one_output_at_once(old):
+    """Each has a file of its own until it is whole; the last one's stands."""
+    running = []
+    for letter in "ab":
+        command = [sys.executable, "-c", TWO_AT_ONCE, str(old), letter]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        process.stdout.readline()
+        running.append(process)
+    for process, letter in zip(running, "ab", strict=True):
+        process.communicate("\n")
+        assert process.returncode == 0
+        assert old.read_text() == letter * 2000
+    assert names(old.parent) == ["target"]
+
+
+def test_what_one_may_not_write_is_said():
+    with open_folder() as folder:
+        (folder / "locked").mkdir(mode=0o755)
+        (folder / "closed").mkdir(mode=0o000)
+        with as_somebody():
+            for target in (folder / "locked" / "a.png", folder / "closed" / "b" / "a.png"):
+                with pytest.raises(OutputError, match=r"a\.png can't be written: Permission denied"):
+                    check_outputs([target])

@@ -166,7 +166,7 @@ def test_beside_each_network_stands_what_it_takes_to_use_it(exported):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--model", "horses"], "params.yaml has no model 'horses', only lsp, flic"),
+        (["--model", "horses"], "no model 'horses' here, only lsp, flic"),
         (["--stage", "3"], "--stage 3: the cascade has stages 1 to 2"),
         (["--model", "flic"], "stage1.safetensors is not there"),
     ],
@@ -215,3 +215,25 @@ def test_the_crop_of_the_page_is_ours(page, box):
     ours = crop(smooth_photo(), np.array(box, float), 64, (9, 90, 200)).astype(int)
     theirs = page["crop"](smooth_photo(), box, 64, (9, 90, 200)).astype(int)
     assert np.abs(ours - theirs).mean() < 1
+
+
+def test_all_outputs_are_checked_before_any_network_is_exported(project, tmp_path):
+    (tmp_path / "stage2.onnx").mkdir()
+    status, out, err = run(project, "-o", tmp_path)
+    said = f"{tmp_path}/stage2.onnx can't be written: Is a directory; name another folder by -o"
+    assert (status, out, err) == (1, "", f"deeppose: {said}\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["stage2.onnx"]
+
+
+def test_two_models_do_not_mix_in_one_folder(project, exported, tmp_path):
+    for path in exported.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    before = (tmp_path / "stage1.onnx").read_bytes()
+    about = json.loads((tmp_path / "stage2.json").read_text())
+    (tmp_path / "stage2.json").write_text(json.dumps(about | {"joints": ["tail"]}))
+    status, out, err = run(project, "-o", tmp_path, "--stage", "1")
+    assert (status, out) == (1, "")
+    assert err == f"deeppose: {tmp_path}/stage2.json is of another model: name another folder by -o\n"
+    assert (tmp_path / "stage1.onnx").read_bytes() == before
+    (tmp_path / "stage2.json").write_text("mine")
+    assert run(project, "-o", tmp_path, "--stage", "1")[0] == 1

@@ -11,7 +11,7 @@ from deeppose.core.errors import WeightsError
 from deeppose.networks import alexnet
 from deeppose.networks.alexnet import AlexNet, LocalResponseNorm
 from deeppose.networks.regressor import parameter_count
-from deeppose.networks.weights import build_network, load_network, save_network
+from deeppose.networks.weights import build_network, load_network, load_stage, save_network
 
 PAPER = {
     "joints": 14,
@@ -23,7 +23,15 @@ PAPER = {
     "mean": (120.0, 110.0, 100.0),
 }
 SMALL = {**PAPER, "size": 60, "width": 0.05, "initial_weights": "he", "pixel_scale": 1 / 64}
-DESCRIPTION = {"network": {"name": "alexnet", **SMALL}, "stage": 2}
+DESCRIPTION = {
+    "stage": 2,
+    "skeleton": "full-body",
+    "initial_box": {"kind": "image"},
+    "average_mirrored": False,
+    "sigma": 1.0,
+    "smallest_box": 0.1,
+    "network": {"name": "alexnet", **SMALL},
+}
 
 
 def small(seed=0, **changes):
@@ -290,7 +298,7 @@ class TestFiles:
         save_network(small(), DESCRIPTION, path)
         content = path.read_bytes()
         path.write_bytes(content[: int(kept * len(content)) if isinstance(kept, float) else kept])
-        with pytest.raises(WeightsError, match=r"weights is no file of our weights .*cut short .*remove it"):
+        with pytest.raises(WeightsError, match=r"weights is no file .* or is damaged .*remove it"):
             load_network(path)
 
     @pytest.mark.parametrize(
@@ -309,6 +317,61 @@ class TestFiles:
         safetensors.torch.save_file({"weight": torch.zeros(3)}, tmp_path / "weights", metadata=metadata)
         with pytest.raises(WeightsError, match="weights is no file of our weights"):
             load_network(tmp_path / "weights")
+
+    @pytest.mark.parametrize("weight", [float("inf"), float("nan")])
+    def test_a_weight_that_is_not_finite_is_found_on_loading(self, tmp_path, weight):
+        network = small()
+        state = {name: value.half().contiguous() for name, value in network.state_dict().items()}
+        state["features.0.bias"][0] = weight
+        safetensors.torch.save_file(state, tmp_path / "weights", {"description": json.dumps(DESCRIPTION)})
+        with pytest.raises(WeightsError, match=r"weights is no file .* \(features\.0\.bias is not finite\)"):
+            load_network(tmp_path / "weights")
+
+    @pytest.mark.parametrize(
+        ("changed", "said"),
+        [
+            ({"stage": "2"}, r"stage: Input should be a valid integer"),
+            ({"stage": 0}, r"stage: Input should be greater than 0"),
+            ({"skeleton": "horse"}, r"skeleton 'horse' is none of full-body"),
+            ({"skeleton": "upper-body"}, r"a network of 14 joints, but upper-body has 10"),
+            ({"sigma": None}, r"stage 2 without sigma or smallest_box"),
+            ({"sigma": float("nan")}, r"sigma: Input should be a finite number"),
+            ({"sigma": 1e200}, r"sigma: Input should be less than"),
+            ({"initial_box": {"kind": "hand"}}, r"initial_box: Input tag 'hand'"),
+            ({"network": {"name": "alexnet"}}, r"network\.alexnet\.\w+: Field required"),
+            ({"network": DESCRIPTION["network"] | {"size": 10**6}}, r"network\.alexnet\.size: "),
+            ({"network": DESCRIPTION["network"] | {"width": 1e9}}, r"width 1e\+09 times size 60"),
+            ({"network": DESCRIPTION["network"] | {"width": 0.1}}, r"features\.0\.weight has the shape"),
+            ({"network": DESCRIPTION["network"] | {"size": 92}}, r"regressor\.1\.weight has the shape"),
+        ],
+    )
+    def test_a_broken_description(self, tmp_path, changed, said):
+        save_network(small(), DESCRIPTION | changed, tmp_path / "weights")
+        with pytest.raises(WeightsError, match=said) as raised:
+            load_network(tmp_path / "weights")
+        assert "\n" not in str(raised.value)
+
+    def test_a_tensor_more_or_less_is_named(self, tmp_path):
+        state = {name: value.contiguous() for name, value in small().state_dict().items()}
+        del state["features.0.bias"]
+        safetensors.torch.save_file(state, tmp_path / "weights", {"description": json.dumps(DESCRIPTION)})
+        with pytest.raises(WeightsError, match=r"\(features\.0\.bias is missing\)"):
+            load_network(tmp_path / "weights")
+
+    def test_weights_of_another_stage_or_of_other_joints(self, tmp_path):
+        save_network(small(), DESCRIPTION, tmp_path / "weights")
+        assert load_stage(tmp_path / "weights", 2, "full-body")[1]["stage"] == 2
+        with pytest.raises(WeightsError, match="of stage 2 for full-body joints, not of stage 3"):
+            load_stage(tmp_path / "weights", 3)
+        with pytest.raises(WeightsError, match="not of stage 2 for upper-body joints"):
+            load_stage(tmp_path / "weights", 2, "upper-body")
+
+    def test_published_weights_are_put_back_and_not_trained(self, tmp_path):
+        path = tmp_path / "cpu" / "lsp" / "stage1.safetensors"
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"half")
+        with pytest.raises(WeightsError, match=r"damaged .*: `python scripts/published.py weights` puts"):
+            load_network(path)
 
     def test_build_by_name(self):
         assert isinstance(build_network("alexnet", **SMALL), AlexNet)

@@ -179,7 +179,7 @@ def test_it_learns_where_a_spot_is():
 
 
 def test_weights_survive_being_written(tmp_path):
-    description = {"stage": 1, "network": {"name": "spatial", **SIZES}}
+    description = {"stage": 1, "skeleton": "full-body", "network": {"name": "spatial", **SIZES, "joints": 14}}
     net = build_network(**description["network"]).eval()
     save_network(net, description, tmp_path / "w.safetensors")
     read, described = load_network(tmp_path / "w.safetensors")

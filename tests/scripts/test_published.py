@@ -1,5 +1,6 @@
 """scripts/published.py in a project whose stages write a line each: what is handed on, and plotted."""
 
+import hashlib
 import json
 import shutil
 import sys
@@ -170,9 +171,12 @@ def test_what_no_commit_can_make_again_is_not_published(clone, revision):
     assert files(clone / "published") == files(clone / "before")
 
 
-def test_without_the_folder_it_says_so(clone):
+@pytest.mark.parametrize("what", ["weights", "figures"])
+def test_without_the_folder_it_says_so(clone, what):
     shutil.rmtree(clone / "published")
-    assert "there is no folder published/" in run(clone, "weights")
+    done = call(clone, sys.executable, "scripts/published.py", what)
+    assert done.returncode == 1
+    assert "error: there is no " in done.stdout
     assert not (clone / "data").exists()
 
 
@@ -181,3 +185,85 @@ def test_what_it_can_do_is_said(clone, arguments):
     done = call(clone, sys.executable, "scripts/published.py", *arguments)
     assert done.returncode != 0
     assert "python scripts/published.py figures" in done.stdout
+
+
+def weights_in(project: Path) -> dict[str, str]:
+    return {
+        path: (project / path).read_text()
+        for path in json.loads((project / "published/weights.json").read_text())
+    }
+
+
+def test_it_puts_what_is_published_whatever_params_and_the_lock_say(clone):
+    """As where a model of one's own is in `models`, or weights were trained again."""
+    with_profile(clone, "demo", "paper")
+    params = yaml.safe_load((clone / "params.yaml").read_text())
+    params["model"]["mine"] = params["model"]["lsp"]
+    params["models"] = ["mine"]
+    (clone / "params.yaml").write_text(yaml.safe_dump(params))
+    lock = (clone / "dvc.lock").read_text()
+    for of in json.loads((clone / "published/weights.json").read_text()).values():
+        lock = lock.replace(of, "0" * 32)
+    (clone / "dvc.lock").write_text(lock)
+    assert run(clone, "weights") == ""
+    assert set(weights_in(clone)) == {
+        f"data/cpu/{model}/stage{stage}.safetensors" for model in ("lsp", "flic") for stage in (1, 2, 3)
+    }
+
+
+def test_a_damaged_file_is_replaced_and_named(clone):
+    run(clone, "weights")
+    before = weights_in(clone)
+    (clone / "data/cpu/lsp/stage2.safetensors").write_text("half")
+    assert run(clone, "weights") == (
+        "data/cpu/lsp/stage2.safetensors was damaged: replaced by the published one\n"
+    )
+    assert weights_in(clone) == before
+
+
+def test_weights_that_were_trained_here_stay(clone):
+    run(clone, "weights")
+    path = clone / "data/cpu/lsp/stage2.safetensors"
+    before = hashlib.md5(path.read_bytes()).hexdigest()
+    path.write_text("trained again")
+    lock = (clone / "dvc.lock").read_text()
+    (clone / "dvc.lock").write_text(lock.replace(before, hashlib.md5(b"trained again").hexdigest()))
+    assert "stays as it was trained here" in run(clone, "weights")
+    assert path.read_text() == "trained again"
+
+
+def test_what_is_damaged_in_published_is_named_and_the_rest_put_there(clone):
+    for of in list(json.loads((clone / "published/weights.json").read_text()).values())[:1]:
+        (clone / "published/files/md5" / of[:2] / of[2:]).unlink()
+    done = call(clone, sys.executable, "scripts/published.py", "weights")
+    assert done.returncode == 1
+    (line,) = done.stdout.splitlines()
+    assert "is missing or damaged: `git checkout -- published`" in line
+    assert len(files(clone / "data")) == 5
+
+
+def test_what_dvc_can_not_do_is_said(clone):
+    shutil.rmtree(clone / "published/files")
+    done = call(clone, sys.executable, "scripts/published.py", "figures")
+    assert done.returncode == 1
+    assert "`dvc pull " in done.stdout
+    assert "profile: demo" in (clone / "params.yaml").read_text()
+
+
+def test_make_env_goes_on_where_weights_can_not_be_put(tmp_path):
+    for name in ("Makefile", "requirements.lock", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    python = tmp_path / ".venv/bin/python"
+    python.parent.mkdir(parents=True)
+    python.write_text('#!/bin/sh\ncase "$1" in scripts/published.py) echo "error: damaged"; exit 1;; esac\n')
+    python.chmod(0o755)
+    done = call(tmp_path, "make", f"PYTHON={sys.executable}", "env")
+    assert done.returncode == 0, done.stdout
+    assert "error: damaged" in done.stdout
+    assert (tmp_path / ".venv/.installed").is_file()
+
+
+def test_all_published_weights_are_in_the_clone():
+    for path, of in json.loads((ROOT / "published/weights.json").read_text()).items():
+        file = ROOT / "published/files/md5" / of[:2] / of[2:]
+        assert hashlib.md5(file.read_bytes()).hexdigest() == of, path

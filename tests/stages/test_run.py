@@ -55,15 +55,31 @@ def test_of_several_processes_the_first_leaves_them_empty(stage, tmp_path, monke
     assert not (tmp_path / "made.json").exists()
 
 
-def test_what_a_user_can_mend_ends_it_in_one_line(stage):
+def test_what_a_user_can_mend_ends_it_in_one_line(stage, capsys):
     def fail(item, number):
         raise ParamsError("sigma is -1")
 
-    with pytest.raises(SystemExit, match=r"^error: sigma is -1$"):
+    with pytest.raises(SystemExit, match=r"^1$"):
         stage("demo", "lsp", main=fail)
+    assert capsys.readouterr().err == "error: sigma is -1\n"
 
 
 def test_the_run_that_dvc_started_is_noted(stage, tmp_path, monkeypatch):
     monkeypatch.setenv("DVC_STAGE", "plot@demo-lsp")
     stage("demo", "lsp")
     assert list(json.loads((tmp_path / "logs/demo/runs.json").read_text())) == ["plot@demo-lsp"]
+
+
+def test_outputs_that_can_not_be_written_are_said_before_the_work(stage, tmp_path, capsys):
+    (tmp_path / "made.json").mkdir()
+    calls = []
+    with pytest.raises(SystemExit, match=r"^1$"):
+        stage("demo", "lsp", main=lambda item, number: calls.append(item))
+    assert capsys.readouterr().err == f"error: {tmp_path}/made.json can't be written: Is a directory\n"
+    assert calls == []
+
+
+def test_a_file_that_can_not_be_read_is_named_in_one_line(stage, capsys):
+    with pytest.raises(SystemExit, match=r"^1$"):
+        stage("demo", "lsp", main=lambda item, number: item.mean_colour.read_text())
+    assert capsys.readouterr().err == "error: data/demo/lsp/mean-colour.json: No such file or directory\n"

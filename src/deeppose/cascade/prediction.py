@@ -11,6 +11,7 @@ from torch.utils.data import Dataset, Subset
 from tqdm import tqdm
 
 from deeppose.cascade.batches import CropSource, crop_loader, cut_crops
+from deeppose.core.errors import NotFiniteError
 from deeppose.core.examples import Examples, Indices
 from deeppose.core.geometry import Floats, denormalise, diameter, joint_box_sides, mirror_boxes, square_boxes
 from deeppose.core.skeleton import SKELETONS, Skeleton
@@ -120,14 +121,27 @@ def predict_stage(
         What came with the stage's weights, see :func:`deeppose.networks.weights.load_network`.
     previous
         Of :func:`refine`; None for stage 1.
+
+    Raises
+    ------
+    NotFiniteError
+        If a coordinate is NaN or infinite.
     """
     by = (network, predictor, images, examples, rows)
     what = f"stage {description['stage']} {what}".rstrip()
+    clamped = 0
     if previous is None:
-        return predict_initial(*by, mirrored=mirrored, what=what), 0
-    skeleton = SKELETONS[description["skeleton"]]
-    sizes = {"sigma": description["sigma"], "smallest_share": description["smallest_box"]}
-    return refine(*by, previous, skeleton, **sizes, mirrored=mirrored, what=what)
+        poses = predict_initial(*by, mirrored=mirrored, what=what)
+    else:
+        skeleton = SKELETONS[description["skeleton"]]
+        sizes = {"sigma": description["sigma"], "smallest_share": description["smallest_box"]}
+        poses, clamped = refine(*by, previous, skeleton, **sizes, mirrored=mirrored, what=what)
+    if not np.isfinite(poses).all():
+        raise NotFiniteError(
+            f"stage {description['stage']} predicts joints that are not finite: its weights are damaged, or "
+            f"were trained with too large a learning_rate"
+        )
+    return poses, clamped
 
 
 def predict_initial(

@@ -28,15 +28,16 @@ def export(
     to their boxes, (batch, joints, 2). Each is run before it is kept, and compared with ours. docs/export.md
     has what must be done around them.
     """
-    weights = weights_of(model, profile)
-    if stage is not None:
-        if not 1 <= stage <= len(weights):
-            raise ParamsError(f"--stage {stage}: the cascade has stages 1 to {len(weights)}")
-        weights = [weights[stage - 1]]
-    from deeppose.deploy.export import export_stage
+    weights, skeleton = weights_of(model, profile)
+    if stage is not None and not 1 <= stage <= len(weights):
+        raise ParamsError(f"--stage {stage}: the cascade has stages 1 to {len(weights)}")
+    from deeppose.deploy.export import check_folder, export_stage
 
-    for path in weights:
-        written = export_stage(path, output)
+    numbers = range(1, len(weights) + 1) if stage is None else [stage]
+    check_folder(output, numbers, skeleton)
+    for number in numbers:
+        path = weights[number - 1]
+        written = export_stage(path, number, skeleton, output)
         typer.echo(
             f"{written.network}, {written.description}: from {path}, outputs at most "
             f"{written.difference:.1e} of a box's side from ours"

@@ -1,50 +1,12 @@
-"""The command line, `deeppose`. Commands import what they need when they run, so that --help is quick."""
+"""The command `deeppose`: how it starts, and ends."""
 
-from typing import Annotated
-
-import typer
-
-from deeppose.cli import datasets
-from deeppose.cli.export import export
-from deeppose.cli.predict import predict
-from deeppose.cli.score import SCORE_HELP, score
-from deeppose.core.errors import DeepPoseError
-
-app = typer.Typer(
-    help="DeepPose: human pose estimation by a cascade of regressors, and the sets it is measured on.",
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-    no_args_is_help=True,
-)
-app.add_typer(datasets.app, name="datasets")
-app.command()(predict)
-app.command(help=SCORE_HELP)(score)
-app.command()(export)
-
-
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        from importlib.metadata import version
-
-        typer.echo(f"deeppose {version('deeppose')}")
-        raise typer.Exit
-
-
-@app.callback()
-def options(
-    _: Annotated[
-        bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
-    ] = False,
-) -> None:
-    """What comes before a command."""
+from deeppose.core.ending import OneLineEnding
 
 
 def main() -> None:
-    """Run the command line; an error that the user can mend ends it with one message and status 1."""
-    try:
+    """Run the command line; what the user can mend ends it with one message and status 1."""
+    with OneLineEnding("deeppose"):
+        # Not above, so that Ctrl-C while it is imported ends in one line, too.
+        from deeppose.cli.commands import app
+
         app()
-    except DeepPoseError as error:
-        typer.echo(f"deeppose: {error}", err=True)
-        raise SystemExit(1) from None

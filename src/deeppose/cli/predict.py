@@ -1,12 +1,23 @@
 """`deeppose predict`: the trained cascade on anybody's photos."""
 
 import json
+from collections.abc import Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deeppose.core.errors import FaceError, GeometryError, ImageError, ParamsError, WeightsError
+from deeppose.core.errors import (
+    DeepPoseError,
+    FaceError,
+    GeometryError,
+    ImageError,
+    NotFiniteError,
+    ParamsError,
+    WeightsError,
+)
+from deeppose.core.files import check_outputs
+from deeppose.core.published import PUBLISHED, PUT_BACK
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,9 +26,10 @@ if TYPE_CHECKING:
     from deeppose.core.params import Params
     from deeppose.deploy.photo import Cascade, Person
 
-
-PUBLISHED = "cpu"
-"""The profile whose weights come with the project."""
+MOST_DRAWN = 1600
+"""Of the longer side of a photo as it is drawn, pixels; a picture shows fewer."""
+LARGEST_BOX = 1e6
+"""No photo's side is longer, pixels."""
 
 
 def predict(
@@ -63,52 +75,92 @@ def predict(
             f"-o {output} names one picture for {len(images)} photos: leave -o out, or give one photo"
         )
     if output is not None and output.suffix != ".png":
-        raise ImageError(f"-o {output}: pictures are written as PNG: name it {output.with_suffix('.png')}")
+        raise ImageError(f"-o {output}: pictures are written as PNG: end its name in .png")
     targets = [output or Path(f"{path.stem}-pose.png") for path in images]
-    if not as_json and len(set(targets)) < len(targets):
-        twice = next(target for target in targets if targets.count(target) > 1)
-        raise ImageError(f"the pictures of two photos would both be {twice}: give one at a time, with -o")
+    is_drawn = not as_json or output is not None
+    photos = {file_of(path) for path in images} - {None}
+    if is_drawn:
+        if len(set(targets)) < len(targets):
+            twice = next(target for target in targets if targets.count(target) > 1)
+            raise ImageError(f"the pictures of two photos would both be {twice}: give one at a time, with -o")
+        for path, target in zip(images, targets, strict=True):
+            check_is_no_photo(target, path, photos)
+        check_outputs(targets)
+    given = None if box is None else parse_box(box)
+    weights, skeleton = weights_of(model, profile)
     from deeppose.deploy.photo import Person, load_cascade, read_photo
 
-    given = None if box is None else Person(parse_box(box))
-    weights = weights_of(model, profile)
-    cascade = load_cascade(weights)
-    found = []
-    faceless = []
-    for path, target in zip(images, targets, strict=True):
-        photo = read_photo(path)
-        if given is not None and not meets(given.box, photo):
+    cascade = load_cascade(weights, skeleton)
+    by = str(weights[0].parent)
+    found, faceless, failed = [], [], False
+
+    def predict_photo(path: Path, target: Path) -> None:
+        photo, remarks = read_photo(path)
+        for remark in remarks:
+            typer.echo(f"deeppose: {remark}", err=True)
+        if given is not None and not meets(given, photo):
             height, width, _ = photo.shape
             raise GeometryError(f"--box {box} lies outside {path}, which is {width}×{height} pixels")
-        people = cascade.people(photo) if given is None else [given]
+        people = cascade.people(photo) if given is None else [Person(given)]
         if not people:
             faceless.append(str(path))
         for number, person in enumerate(people, start=1):
             poses = cascade.predict(photo, person.box)
-            found.append(as_values(path, person, cascade, poses) | {"weights": str(weights[0].parent)})
-            if not as_json or output is not None:
+            if is_drawn:
                 picture = target.with_stem(f"{target.stem}-{number}") if len(people) > 1 else target
+                check_is_no_photo(picture, path, photos)
                 draw(photo, poses, cascade, picture)
-                if not as_json:
-                    typer.echo(f"{path}: {picture}, by the weights in {weights[0].parent}")
+            found.append(as_values(path, person, cascade, poses) | {"weights": by})
+            if not as_json:
+                typer.echo(f"{path}: {picture}, by the weights in {by}")
+
+    for path, target in zip(images, targets, strict=True):
+        try:
+            predict_photo(path, target)
+        except NotFiniteError as error:
+            typer.echo(f"deeppose: {path}: {error}; they are in {by}", err=True)
+            failed = True
+        except DeepPoseError as error:
+            typer.echo(f"deeppose: {error}", err=True)
+            failed = True
     if as_json:
-        typer.echo(json.dumps(found, indent=2))
+        typer.echo(json.dumps(found, indent=2, allow_nan=False))
     if faceless:
         raise FaceError(
             f"no face was found in {', '.join(faceless)}, and the boxes that {model} starts from are made of "
             f"faces: say by --box X,Y,W,H where the person is, with all joints"
         )
+    if failed:
+        raise typer.Exit(1)
 
 
-def weights_of(model: str, profile: str | None) -> list[Path]:
-    """The weights of a model's stages, first to last.
+def file_of(path: Path) -> tuple[int, int] | None:
+    """What is the same for all names of a file; None where there is none that can be read."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def check_is_no_photo(picture: Path, path: Path, photos: Set[tuple[int, int] | None]) -> None:
+    """Stop before the picture of the photo `path` takes the place of one of the photos."""
+    if file_of(picture) in photos:
+        raise ImageError(
+            f"the picture of {path} would overwrite {picture}, which is one of the photos: leave that out, "
+            f"or name another picture by -o"
+        )
+
+
+def weights_of(model: str, profile: str | None) -> tuple[list[Path], str]:
+    """The weights of a model's stages, first to last, and the name of the model's skeleton.
 
     Raises
     ------
     ParamsError
         If the params have no such model or profile.
     WeightsError
-        If they have not been trained.
+        If they have not been trained, or can't be read.
     """
     from deeppose.core.params_file import load_params
 
@@ -120,21 +172,24 @@ def weights_of(model: str, profile: str | None) -> list[Path]:
     folder = Path("data") / profile / model
     paths = [folder / f"stage{stage}.safetensors" for stage in range(1, params.cascade_stages + 1)]
     for path in paths:
-        if not path.is_file():
-            there = "`python scripts/published.py weights` puts the published one there, "
+        try:
+            size = path.stat().st_size
+        except (FileNotFoundError, NotADirectoryError) as error:
+            there = f"{PUT_BACK}, " if profile == PUBLISHED else ""
             trains = f"`dvc repro` with profile {profile} trains it"
             synthetic = f"; --profile {params.profile} takes weights that have seen synthetic people alone"
-            raise WeightsError(
-                f"{path} is not there: {there if profile == PUBLISHED else ''}{trains}"
-                f"{synthetic if profile != params.profile and has_synthetic_people(params) else ''}"
-            )
-        if path.stat().st_size == 0:
+            if profile == params.profile or not has_synthetic_people(params):
+                synthetic = ""
+            raise WeightsError(f"{path} is not there: {there}{trains}{synthetic}") from error
+        except OSError as error:
+            raise WeightsError(f"{path} can't be read: {error.strerror}") from error
+        if size == 0:
             raise WeightsError(
                 f"{path} is empty: either an archive that {model} is trained on was missing (`deeppose "
                 f"datasets` says which, and what to type once it is there), or fewer cascade_stages were "
                 f"asked for then; `dvc repro` trains it"
             )
-    return paths
+    return paths, params.model[model].skeleton
 
 
 def profile_for_photographs(params: "Params") -> str:
@@ -153,7 +208,7 @@ def parse_box(text: str) -> "np.ndarray":
     Raises
     ------
     GeometryError
-        If the text is not four numbers, the last two positive.
+        If the text is not four numbers, or one of them is none that a box in a photo has.
     """
     import numpy as np
 
@@ -163,8 +218,9 @@ def parse_box(text: str) -> "np.ndarray":
         raise GeometryError(
             f"--box {text!r} is not X,Y,W,H, four numbers with commas between them"
         ) from error
-    if not (w > 0 and h > 0 and np.isfinite([x, y, w, h]).all()):
-        raise GeometryError(f"--box {text}: width {w:g} and height {h:g} must be positive")
+    for name, value, least in (("X", x, -LARGEST_BOX), ("Y", y, -LARGEST_BOX), ("W", w, 1), ("H", h, 1)):
+        if not least <= value <= LARGEST_BOX:
+            raise GeometryError(f"--box {text}: {name} is {value:g}, not from {least:g} to {LARGEST_BOX:g}")
     return np.array([x + (w - 1) / 2, y + (h - 1) / 2, w, h])
 
 
@@ -197,7 +253,15 @@ def from_first_column(box: "np.ndarray") -> list[float]:
 
 def draw(photo: "np.ndarray", poses: dict[str, "np.ndarray"], cascade: "Cascade", target: Path) -> None:
     """Draw the stick figures side by side into `target`."""
+    import cv2
+    import numpy as np
+
     from deeppose.report.figures.poses import predictions_sheet
     from deeppose.report.style import save_picture
 
+    sides = np.array([photo.shape[1], photo.shape[0]])
+    drawn = np.maximum(1, np.round(sides * min(1, MOST_DRAWN / sides.max())).astype(int))
+    if (drawn < sides).any():
+        photo = cv2.resize(photo, drawn.tolist(), interpolation=cv2.INTER_AREA)
+        poses = {stage: (pose + 0.5) * (drawn / sides) - 0.5 for stage, pose in poses.items()}
     save_picture(predictions_sheet(photo, poses, cascade.skeleton), target.parent, target.stem)

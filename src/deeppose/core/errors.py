@@ -45,8 +45,12 @@ class DiskFullError(DeepPoseError):
     """No space was left while an output was written; the old output, if any, still stands."""
 
 
+class OutputError(DeepPoseError):
+    """A file or folder can't be written where it is asked for."""
+
+
 class NotFiniteError(DeepPoseError):
-    """A loss, or a normal distribution that boxes are drawn from, became NaN or infinite."""
+    """A loss, a predicted pose, or a normal distribution that boxes are drawn from, is NaN or infinite."""
 
 
 class DeviceError(DeepPoseError):

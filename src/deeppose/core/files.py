@@ -4,13 +4,15 @@ import contextlib
 import errno
 import hashlib
 import json
+import os
+import platform
 import shutil
 import sys
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deeppose.core.errors import DeepPoseError, DiskFullError, StageError
+from deeppose.core.errors import DeepPoseError, DiskFullError, OutputError, StageError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,11 +29,10 @@ def atomic_path(target: Path) -> Iterator[Path]:
     ------
     DiskFullError
         If the block fails because the disk (or the user's quota) is full.
+    OutputError
+        If nothing can be written there.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    # One name for all: what a killed run left is cleared away by the next.
-    temporary = target.with_name(f".{target.name}.part")
-    _remove(temporary)
+    temporary = _temporary_beside(target)
     try:
         yield temporary
         if target.is_dir() and temporary.is_dir():
@@ -43,9 +44,61 @@ def atomic_path(target: Path) -> Iterator[Path]:
                 f"no space left on the disk while writing {target}: free some and run the same command "
                 f"again; nothing was left half-written"
             ) from error
+        # What the block reads may fail as well, and has its own name.
+        if str(error.filename).startswith(str(temporary)):
+            raise OutputError(f"{target} can't be written: {error.strerror}") from error
         raise
     finally:
         _remove(temporary)
+
+
+def check_outputs(targets: Iterable[Path]) -> None:
+    """Stop before any work if one can't be written: a folder where its name has no suffix, else a file.
+
+    Folders that they lie in are made.
+
+    Raises
+    ------
+    OutputError
+        Naming it, and why.
+    """
+    for target in targets:
+        _temporary_beside(target)
+        if target.exists() and target.is_dir() == bool(target.suffix):
+            reason = os.strerror(errno.EISDIR if target.is_dir() else errno.ENOTDIR)
+            raise OutputError(f"{target} can't be written: {reason}")
+
+
+def _temporary_beside(target: Path) -> Path:
+    """A free path in the folder of `target`, which is made, that this process can write to.
+
+    Another process has another one. What a killed run left is cleared away by the next on that machine.
+    """
+    # Of one length: a target's own name may be as long as names can be.
+    name = f".{hashlib.md5(os.fsencode(target.name), usedforsecurity=False).hexdigest()[:12]}"
+    name += f"-{platform.node()[:64]}-"
+    temporary = target.with_name(f"{name}{os.getpid()}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        for left in target.parent.glob(f"{name}*.part"):
+            if left == temporary or not _runs(left.stem.removeprefix(name)):
+                _remove(left)
+        # The system says here, and not after the work, that a name is too long or nothing can be written.
+        target.is_symlink()
+        temporary.touch()
+        temporary.unlink()
+    except OSError as error:
+        raise OutputError(f"{target} can't be written: {error.strerror}") from error
+    return temporary
+
+
+def _runs(process: str) -> bool:
+    try:
+        status = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    # Killed, with nobody who asked how it ended.
+    return not status.rpartition(")")[2].startswith(" Z")
 
 
 def write_json(target: Path, value: Any) -> None:  # noqa: ANN401 - whatever JSON can hold

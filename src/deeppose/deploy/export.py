@@ -10,6 +10,7 @@ import importlib.util
 import io
 import logging
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,13 +19,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from deeppose.core.errors import ExportError
-from deeppose.core.files import atomic_path, write_json
+from deeppose.core.errors import ExportError, OutputError
+from deeppose.core.files import atomic_path, check_outputs, read_json, write_json
 from deeppose.core.images import Pixels
 from deeppose.core.skeleton import SKELETONS
 from deeppose.networks.alexnet import LRN_ALPHA, LRN_CHANNELS, LRN_K, LocalResponseNorm
 from deeppose.networks.regressor import Regressor
-from deeppose.networks.weights import load_network
+from deeppose.networks.weights import load_stage
 
 PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 TOLERANCE = 1e-4
@@ -41,24 +42,56 @@ class Exported(NamedTuple):
     difference: float
 
 
-def export_stage(weights: Path, folder: Path) -> Exported:
-    """Write one stage as stage<s>.onnx and stage<s>.json into `folder`, once its outputs were compared.
+def check_folder(folder: Path, stages: Sequence[int], skeleton: str) -> None:
+    """Stop before any work if stages of a model with this skeleton can't be written into `folder`.
 
     Raises
     ------
     ExportError
-        If a package is missing, the folder can't be written, or the outputs differ by more than TOLERANCE.
-    WeightsError
-        If the weights are missing or can't be read.
+        If a file can't be written, or networks of another model lie there.
     """
-    network, description = load_network(weights)
-    path = folder / f"stage{description['stage']}.onnx"
     try:
-        difference = export_network(network, path)
-        write_json(path.with_suffix(".json"), describe(network, description))
-    except OSError as error:
-        raise ExportError(f"{path} can't be written: {error.strerror}; name another folder by -o") from error
-    return Exported(path, path.with_suffix(".json"), difference)
+        check_outputs(path for stage in stages for path in _files(folder, stage))
+    except OutputError as error:
+        raise ExportError(f"{error}; name another folder by -o") from error
+    for other in sorted(folder.glob("stage*.json")):
+        if not _is_of(other, skeleton):
+            raise ExportError(f"{other} is of another model: name another folder by -o")
+
+
+def _is_of(description: Path, skeleton: str) -> bool:
+    try:
+        return bool(read_json(description)["joints"] == list(SKELETONS[skeleton].joints))
+    except (ValueError, TypeError, KeyError):
+        return False
+
+
+def _files(folder: Path, stage: int) -> tuple[Path, Path]:
+    return folder / f"stage{stage}.onnx", folder / f"stage{stage}.json"
+
+
+def export_stage(weights: Path, stage: int, skeleton: str, folder: Path) -> Exported:
+    """Write one stage as stage<s>.onnx and stage<s>.json into `folder`, once its outputs were compared.
+
+    Parameters
+    ----------
+    stage, skeleton
+        What the weights must be of, see :func:`deeppose.networks.weights.load_stage`.
+
+    Raises
+    ------
+    ExportError
+        If a package is missing, or the outputs differ by more than TOLERANCE.
+    OutputError
+        If the folder can't be written.
+    WeightsError
+        If the weights are missing, can't be read, or are others.
+    """
+    network, description = load_stage(weights, stage, skeleton)
+    path, about = _files(folder, stage)
+    difference = export_network(network, path)
+    write_json(about, describe(network, description))
+    return Exported(path, about, difference)
 
 
 def export_network(network: Regressor, path: Path) -> float:
@@ -132,13 +165,12 @@ def describe(network: Regressor, description: dict[str, Any]) -> dict[str, Any]:
     Parameters
     ----------
     description
-        As :func:`deeppose.networks.weights.load_network` gives it.
+        As :func:`deeppose.networks.weights.load_stage` gives it.
     """
     skeleton = SKELETONS[description["skeleton"]]
     joints = len(skeleton.joints)
     if description["stage"] == 1:
-        # Weights without a word on it are of the full image.
-        box = {"initial_box": description.get("initial_box", {"kind": "image"})}
+        box = {"initial_box": description["initial_box"]}
     else:
         box = {"sigma": description["sigma"], "smallest_box": description["smallest_box"]}
     return {
@@ -148,8 +180,7 @@ def describe(network: Regressor, description: dict[str, Any]) -> dict[str, Any]:
         "joints": list(skeleton.joints),
         "diameter": [list(pair) for pair in skeleton.diameter],
         "mirrored": list(skeleton.mirrored),
-        # Weights without a word on it are of the paper's network.
-        "average_mirrored": description.get("average_mirrored", False),
+        "average_mirrored": description["average_mirrored"],
         "padding": list(network.padding),
         "tolerance": TOLERANCE,
         **box,

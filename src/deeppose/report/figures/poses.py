@@ -191,7 +191,8 @@ def predictions_sheet(image: Image, poses_by_stage: Mapping[str, Floats], skelet
     poses_by_stage
         By stage ("stage 1") the prediction, `(k, 2)` pixels.
     """
-    aspect = image.shape[1] / image.shape[0]
+    # A longer image than this leaves some of its panel empty.
+    aspect = min(max(image.shape[1] / image.shape[0], 1 / 4), 4.0)
     height = 4.2 if aspect < 1 else 3.2
     width = max(height * aspect * len(poses_by_stage) + 1.9, 5.0)
     figure = new_figure(width, height + 0.7, "Predicted pose after each stage")

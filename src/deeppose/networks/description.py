@@ -1,0 +1,90 @@
+"""What goes with weights: all that it takes to run them, held to what is possible before it is used."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, ValidationError, model_validator
+
+from deeppose.core.params import AlexNet, PositiveInt, Section, SpatialNet
+from deeppose.core.skeleton import SKELETONS
+
+MOST_SIZE = 512
+"""Of a crop's side, pixels, and of that times the width of an alexnet: more takes gigabytes."""
+
+Level = Annotated[float, Field(ge=0, le=255)]
+Colour = tuple[Level, Level, Level]
+
+
+class OfAlexNet(AlexNet):
+    """What the network's constructor takes, by the section of params that it was built from."""
+
+    input: Annotated[int, Field(alias="size", ge=59, le=MOST_SIZE)]
+    joints: PositiveInt
+    mean: Colour
+
+    @model_validator(mode="after")
+    def _fits_into_memory(self) -> Self:
+        if self.width * self.input > MOST_SIZE:
+            raise ValueError(f"width {self.width:g} times size {self.input} is more than {MOST_SIZE}")
+        return self
+
+
+class OfSpatialNet(SpatialNet):
+    """The same of the spatial network."""
+
+    input: Annotated[int, Field(alias="size", ge=64, multiple_of=32, le=MOST_SIZE)]
+    channels: Annotated[int, Field(gt=0, le=1024)]
+    joints: PositiveInt
+    mean: Colour
+
+
+class Image(Section):
+    """b⁰ is the full image."""
+
+    kind: Literal["image"]
+
+
+class Face(Section):
+    """b⁰ is a face, its sides times `scale`."""
+
+    kind: Literal["face"]
+    scale: Annotated[float, Field(gt=0, le=1000)]
+
+
+class Description(Section):
+    """Of one stage; the defaults are what weights without a word on it were trained with."""
+
+    stage: PositiveInt
+    skeleton: str
+    initial_box: Annotated[Image | Face, Field(discriminator="kind")] = Image(kind="image")
+    average_mirrored: bool = False
+    sigma: Annotated[float, Field(gt=0, le=1000)] | None = None
+    smallest_box: Annotated[float, Field(gt=0, le=1)] | None = None
+    network: Annotated[OfAlexNet | OfSpatialNet, Field(discriminator="name")]
+
+    @model_validator(mode="after")
+    def _can_be_run(self) -> Self:
+        if self.skeleton not in SKELETONS:
+            raise ValueError(f"skeleton {self.skeleton!r} is none of {', '.join(SKELETONS)}")
+        joints = len(SKELETONS[self.skeleton].joints)
+        if self.network.joints != joints:
+            raise ValueError(f"a network of {self.network.joints} joints, but {self.skeleton} has {joints}")
+        if self.stage > 1 and (self.sigma is None or self.smallest_box is None):
+            raise ValueError(f"stage {self.stage} without sigma or smallest_box")
+        return self
+
+
+def read_description(text: str) -> dict[str, Any]:
+    """What the JSON beside weights says, defaults filled in.
+
+    Raises
+    ------
+    ValueError
+        In one line, which key is wrong, and how.
+    """
+    try:
+        described = Description.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"])) or "description"
+        raise ValueError(f"{where}: {first['msg'].removeprefix('Value error, ')}") from error
+    return described.model_dump(mode="json", by_alias=True, exclude_none=True)
