@@ -6,7 +6,7 @@ A size is how many examples there are to train on, and as many again to test on:
 1000000 where none are given. The stages' own code runs on synthetic annotation over few images, made by
 scripts/scale_project.py, each run in a process of its own, whose peak memory is the run's. Stages that go
 through as many images or run a network stop at MOST_FOR_NETWORKS. Writes reports/bench/scale.json, scale.md,
-scale.png and scale.svg, and prints the page. A million take about 5 GB where temporary files go (TMPDIR).
+scale.png, and prints the page. A million take about 5 GB where temporary files go (TMPDIR).
 """
 
 import contextlib
