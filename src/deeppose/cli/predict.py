@@ -68,7 +68,8 @@ def predict(
 
     The weights are those that are published with the project, or that `dvc repro` trained in this folder. A
     model that was trained on boxes around faces gives a pose and a picture for each face, the most confident
-    first. Joints are printed in pixels, x = 0 being the centre of the first column.
+    first. Joints are printed in pixels, x = 0 being the centre of the first column. A photo that can't be taken
+    is named on stderr; the others have their poses all the same.
     """
     if output is not None and len(images) > 1:
         raise ImageError(
@@ -117,11 +118,9 @@ def predict(
     for path, target in zip(images, targets, strict=True):
         try:
             predict_photo(path, target)
-        except NotFiniteError as error:
-            typer.echo(f"deeppose: {path}: {error}; they are in {by}", err=True)
-            failed = True
         except DeepPoseError as error:
-            typer.echo(f"deeppose: {error}", err=True)
+            said = f"{path}: {error}; they are in {by}" if isinstance(error, NotFiniteError) else error
+            typer.echo(f"deeppose: {said}", err=True)
             failed = True
     if as_json:
         typer.echo(json.dumps(found, indent=2, allow_nan=False))
