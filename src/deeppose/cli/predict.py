@@ -68,8 +68,8 @@ def predict(
 
     The weights are those that are published with the project, or that `dvc repro` trained in this folder. A
     model that was trained on boxes around faces gives a pose and a picture for each face, the most confident
-    first. Joints are printed in pixels, x = 0 being the centre of the first column. A photo that can't be taken
-    is named on stderr; the others have their poses all the same.
+    first. Joints are printed in pixels, x = 0 being the centre of the first column. A photo that fails is
+    named on stderr; the others have their poses all the same.
     """
     if output is not None and len(images) > 1:
         raise ImageError(
