@@ -24,7 +24,7 @@ from project_copy import check_same, hashes, project_copy, repro, repro_command,
 from deeppose.core.files import sha256
 
 SEED = 2014
-KILLS_A_RUN = 10
+KILLS_A_RUN = 25
 MADE = ("data/demo", "reports/demo", "logs", ".checkpoints", ".dvc/cache", ".dvc/tmp")
 WRITES = {
     "predict": ["docs/astronaut.jpg", "--profile", "demo", "--output", "written/pose.png"],
