@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -85,29 +84,31 @@ def test_a_reader_that_has_enough_is_no_error_to_speak_of(tmp_path):
     assert call(command, tmp_path, shell=True, stderr=subprocess.PIPE).stderr == ""
 
 
-def interrupted(command, folder, seconds):
-    """Status and errors of a process whose group gets Ctrl-C after some seconds."""
+def interrupted(command, folder):
+    """Status and errors of a process whose group gets Ctrl-C once it has said something."""
     process = subprocess.Popen(
         command,
         cwd=folder,
         env=environment(ROOT),
-        stdout=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # A process in the background of a shell ignores Ctrl-C, and what it starts inherits that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    time.sleep(seconds)
+    assert process.stdout.readline() == "ready\n"
     os.killpg(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=60)
     return process.returncode, err
 
 
-WAITING = "import time; time.sleep(60)"
+WAITING = "import time; print('ready', flush=True); time.sleep(60)"
 
 
 @pytest.mark.parametrize("block", [WAITING, "import deeppose.cascade.training; " + WAITING])
 def test_ctrl_c_in_a_block(tmp_path, block):
-    assert interrupted([sys.executable, "-c", BLOCK.format(block)], tmp_path, 1.5) == (
+    assert interrupted([sys.executable, "-c", BLOCK.format(block)], tmp_path) == (
         130,
         "it: interrupted\n",
     )
@@ -120,7 +121,7 @@ def test_ctrl_c_while_a_stage_imports(tmp_path):
     script = (ROOT / "stages/plot.py").read_text().replace("from pathlib", "import slow\nfrom pathlib")
     (tmp_path / "plot.py").write_text(script)
     (tmp_path / "run.py").write_text((ROOT / "stages/run.py").read_text())
-    found = interrupted([sys.executable, "plot.py", "demo", "lsp"], tmp_path, 5)
+    found = interrupted([sys.executable, "plot.py", "demo", "lsp"], tmp_path)
     assert found == (130, "error: interrupted\n")
 
 

@@ -48,7 +48,7 @@ def run(folder, processes, kind, sleeper=None):
         return 0.0
 
     save = training._save_checkpoint
-    training._save_checkpoint = lambda path, *rest: (note("checkpoint", rest[2]), save(path, *rest))
+    training._save_checkpoint = lambda path, state: (note("checkpoint", state["step"]), save(path, state))
     with together(fabric):
         network, table = small_training.network(dropout=0.0), small_training.table()
         if kind == "spatial":

@@ -2,12 +2,14 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from deeppose.core.skeleton import SKELETONS, check_skeleton
 
+MOST_SIZE = 512
+"""Of a crop's side, pixels, and of that times the width of an alexnet: more takes gigabytes."""
 PositiveInt = Annotated[int, Field(gt=0)]
 PositiveFloat = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -49,11 +51,17 @@ class AlexNet(Section):
     """The paper's ψ (§3.1), and its size."""
 
     name: Literal["alexnet"]
-    input: Annotated[int, Field(ge=59, description="side of the square crop, pixels")]
+    input: Annotated[int, Field(ge=59, le=MOST_SIZE, description="side of the square crop, pixels")]
     width: Annotated[PositiveFloat, Field(description="share of the paper's channels")]
     dropout: Annotated[float, Field(ge=0, lt=1, description="share of units dropped")]
     initial_weights: Literal["krizhevsky", "he"]
     pixel_scale: Annotated[PositiveFloat, Field(description="factor on (0..255 less the mean colour)")]
+
+    @model_validator(mode="after")
+    def _fits_into_memory(self) -> Self:
+        if self.width * self.input > MOST_SIZE:
+            raise ValueError(f"width {self.width:g} times size {self.input} is more than {MOST_SIZE}")
+        return self
 
     @property
     def words(self) -> str:
@@ -70,8 +78,10 @@ class SpatialNet(Section):
     """A ψ with a spatial output on a pretrained backbone, and its size."""
 
     name: Literal["spatial"]
-    input: Annotated[int, Field(ge=64, multiple_of=32, description="side of the square crop, pixels")]
-    channels: Annotated[PositiveInt, Field(description="of the pyramid of features")]
+    input: Annotated[
+        int, Field(ge=64, le=MOST_SIZE, multiple_of=32, description="side of the square crop, pixels")
+    ]
+    channels: Annotated[int, Field(gt=0, le=1024, description="of the pyramid of features")]
     initial_weights: Annotated[Literal["imagenet", "random"], Field(description="of the backbone")]
 
     @property

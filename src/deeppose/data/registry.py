@@ -253,7 +253,9 @@ def find_archive(entry: Entry, folders: Sequence[Path]) -> Path | None:
             found = [path for path in folder.iterdir() if entry.is_called(path)]
         except (FileNotFoundError, NotADirectoryError):
             continue
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            raise MissingArchiveError(f"{folder} can't be looked into: {error.strerror}") from error
+        except ValueError as error:
             raise MissingArchiveError(f"{str(folder)!r} can't be looked into: {error}") from error
         if found:
             return min(found, key=lambda path: (path.name != entry.archive, len(path.stem), path.name))

@@ -4,11 +4,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from deeppose.core.params import AlexNet, PositiveInt, Section, SpatialNet
+from deeppose.core.params import MOST_SIZE, AlexNet, PositiveInt, Section, SpatialNet
 from deeppose.core.skeleton import SKELETONS
-
-MOST_SIZE = 512
-"""Of a crop's side, pixels, and of that times the width of an alexnet: more takes gigabytes."""
 
 Level = Annotated[float, Field(ge=0, le=255)]
 Colour = tuple[Level, Level, Level]
@@ -21,18 +18,11 @@ class OfAlexNet(AlexNet):
     joints: PositiveInt
     mean: Colour
 
-    @model_validator(mode="after")
-    def _fits_into_memory(self) -> Self:
-        if self.width * self.input > MOST_SIZE:
-            raise ValueError(f"width {self.width:g} times size {self.input} is more than {MOST_SIZE}")
-        return self
-
 
 class OfSpatialNet(SpatialNet):
     """The same of the spatial network."""
 
     input: Annotated[int, Field(alias="size", ge=64, multiple_of=32, le=MOST_SIZE)]
-    channels: Annotated[int, Field(gt=0, le=1024)]
     joints: PositiveInt
     mean: Colour
 

@@ -254,7 +254,7 @@ def _buffy(textures: Sequence[Image], settings: Embedded, seed: int) -> dict[str
             sticks[episode] += f"{frame}\n{_stick_lines(rng, scene.people[-1], settings.scene_height)}"
     return {
         "README.txt": BUFFY_README.encode(),
-        **{f"data/buffy_s5e{episode}_sticks.txt": text.encode() for episode, text in sticks.items()},
+        **{f"data/buffy_s5e{episode}_sticks.txt": text.encode() for episode, text in sticks.items() if text},
         **dict(sorted(images.items())),
     }
 
