@@ -76,7 +76,8 @@ def kill_command(project: Path, arguments: list[str], kills: int, moments: rando
     """Kill it so many times: a file that it writes is missing or whole."""
     command = {**repro_command(project), "args": ["deeppose", *arguments]}
     folder = project / WRITTEN
-    folder.mkdir(exist_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
     started = time.monotonic()
     subprocess.run(**command, check=True)
     length = time.monotonic() - started

@@ -245,17 +245,18 @@ def _flic_example(
 def _buffy(textures: Sequence[Image], settings: Embedded, seed: int) -> dict[str, bytes]:
     """Buffy: the nearest person of a frame has sticks."""
     sticks = {episode: "" for episode in EPISODES}
-    images: dict[str, bytes] = {}
+    images: dict[int, dict[str, bytes]] = {episode: {} for episode in EPISODES}
     for index, rng in enumerate(_streams(BUFFY, settings.buffy_frames, seed)):
         scene = draw_scene(rng, textures, settings.scene_height)
         episode, frame = EPISODES[index % len(EPISODES)], 1000 + 17 * index
-        images[f"images/buffy_s5e{episode}/{frame:06d}.jpg"] = _encode(scene.image, settings.quality)
+        images[episode][f"images/buffy_s5e{episode}/{frame:06d}.jpg"] = _encode(scene.image, settings.quality)
         if rng.random() >= SHARE_WITHOUT_STICKS:
             sticks[episode] += f"{frame}\n{_stick_lines(rng, scene.people[-1], settings.scene_height)}"
+    shown = [episode for episode in EPISODES if sticks[episode]]  # of few frames some have none
     return {
         "README.txt": BUFFY_README.encode(),
-        **{f"data/buffy_s5e{episode}_sticks.txt": text.encode() for episode, text in sticks.items() if text},
-        **dict(sorted(images.items())),
+        **{f"data/buffy_s5e{episode}_sticks.txt": sticks[episode].encode() for episode in shown},
+        **{name: image for episode in shown for name, image in sorted(images[episode].items())},
     }
 
 
