@@ -12,7 +12,6 @@ stopped, the stages that had ended are taken from DVC's cache, in which what all
 import copy
 import hashlib
 import json
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -23,7 +22,7 @@ import pandas as pd
 import torch
 import yaml
 from pages import page_of, table
-from project_copy import check_mirror, project_copy, repro, write_params
+from project_copy import check_mirror, project_copy, repro, share_cache, write_params
 
 from deeppose.core.files import read_json, write_text
 from deeppose.core.params_file import key_path, read_values
@@ -58,9 +57,7 @@ def run(definition: dict[str, Any], params: dict[str, Any], names: list[str], *,
     with tempfile.TemporaryDirectory() as folder:
         project = project_copy(Path(folder) / "project")
         # A stage that is the same in two variants is trained once.
-        command = [sys.executable, "-m", "dvc", "cache", "dir"]
-        cache = subprocess.check_output(command, text=True).strip()
-        subprocess.run([*command, "--local", cache], cwd=project, check=True)
+        share_cache(project)
         for seed in definition["seeds"]:
             for name in names:
                 found = results(definition, params)

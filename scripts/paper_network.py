@@ -8,7 +8,6 @@ when it ends. The archives are those in the folder that DEEPPOSE_MIRROR names.
 """
 
 import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -22,7 +21,7 @@ import torch
 import yaml
 from ablations import digest, params_of
 from pages import page_of, table
-from project_copy import check_mirror, project_copy, repro, write_params
+from project_copy import check_mirror, project_copy, repro, share_cache, write_params
 
 from deeppose.cascade.prediction import predict_stage
 from deeppose.cascade.processes import processes
@@ -64,9 +63,7 @@ def run(definition: dict[str, Any], params: dict[str, Any], names: list[str]) ->
     here = Path.cwd()
     with tempfile.TemporaryDirectory() as folder:
         project = project_copy(Path(folder) / "project")
-        command = [sys.executable, "-m", "dvc", "cache", "dir"]
-        cache = subprocess.check_output(command, text=True).strip()
-        subprocess.run([*command, "--local", cache], cwd=project, check=True)
+        share_cache(project)
         for name in names:
             if (results(definition, params)["variant"] == name).any():
                 continue

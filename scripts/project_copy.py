@@ -25,6 +25,13 @@ def project_copy(target: Path) -> Path:
     return target
 
 
+def share_cache(project: Path) -> None:
+    """Have the copy use the DVC cache of this folder: what ran before, in either, is taken from it."""
+    command = [sys.executable, "-m", "dvc", "cache", "dir"]
+    cache = subprocess.check_output(command, text=True).strip()
+    subprocess.run([*command, "--local", cache], cwd=project, check=True)
+
+
 def check_mirror() -> None:
     """Stop where a copy of what git tracks would find no archives."""
     if not Path(os.environ.get("DEEPPOSE_MIRROR", "")).is_absolute():

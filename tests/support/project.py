@@ -4,11 +4,11 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
+from project_copy import write_params
 
 from deeppose.core.params_file import read_values
 
@@ -46,14 +46,6 @@ def copy_params(project: Path) -> None:
     """params.yaml and the profiles, as they are."""
     shutil.copy(ROOT / "params.yaml", project)
     shutil.copytree(ROOT / "profiles", project / "profiles")
-
-
-def write_params(project: Path, params: Mapping[str, Any]) -> None:
-    (project / "profiles").mkdir(exist_ok=True)
-    files = {f"profiles/{name}.yaml": of for name, of in params["profiles"].items()}
-    files["params.yaml"] = {key: of for key, of in params.items() if key != "profiles"}
-    for name, of in files.items():
-        (project / name).write_text(yaml.safe_dump(of, sort_keys=False), encoding="utf-8")
 
 
 def small_copy(project: Path) -> Path:

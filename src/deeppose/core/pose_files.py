@@ -104,7 +104,7 @@ def poses_of_table(
             raise PredictionsError(f"{path}, {place(row)}: {told}")
 
     examples, _ = _numbers(table["example"])
-    known = (examples >= 0) & (examples < count) & (examples % 1 == 0)
+    known = (examples >= 0) & (examples < count) & (np.trunc(examples) == examples)
     refuse(~known, "example", f"a whole number from 0 to {count - 1}")
     joints = _joint_indices(table["joint"], skeleton)
     wanted = f"an index from 0 to {len(skeleton.joints) - 1} or one of {', '.join(skeleton.joints)}"
