@@ -6,6 +6,7 @@ from matplotlib.colors import to_hex
 from PIL import Image
 from plotted import NETWORK, image, normals, pose
 
+from deeppose.core.colours import LIMB_COLOURS, limb_colours
 from deeppose.core.skeleton import FULL_BODY
 from deeppose.report.figures.curves import (
     limbs_figure,
@@ -15,9 +16,7 @@ from deeppose.report.figures.poses import (
     stick_sheet,
 )
 from deeppose.report.style import (
-    LIMB_COLOURS,
     MOST_BYTES_OF_PHOTOS,
-    limb_colours,
     save_photos,
     save_plot,
 )

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from deeppose.cascade.batches import CropSource, crop_loader, cut_crops
 from deeppose.core.errors import NotFiniteError
 from deeppose.core.examples import Examples, Indices
-from deeppose.core.geometry import Floats, denormalise, diameter, joint_box_sides, mirror_boxes, square_boxes
+from deeppose.core.geometry import Floats, denormalise, joint_boxes, mirror_boxes, refined
 from deeppose.core.skeleton import SKELETONS, Skeleton
 from deeppose.networks.regressor import Regressor
 
@@ -195,13 +195,8 @@ def refine(
     clamped
         How many poses were so small that their boxes had to take the smallest side.
     """
-    count, joints = previous.shape[:2]
-    diameters = diameter(previous, np.ones((count, joints), dtype=bool), skeleton)
-    sides, clamped = joint_box_sides(diameters, examples.boxes[rows], sigma, smallest_share)
-    boxes = square_boxes(previous, np.repeat(sides[:, None], joints, axis=1)).reshape(-1, 4)
-    each_row = np.repeat(rows, joints)
+    boxes, sides, clamped = joint_boxes(previous, examples.boxes[rows], skeleton, sigma, smallest_share)
+    each_row = np.repeat(rows, previous.shape[1])
     cut = mirror_boxes(boxes, examples.widths[each_row]) if mirrored else boxes
     outputs = predictor.outputs(network, images, each_row, cut, mirrored, what)
-    joint = np.tile(np.arange(joints), count)
-    displacement = outputs[np.arange(len(outputs)), joint].reshape(count, joints, 2)
-    return previous + displacement * sides[:, None, None], int(clamped.sum())
+    return refined(previous, sides, outputs), clamped

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from deeppose.cli.predict import weights_of
+from deeppose.cli.weights import weights_of
 from deeppose.core.errors import ParamsError
 
 

@@ -1,48 +1,48 @@
-"""`deeppose predict`: the trained cascade on anybody's photos."""
+"""`deeppose predict`: the trained cascade on anybody's photos and videos."""
 
-import json
-from collections.abc import Set
+import itertools
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from deeppose.core.errors import (
-    DeepPoseError,
-    FaceError,
-    GeometryError,
-    ImageError,
-    NotFiniteError,
-    ParamsError,
-    WeightsError,
-)
+from deeppose.cli.weights import weights_of
+from deeppose.core.errors import DeepPoseError, GeometryError, ImageError, NotFiniteError
 from deeppose.core.files import check_outputs
-from deeppose.core.published import PUBLISHED, PUT_BACK
+from deeppose.core.predictors import stage_name
+from deeppose.core.published import PUBLISHED
 
 if TYPE_CHECKING:
     import numpy as np
 
     from deeppose.core.images import Pixels
-    from deeppose.core.params import Params
-    from deeppose.deploy.photo import Cascade, Person
+    from deeppose.core.skeleton import Skeleton
+    from deeppose.deploy.people import Detector
+    from deeppose.deploy.results import Found
 
-MOST_DRAWN = 1600
-"""Of the longer side of a photo as it is drawn, pixels; a picture shows fewer."""
 LARGEST_BOX = 1e6
 """No photo's side is longer, pixels."""
 
 
 def predict(
-    images: Annotated[list[Path], typer.Argument(help="Photos.")],
+    inputs: Annotated[
+        list[str],
+        typer.Argument(help="Photos, videos, folders of them, patterns such as 'day*.jpg', or - for stdin."),
+    ],
     box: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             metavar="X,Y,W,H",
-            help="Where the person is, in pixels: first column, first row (from 0), width, height. "
-            "Default: as the model was trained, the full image (lsp) or around each face (flic).",
+            help="Where a person is, in pixels: first column, first row (from 0), width, height. Once for "
+            "each person. Default: people are found.",
         ),
     ] = None,
-    model: Annotated[str, typer.Option(help="A model of params.yaml.")] = "lsp",
+    model: Annotated[
+        str, typer.Option(help="A model of params.yaml: lsp has whole bodies, flic upper bodies.")
+    ] = "lsp",
     profile: Annotated[
         str | None,
         typer.Option(
@@ -50,87 +50,181 @@ def predict(
             f"synthetic people alone, {PUBLISHED}, whose weights are published."
         ),
     ] = None,
+    detector: Annotated[
+        Literal["faces", "torchvision"],
+        typer.Option(help="What finds people: their faces, or torchvision's detector of people."),
+    ] = "faces",
     output: Annotated[
         Path | None,
         typer.Option(
             "-o",
             "--output",
-            metavar="FILE.png",
-            help="Default: the image's name with -pose.png, here. Where several faces are found, a number "
-            "follows.",
+            metavar="PATH",
+            help="The picture (.png) or video (.mp4) of one input, or the folder for those of several. "
+            "Default: the input's name with -pose, here.",
         ),
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the joints as JSON; a picture is drawn only with -o.")
+    stages: Annotated[
+        bool,
+        typer.Option("--stages", help="Draw the initial box and the pose after each stage."),
     ] = False,
+    min_confidence: Annotated[
+        float, typer.Option(min=0, max=1, help="Joints of a lower confidence are drawn hollow.")
+    ] = 0.5,
+    form: Annotated[
+        Literal["json", "jsonl", "coco", "csv"] | None,
+        typer.Option(
+            "--format",
+            help="Print all joints; pictures are drawn only with -o. json and jsonl have everything, coco is "
+            "COCO's results, csv is what `deeppose score` reads: one person an image, the most confident.",
+        ),
+    ] = None,
 ) -> None:
-    """Find the pose of the person in each photo, and draw the stick figure of each cascade stage.
+    """Find the people in photos and videos and their poses, and draw them.
 
-    The weights are those that are published with the project, or that `dvc repro` trained in this folder. A
-    model that was trained on boxes around faces gives a pose and a picture for each face, the most confident
-    first. Joints are printed in pixels, x = 0 being the centre of the first column. A photo that fails is
-    named on stderr; the others have their poses all the same.
+    The weights are those that are published with the project, or that `dvc repro` trained in this folder.
+    Joints are printed in pixels, x = 0 being the centre of the first column, each with a confidence: the
+    probability that it is right within 0.2 pose diameters. That nobody is found is an answer, not an error.
+    An input that fails is named on stderr; the others have their poses all the same.
     """
-    if output is not None and len(images) > 1:
-        raise ImageError(
-            f"-o {output} names one picture for {len(images)} photos: leave -o out, or give one photo"
-        )
-    if output is not None and output.suffix != ".png":
-        raise ImageError(f"-o {output}: pictures are written as PNG: end its name in .png")
-    targets = [output or Path(f"{path.stem}-pose.png") for path in images]
-    is_drawn = not as_json or output is not None
-    photos = {file_of(path) for path in images} - {None}
-    if is_drawn:
-        if len(set(targets)) < len(targets):
-            twice = next(target for target in targets if targets.count(target) > 1)
-            raise ImageError(f"the pictures of two photos would both be {twice}: give one at a time, with -o")
-        for path, target in zip(images, targets, strict=True):
-            check_is_no_photo(target, path, photos)
-        check_outputs(targets)
-    given = None if box is None else parse_box(box)
+    import numpy as np
+    from tqdm import tqdm
+
+    from deeppose.deploy.drawing import drawn_people, drawn_stages, save_png
+    from deeppose.deploy.inputs import expanded, is_video, read_input
+    from deeppose.deploy.people import find_people, poses_in
+    from deeppose.deploy.pose import load_cascade
+    from deeppose.deploy.results import Found, lines_of
+    from deeppose.deploy.video import Video, new_video
+
+    names = expanded(inputs)
+    targets = targets_of(names, output) if form is None or output is not None else {}
+    given = [parse_box(text) for text in box or ()]
     weights, skeleton = weights_of(model, profile)
-    from deeppose.deploy.photo import Person, load_cascade, read_photo
-
+    finder = people_detector(detector)
     cascade = load_cascade(weights, skeleton)
-    by = str(weights[0].parent)
-    found, faceless, failed = [], [], False
+    drawn = partial(drawn_stages if stages else drawn_people, skeleton=cascade.skeleton, least=min_confidence)
+    failed: list[str] = []
 
-    def predict_photo(path: Path, target: Path) -> None:
-        photo, remarks = read_photo(path)
+    def found_in(name: str, photo: "Pixels", frame: int | None = None) -> Found:
+        height, width, _ = photo.shape
+        for text, where in zip(box or (), given, strict=True):
+            if not meets(where, photo):
+                raise GeometryError(f"--box {text} lies outside {name}, which is {width}×{height} pixels")
+        people = poses_in(cascade, photo, np.array(given)) if given else find_people(cascade, photo, finder)
+        return Found(name, width, height, people, frame)
+
+    def of_photo(name: str) -> Iterator[Found]:
+        photo, remarks = read_input(name)
         for remark in remarks:
             typer.echo(f"deeppose: {remark}", err=True)
-        if given is not None and not meets(given, photo):
-            height, width, _ = photo.shape
-            raise GeometryError(f"--box {box} lies outside {path}, which is {width}×{height} pixels")
-        people = cascade.people(photo) if given is None else [Person(given)]
-        if not people:
-            faceless.append(str(path))
-        for number, person in enumerate(people, start=1):
-            poses = cascade.predict(photo, person.box)
-            if is_drawn:
-                picture = target.with_stem(f"{target.stem}-{number}") if len(people) > 1 else target
-                check_is_no_photo(picture, path, photos)
-                draw(photo, poses, cascade, picture)
-            found.append(as_values(path, person, cascade, poses) | {"weights": by})
-            if not as_json:
-                typer.echo(f"{path}: {picture}, by the weights in {by}")
+        found = found_in(name, photo)
+        if name in targets and (found.people or form is not None):
+            save_png(drawn(photo, found.people), targets[name])
+        yield found
 
-    for path, target in zip(images, targets, strict=True):
-        try:
-            predict_photo(path, target)
-        except DeepPoseError as error:
-            said = f"{path}: {error}; they are in {by}" if isinstance(error, NotFiniteError) else error
-            typer.echo(f"deeppose: {said}", err=True)
-            failed = True
-    if as_json:
-        typer.echo(json.dumps(found, indent=2, allow_nan=False))
-    if faceless:
-        raise FaceError(
-            f"no face was found in {', '.join(faceless)}, and the boxes that {model} starts from are made of "
-            f"faces: say by --box X,Y,W,H where the person is, with all joints"
-        )
+    def of_video(name: str) -> Iterator[Found]:
+        video = Video(Path(name))
+        with ExitStack() as stack:
+            written = stack.enter_context(new_video(targets[name], video.rate)) if name in targets else None
+            for number, frame in enumerate(
+                tqdm(video, name, video.frames or None, unit="frame", disable=None)
+            ):
+                found = found_in(name, frame, number)
+                if written:
+                    written.write(drawn(frame, found.people))
+                yield found
+
+    def of_all() -> Iterator[Found]:
+        for name in tqdm(names, "predicting", unit="input", disable=len(names) == 1 or None):
+            try:
+                yield from of_video(name) if is_video(name) else of_photo(name)
+            except DeepPoseError as error:
+                at = f"{name}: {error}; its weights are in {weights[0].parent}"
+                typer.echo(f"deeppose: {at if isinstance(error, NotFiniteError) else error}", err=True)
+                failed.append(name)
+
+    if form is None:
+        for name, people in counted(of_all()):
+            where = f"{targets[name]}, " if people or is_video(name) else ""
+            typer.echo(f"{name}: {people_text(people)}, {where}by the weights in {weights[0].parent}")
+    else:
+        for piece in lines_of(form, of_all(), about(model, weights, cascade.skeleton), cascade.skeleton):
+            typer.echo(piece)
     if failed:
+        if len(names) > 1:
+            typer.echo(
+                f"deeppose: {len(failed)} of {len(names)} inputs failed: {', '.join(failed)}", err=True
+            )
         raise typer.Exit(1)
+
+
+def counted(found: Iterator["Found"]) -> Iterator[tuple[str, int]]:
+    """Each input and how many people it shows, a video in its frame with most."""
+    for name, images in itertools.groupby(found, key=lambda image: image.image):
+        yield name, max(len(image.people) for image in images)
+
+
+def people_text(count: int) -> str:
+    """Nobody, a person, 3 people."""
+    return {0: "nobody found", 1: "1 person"}.get(count, f"{count} people")
+
+
+def about(model: str, weights: Sequence[Path], skeleton: "Skeleton") -> dict[str, Any]:
+    """What goes with the people in every format that has room for it."""
+    from importlib.metadata import version
+
+    from deeppose.core.files import sha256
+
+    return {
+        "version": version("deeppose"),
+        "model": model,
+        "joints": list(skeleton.joints),
+        "limbs": [[limb.start, limb.end] for limb in skeleton.limbs],
+        "weights": {stage_name(number): sha256(path) for number, path in enumerate(weights, start=1)},
+    }
+
+
+def targets_of(names: Sequence[str], output: Path | None) -> dict[str, Path]:
+    """By input where its picture or video goes.
+
+    Raises
+    ------
+    ImageError
+        If two would be one file, or one would overwrite an input, or has another format.
+    OutputError
+        If one can't be written.
+    """
+    from deeppose.deploy.inputs import STDIN, is_video
+
+    targets: dict[str, Path] = {}
+    inputs = {file_of(Path(name)) for name in names} - {None}
+    for name in dict.fromkeys(names):
+        suffix = ".mp4" if is_video(name) else ".png"
+        own = f"{'stdin' if name == STDIN else Path(name).stem}-pose{suffix}"
+        if output is None:
+            target = Path(own)
+        elif output.suffix == suffix and len(names) == 1:
+            target = output
+        elif output.suffix:
+            what = "several inputs" if len(names) > 1 else name
+            raise ImageError(
+                f"-o {output} for {what}: pictures are .png, videos .mp4, one for each input; give a folder"
+            )
+        else:
+            target = output / own
+        if target in targets.values():
+            raise ImageError(
+                f"the pictures of two inputs would both be {target}: give one at a time, with -o"
+            )
+        if file_of(target) in inputs:
+            raise ImageError(
+                f"the picture of {name} would overwrite {target}, which is one of the inputs: leave that "
+                f"out, or name another place by -o"
+            )
+        targets[name] = target
+    check_outputs(targets.values())
+    return targets
 
 
 def file_of(path: Path) -> tuple[int, int] | None:
@@ -142,63 +236,13 @@ def file_of(path: Path) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-def check_is_no_photo(picture: Path, path: Path, photos: Set[tuple[int, int] | None]) -> None:
-    """Stop before the picture of the photo `path` takes the place of one of the photos."""
-    if file_of(picture) in photos:
-        raise ImageError(
-            f"the picture of {path} would overwrite {picture}, which is one of the photos: leave that out, "
-            f"or name another picture by -o"
-        )
+def people_detector(name: Literal["faces", "torchvision"]) -> "Detector | None":
+    """What finds people, loaded; None where their faces do."""
+    if name == "faces":
+        return None
+    from deeppose.deploy.detectors import TorchvisionDetector
 
-
-def weights_of(model: str, profile: str | None) -> tuple[list[Path], str]:
-    """The weights of a model's stages, first to last, and the name of the model's skeleton.
-
-    Raises
-    ------
-    ParamsError
-        If the params have no such model or profile.
-    WeightsError
-        If they have not been trained, or can't be read.
-    """
-    from deeppose.core.params_file import load_params
-
-    params = load_params()
-    profile = profile or profile_for_photographs(params)
-    for kind, name, known in (("model", model, params.model), ("profile", profile, params.profiles)):
-        if name not in known:
-            raise ParamsError(f"no {kind} {name!r} here, only {', '.join(known)}")
-    folder = Path("data") / profile / model
-    paths = [folder / f"stage{stage}.safetensors" for stage in range(1, params.cascade_stages + 1)]
-    for path in paths:
-        try:
-            size = path.stat().st_size
-        except (FileNotFoundError, NotADirectoryError) as error:
-            there = f"{PUT_BACK}, " if profile == PUBLISHED else ""
-            trains = f"`dvc repro` with profile {profile} trains it"
-            synthetic = f"; --profile {params.profile} takes weights that have seen synthetic people alone"
-            if profile == params.profile or not has_synthetic_people(params):
-                synthetic = ""
-            raise WeightsError(f"{path} is not there: {there}{trains}{synthetic}") from error
-        except OSError as error:
-            raise WeightsError(f"{path} can't be read: {error.strerror}") from error
-        if size == 0:
-            raise WeightsError(
-                f"{path} is empty: either an archive that {model} is trained on was missing (`deeppose "
-                f"datasets` says which, and what to type once it is there), or fewer cascade_stages were "
-                f"asked for then; `dvc repro` trains it"
-            )
-    return paths, params.model[model].skeleton
-
-
-def profile_for_photographs(params: "Params") -> str:
-    """The profile of params.yaml, or the published one where that has seen synthetic people alone."""
-    return PUBLISHED if has_synthetic_people(params) and PUBLISHED in params.profiles else params.profile
-
-
-def has_synthetic_people(params: "Params") -> bool:
-    """Whether the profile of params.yaml is trained on them."""
-    return params.profiles[params.profile].synthetic
+    return TorchvisionDetector()
 
 
 def parse_box(text: str) -> "np.ndarray":
@@ -223,44 +267,8 @@ def parse_box(text: str) -> "np.ndarray":
     return np.array([x + (w - 1) / 2, y + (h - 1) / 2, w, h])
 
 
-def as_values(
-    path: Path, person: "Person", cascade: "Cascade", poses: dict[str, "np.ndarray"]
-) -> dict[str, Any]:
-    """What --json prints of one person."""
-    values: dict[str, Any] = {"image": str(path), "box": from_first_column(person.box)}
-    if person.face is not None:
-        face, score = person.face
-        values["face"] = {"box": from_first_column(face), "score": score}
-    return values | {
-        "joints": list(cascade.skeleton.joints),
-        "stages": {stage: pose.tolist() for stage, pose in poses.items()},
-    }
-
-
 def meets(box: "np.ndarray", photo: "Pixels") -> bool:
     """Whether a box `(4,)` and a photo have a pixel in common."""
     height, width, _ = photo.shape
-    x, y, w, h = from_first_column(box)
-    return x < width and y < height and x + w > 0 and y + h > 0
-
-
-def from_first_column(box: "np.ndarray") -> list[float]:
-    """X, Y, W, H as --box takes them."""
-    x, y, w, h = (float(value) for value in box)
-    return [x - (w - 1) / 2, y - (h - 1) / 2, w, h]
-
-
-def draw(photo: "np.ndarray", poses: dict[str, "np.ndarray"], cascade: "Cascade", target: Path) -> None:
-    """Draw the stick figures side by side into `target`."""
-    import cv2
-    import numpy as np
-
-    from deeppose.report.figures.poses import predictions_sheet
-    from deeppose.report.style import save_picture
-
-    sides = np.array([photo.shape[1], photo.shape[0]])
-    drawn = np.maximum(1, np.round(sides * min(1, MOST_DRAWN / sides.max())).astype(int))
-    if (drawn < sides).any():
-        photo = cv2.resize(photo, drawn.tolist(), interpolation=cv2.INTER_AREA)
-        poses = {stage: (pose + 0.5) * (drawn / sides) - 0.5 for stage, pose in poses.items()}
-    save_picture(predictions_sheet(photo, poses, cascade.skeleton), target.parent, target.stem)
+    (x, y), (w, h) = box[:2], box[2:]
+    return bool(abs(x - (width - 1) / 2) < (width + w) / 2 and abs(y - (height - 1) / 2) < (height + h) / 2)

@@ -96,6 +96,54 @@ def joint_box_sides(
     return np.maximum(wanted, smallest), wanted < smallest
 
 
+def joint_boxes(
+    previous: Floats, boxes: Floats, skeleton: Skeleton, sigma: float, smallest_share: float
+) -> tuple[Floats, Floats, int]:
+    """The boxes b_i^(s−1) of a stage s ≥ 2: square, about the joints of the previous pose (Eq. 6, 7).
+
+    Parameters
+    ----------
+    previous
+        `(n, k, 2)` pixels.
+    boxes, sigma, smallest_share
+        See :func:`joint_box_sides`, with the previous pose's own diameter.
+
+    Returns
+    -------
+    boxes
+        `(n·k, 4)`, joint after joint of each pose.
+    sides
+        `(n,)` pixels.
+    clamped
+        How many poses were so small that their boxes had to take the smallest side.
+    """
+    count, joints = previous.shape[:2]
+    diameters = diameter(previous, np.ones((count, joints), dtype=bool), skeleton)
+    sides, clamped = joint_box_sides(diameters, boxes, sigma, smallest_share)
+    squares = square_boxes(previous, np.repeat(sides[:, None], joints, axis=1))
+    return squares.reshape(-1, 4), sides, int(clamped.sum())
+
+
+def refined(previous: Floats, sides: Floats, outputs: Floats) -> Floats:
+    """y_i^s = y_i^(s−1) + side · ψ_i(N(x; b_i^(s−1)); θ_s) (Eq. 6): poses `(n, k, 2)`, pixels.
+
+    Parameters
+    ----------
+    previous, sides
+        As of :func:`joint_boxes`.
+    outputs
+        ψ of those boxes' crops, `(n·k, k, 2)`; only the i-th is read from joint i's crop.
+    """
+    return previous + of_own_joint(outputs, len(previous)) * sides[:, None, None]
+
+
+def of_own_joint(outputs: Floats, count: int) -> Floats:
+    """From what a network says of all joints `(n·k, k, …)` that of each crop's own, `(n, k, …)`."""
+    joint = np.tile(np.arange(outputs.shape[1]), count)
+    own: Floats = outputs[np.arange(len(outputs)), joint]
+    return own.reshape(count, outputs.shape[1], *outputs.shape[2:])
+
+
 def turn_about(points: Floats, centres: Floats, angles: Floats) -> Floats:
     """Points `(..., k, 2)` turned about `centres` `(..., 2)` by `angles` `(...)`, radians, x towards y."""
     away = points - centres[..., None, :]

@@ -1,32 +1,17 @@
-"""A trained cascade on a single photo."""
+"""Photos as people have them: any size, format and orientation, decoded with care."""
 
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
-import pandas as pd
-import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from deeppose.boxes.faces import FaceDetector
-from deeppose.boxes.initial_boxes import enlarged
-from deeppose.cascade.prediction import Predictor, predict_stage
 from deeppose.core.errors import ImageError
-from deeppose.core.examples import BOX_COLUMNS, Examples
-from deeppose.core.geometry import Floats, image_box
 from deeppose.core.images import Pixels
-from deeppose.core.predictors import stage_name
-from deeppose.core.skeleton import SKELETONS, Skeleton
-from deeppose.networks.fused import merged
-from deeppose.networks.regressor import Regressor
-from deeppose.networks.weights import load_stage
 
-BATCH = 64
 MOST_PIXELS = {"JPEG": 64, "MPO": 64, "JPEG2000": 24, "AVIF": 24}
 """Of a photo by its format, in millions: with more, 1.2 GB are not enough for it, torch and the cascade."""
 MOST_PIXELS_PROGRESSIVE, MOST_PIXELS_ELSE = 45, 32
@@ -52,100 +37,8 @@ class Photo(NamedTuple):
     remarks: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Person:
-    """Somebody in a photo.
-
-    Attributes
-    ----------
-    box
-        The initial box b⁰, `(4,)`.
-    face
-        The face that it was made of, `(4,)` as a box, and its score; None where no face was looked for.
-    """
-
-    box: Floats
-    face: tuple[Floats, float] | None = None
-
-
-@dataclass(frozen=True)
-class Cascade:
-    """The networks of all stages, with what came with their weights."""
-
-    stages: tuple[tuple[Regressor, dict[str, Any]], ...]
-    skeleton: Skeleton
-
-    def people(self, photo: Pixels) -> list[Person]:
-        """Who is in a photo, by the kind of initial box that the cascade was trained on (§4.1).
-
-        The full image is one person; of faces each is one, enlarged as in training, the most confident
-        first, and there may be none.
-
-        Parameters
-        ----------
-        photo
-            `(height, width, 3)`, RGB.
-        """
-        initial_box = self.stages[0][1]["initial_box"]
-        if initial_box["kind"] == "image":
-            return [Person(image_box(photo.shape[1], photo.shape[0]))]
-        (faces,) = FaceDetector(threads=1).detect([photo])
-        return [
-            Person(enlarged(face[:4], initial_box["scale"]), (face[:4], float(face[4]))) for face in faces
-        ]
-
-    def predict(self, photo: Pixels, box: Floats) -> dict[str, Floats]:
-        """The pose after each stage.
-
-        Parameters
-        ----------
-        photo
-            `(height, width, 3)`, RGB.
-        box
-            The initial box b⁰, `(4,)`.
-
-        Returns
-        -------
-        By stage ("stage 1") the pose, `(k, 2)` pixels.
-        """
-        height, width, _ = photo.shape
-        table = pd.DataFrame([{"width": width, "height": height, **dict(zip(BOX_COLUMNS, box, strict=True))}])
-        joints = len(self.skeleton.joints)
-        example = Examples(table, np.zeros((1, joints, 2)), np.ones((1, joints), dtype=bool))
-        row = np.zeros(1, dtype=np.int64)
-        poses: dict[str, Floats] = {}
-        pose: Floats | None = None
-        for network, description in self.stages:
-            average = self.skeleton.mirrored if description["average_mirrored"] else None
-            predictor = Predictor(BATCH, 0, torch.device("cpu"), average)
-            pose, _ = predict_stage(network, description, predictor, [photo], example, row, pose)
-            poses[stage_name(description["stage"])] = pose[0]
-        return poses
-
-
-def load_cascade(weights: Sequence[Path], skeleton: str | None = None) -> Cascade:
-    """Load the weights of stages 1, 2, ….
-
-    Parameters
-    ----------
-    skeleton
-        The name of what their joints must be of; None: of that of stage 1.
-
-    Raises
-    ------
-    WeightsError
-        See :func:`deeppose.networks.weights.load_stage`.
-    """
-    stages = []
-    for number, path in enumerate(weights, start=1):
-        network, description = load_stage(path, number, skeleton)
-        skeleton = description["skeleton"]
-        stages.append((merged(network, torch.device("cpu")), description))
-    return Cascade(tuple(stages), SKELETONS[stages[0][1]["skeleton"]])
-
-
 def read_photo(path: Path) -> Photo:
-    """Decode a photo, the right way up.
+    """Decode a photo, the right way up, as its EXIF orientation says.
 
     Raises
     ------
@@ -157,6 +50,11 @@ def read_photo(path: Path) -> Photo:
             data = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise ImageError(f"{path} can't be read: {error.strerror}") from error
+    return decode_photo(data, str(path))
+
+
+def decode_photo(data: bytes, path: str) -> Photo:
+    """As :func:`read_photo`, of a file's bytes; `path` is what errors call it."""
     if len(data) > MOST_BYTES:
         raise ImageError(f"{path} has more than {MOST_BYTES // 10**6} MB: save it as JPEG, or smaller")
     undecoded = f"{path} is no image that can be decoded ({len(data)} bytes)"

@@ -38,6 +38,19 @@ class Regressor(nn.Module, ABC):
         `(b, k, 2)`, normalised coordinates (Eq. 1).
         """
 
+    def with_variances(self, crops: Tensor) -> tuple[Tensor, Tensor | None]:
+        """As :meth:`forward`, and how sure the network is of each joint, where it says so.
+
+        Returns
+        -------
+        joints
+            `(b, k, 2)`.
+        variances
+            `(b, k, 2)`, of each joint's place along x and y, normalised coordinates squared; None of a
+            network without maps.
+        """
+        return self(crops), None
+
     @abstractmethod
     def losses(self, crops: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
         """What training makes small, not reduced over examples.

@@ -107,6 +107,12 @@ class SpatialNet(Regressor):
         """See :class:`Regressor`."""
         return expected_places(self.maps(crops))
 
+    def with_variances(self, crops: Tensor) -> tuple[Tensor, Tensor]:
+        """See :class:`Regressor`."""
+        maps = self.maps(crops)
+        joints = expected_places(maps)
+        return joints, (_moments(maps, 2) - joints.square()).clamp_min(0)
+
     def losses(self, crops: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
         """|x| + |y| of each distance, and a little of the map's cross-entropy, see :class:`Regressor`."""
         maps = self.maps(crops)
@@ -150,7 +156,12 @@ def expected_places(maps: Tensor) -> Tensor:
 
     `maps` are logits, `(b, k, cells, cells)`, rows before columns.
     """
-    places = cell_centres(maps.shape[-1]).to(maps.device)
+    return _moments(maps, 1)
+
+
+def _moments(maps: Tensor, power: int) -> Tensor:
+    """The mean of x and of y to a power under the softmax over each map, `(b, k, 2)`."""
+    places = cell_centres(maps.shape[-1]).to(maps.device) ** power
     shares = maps.flatten(2).softmax(dim=-1).reshape(maps.shape)
     # A product in bfloat16 would round a place to three digits.
     with torch.autocast(maps.device.type, enabled=False):

@@ -2,10 +2,9 @@
 
 import functools
 import io
-import itertools
 import struct
 import textwrap
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -16,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from PIL import Image
 
+from deeppose.core.colours import LIMB_COLOURS, SPARE_LIMB_COLOURS
 from deeppose.core.files import atomic_path
 
 P = ParamSpec("P")
@@ -48,26 +48,6 @@ PEER_LINES: tuple[dict[str, Any], ...] = (
     {"color": "#222222", "linestyle": (0, (9, 2)), "linewidth": 1.1, "marker": "v"},
 )
 
-# Right is warm and left is cool; a lower limb is lighter than the upper one it hangs on. No left limb is so
-# dark that the black line along its middle is lost in grey.
-LIMB_COLOURS = {
-    "right upper arm": "#d7191c",
-    "right lower arm": "#ff8a65",
-    "right upper leg": "#c06a00",
-    "right lower leg": "#ffd21f",
-    "left upper arm": "#4c8df0",
-    "left lower arm": "#4fc3f7",
-    "left upper leg": "#2aa876",
-    "left lower leg": "#7be07f",
-    "right side": "#f3cdbf",
-    "left side": "#c3d5ee",
-    "shoulders": "#ffffff",
-    "hips": "#bdbdbd",
-    "head": "#c77dff",
-    "torso": "#9c9c9c",
-}
-# For limbs of skeletons that aren't here.
-SPARE_LIMB_COLOURS = ("#e377c2", "#17becf", "#bcbd22", "#a55194", "#6b6ecf", "#8c6d31")
 PREDICTED_COLOUR = "#d01c1f"
 TRUE_COLOUR = "#5cf25c"
 # A detected face, and an initial box.
@@ -97,12 +77,6 @@ _LOOK: dict[str, Any] = {
     "svg.fonttype": "path",
     "svg.hashsalt": "deeppose",
 }
-
-
-def limb_colours(names: Iterable[str]) -> dict[str, str]:
-    """A colour for each limb, the same in every figure of a skeleton."""
-    spare = itertools.cycle(SPARE_LIMB_COLOURS)
-    return {name: LIMB_COLOURS[name] if name in LIMB_COLOURS else next(spare) for name in names}
 
 
 def styled(function: Callable[P, R]) -> Callable[P, R]:

@@ -4,17 +4,16 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import to_hex, to_rgb
 from plotted import STAGES, image, joint_errors, pose
 
+from deeppose.core.colours import LIMB_COLOURS
 from deeppose.core.errors import PredictionsError
 from deeppose.core.skeleton import FULL_BODY, SKELETONS, UPPER_BODY
 from deeppose.report.figures.poses import (
     choose_examples,
     choose_worst,
-    predictions_sheet,
     stages_sheet,
     stick_sheet,
 )
 from deeppose.report.style import (
-    LIMB_COLOURS,
     PREDICTED_COLOUR,
     TRUE_COLOUR,
 )
@@ -162,20 +161,3 @@ def test_joints_without_a_limb_are_drawn_as_dots(choice):
     green, red = (item for item in sheet.axes[0].collections if not isinstance(item, LineCollection))
     np.testing.assert_allclose(green.get_offsets(), truth[0][-2:])
     np.testing.assert_allclose(red.get_offsets(), truth[0][-2:] + 1)
-
-
-def test_a_pose_outside_its_image_is_still_seen():
-    outside = pose()
-    outside[0] = (-6, 20)
-    (axes,) = predictions_sheet(image(), {"stage 1": outside}, FULL_BODY).axes
-    assert axes.get_xlim() == (-6, 39.5)
-    assert axes.get_ylim() == (59.5, -0.5)
-
-
-def test_predictions_side_by_side():
-    poses = {stage: pose(seed=seed) for seed, stage in enumerate(STAGES)}
-    figure = predictions_sheet(image(), poses, FULL_BODY)
-    assert [axes.get_title() for axes in figure.axes] == ["Stage 1", "Stage 2", "Stage 3"]
-    for axes, drawn in zip(figure.axes, poses.values(), strict=True):
-        limb = FULL_BODY.limbs[0]
-        assert limbs_drawn(axes)[LIMB_COLOURS[limb.name]] == drawn[[limb.start, limb.end]].tolist()

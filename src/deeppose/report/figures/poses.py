@@ -14,11 +14,12 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
+from deeppose.core.colours import limb_colours
 from deeppose.core.errors import PredictionsError
 from deeppose.core.geometry import Floats
 from deeppose.core.skeleton import Skeleton
 from deeppose.evaluation.error_tables import of_set
-from deeppose.report.style import PREDICTED_COLOUR, TRUE_COLOUR, limb_colours, new_figure, strip, styled
+from deeppose.report.style import PREDICTED_COLOUR, TRUE_COLOUR, new_figure, strip, styled
 
 Image = NDArray[np.uint8]
 
@@ -176,31 +177,6 @@ def stick_sheet(
         _show(axes, images[index], [truth[index], poses[index]], cut=cut)
         _plot_sticks(axes, poses[index], skeleton)
         axes.set_xlabel(_standing(choice, index), fontsize=8, labelpad=2)
-    _limb_legend(figure, skeleton)
-    return figure
-
-
-@styled
-def predictions_sheet(image: Image, poses_by_stage: Mapping[str, Floats], skeleton: Skeleton) -> Figure:
-    """One image with the stick figure of each stage, side by side.
-
-    Parameters
-    ----------
-    image
-        `(height, width, 3)`.
-    poses_by_stage
-        By stage ("stage 1") the prediction, `(k, 2)` pixels.
-    """
-    # A longer image than this leaves some of its panel empty.
-    aspect = min(max(image.shape[1] / image.shape[0], 1 / 4), 4.0)
-    height = 4.2 if aspect < 1 else 3.2
-    width = max(height * aspect * len(poses_by_stage) + 1.9, 5.0)
-    figure = new_figure(width, height + 0.7, "Predicted pose after each stage")
-    panels = figure.subplots(1, len(poses_by_stage), squeeze=False)[0]
-    for axes, (stage, pose) in zip(panels, poses_by_stage.items(), strict=True):
-        _show(axes, image, list(poses_by_stage.values()))
-        _plot_sticks(axes, pose, skeleton)
-        axes.set_title(stage.capitalize())
     _limb_legend(figure, skeleton)
     return figure
 

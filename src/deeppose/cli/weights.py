@@ -1,0 +1,62 @@
+"""Which weights a command takes, by the params in this folder."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deeppose.core.errors import ParamsError, WeightsError
+from deeppose.core.published import PUBLISHED, PUT_BACK
+
+if TYPE_CHECKING:
+    from deeppose.core.params import Params
+
+
+def weights_of(model: str, profile: str | None) -> tuple[list[Path], str]:
+    """The weights of a model's stages, first to last, and the name of the model's skeleton.
+
+    They are those of the params in this folder.
+
+    Raises
+    ------
+    ParamsError
+        If the params have no such model or profile.
+    WeightsError
+        If they have not been trained, or can't be read.
+    """
+    from deeppose.core.params_file import load_params
+
+    params = load_params()
+    profile = profile or profile_for_photographs(params)
+    for kind, name, known in (("model", model, params.model), ("profile", profile, params.profiles)):
+        if name not in known:
+            raise ParamsError(f"no {kind} {name!r} here, only {', '.join(known)}")
+    folder = Path("data") / profile / model
+    paths = [folder / f"stage{stage}.safetensors" for stage in range(1, params.cascade_stages + 1)]
+    for path in paths:
+        try:
+            size = path.stat().st_size
+        except (FileNotFoundError, NotADirectoryError) as error:
+            there = f"{PUT_BACK}, " if profile == PUBLISHED else ""
+            trains = f"`dvc repro` with profile {profile} trains it"
+            synthetic = f"; --profile {params.profile} takes weights that have seen synthetic people alone"
+            if profile == params.profile or not has_synthetic_people(params):
+                synthetic = ""
+            raise WeightsError(f"{path} is not there: {there}{trains}{synthetic}") from error
+        except OSError as error:
+            raise WeightsError(f"{path} can't be read: {error.strerror}") from error
+        if size == 0:
+            raise WeightsError(
+                f"{path} is empty: either an archive that {model} is trained on was missing (`deeppose "
+                f"datasets` says which, and what to type once it is there), or fewer cascade_stages were "
+                f"asked for then; `dvc repro` trains it"
+            )
+    return paths, params.model[model].skeleton
+
+
+def profile_for_photographs(params: "Params") -> str:
+    """The profile of params.yaml, or the published one where that has seen synthetic people alone."""
+    return PUBLISHED if has_synthetic_people(params) and PUBLISHED in params.profiles else params.profile
+
+
+def has_synthetic_people(params: "Params") -> bool:
+    """Whether the profile of params.yaml is trained on them."""
+    return params.profiles[params.profile].synthetic

@@ -1,0 +1,118 @@
+"""The cascade on one photo and any boxes: stage 1 on them, later stages about the joints (Eq. 5 to 7)."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from deeppose.cascade.crops import crop
+from deeppose.core.errors import NotFiniteError
+from deeppose.core.geometry import Floats, denormalise, diameter, joint_boxes, of_own_joint, refined
+from deeppose.core.images import Pixels
+from deeppose.core.skeleton import Skeleton
+from deeppose.deploy.runtime import Outputs, StageNetwork
+
+BATCH = 64
+SMALLEST_DIAMETER = 1.0
+"""Pixels; a pose that has shrunk to a point has none."""
+
+
+class Estimate(NamedTuple):
+    """Poses after a stage.
+
+    Attributes
+    ----------
+    poses
+        `(n, k, 2)` pixels.
+    spreads
+        `(n, k)`, the standard deviation of each joint's place on its map, in diameters of the pose; NaN of
+        networks without maps.
+    """
+
+    poses: Floats
+    spreads: Floats
+
+    def chosen(self, which: list[int]) -> "Estimate":
+        """Those of some of the poses."""
+        return Estimate(self.poses[which], self.spreads[which])
+
+
+@dataclass(frozen=True)
+class Cascade:
+    """The networks of all stages, first to last."""
+
+    stages: tuple[StageNetwork, ...]
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """Of its poses."""
+        return self.stages[0].skeleton
+
+    @property
+    def has_maps(self) -> bool:
+        """Whether it says how sure it is."""
+        return all(stage.has_maps for stage in self.stages)
+
+    def initial(self, photo: Pixels, boxes: Floats) -> Estimate:
+        """The poses after stage 1 (Eq. 5).
+
+        Parameters
+        ----------
+        photo
+            `(height, width, 3)`, RGB.
+        boxes
+            Initial boxes b⁰, `(n, 4)`.
+
+        Raises
+        ------
+        NotFiniteError
+            If a coordinate is NaN or infinite.
+        """
+        joints, variances = self._outputs(self.stages[0], photo, boxes)
+        poses = denormalise(joints, boxes[:, None])
+        return self._estimate(1, poses, variances * boxes[:, None, 2:] ** 2)
+
+    def refine(self, stage: int, photo: Pixels, previous: Floats, boxes: Floats) -> Estimate:
+        """The poses after a stage s ≥ 2, from `previous` `(n, k, 2)` (Eq. 6, 7); else as :meth:`initial`."""
+        network = self.stages[stage - 1]
+        sigma, smallest = network.description["sigma"], network.description["smallest_box"]
+        squares, sides, _ = joint_boxes(previous, boxes, self.skeleton, sigma, smallest)
+        joints, variances = self._outputs(network, photo, squares)
+        in_pixels = of_own_joint(variances, len(previous)) * sides[:, None, None] ** 2
+        return self._estimate(stage, refined(previous, sides, joints), in_pixels)
+
+    def _estimate(self, stage: int, poses: Floats, variances: Floats) -> Estimate:
+        if not np.isfinite(poses).all():
+            raise NotFiniteError(
+                f"stage {stage} predicts joints that are not finite: its weights are damaged, or were "
+                f"trained with too large a learning_rate"
+            )
+        diameters = diameter(poses, np.ones(poses.shape[:2], dtype=bool), self.skeleton)
+        diameters = np.maximum(np.nan_to_num(diameters), SMALLEST_DIAMETER)
+        return Estimate(poses, np.sqrt(variances.sum(axis=-1)) / diameters[:, None])
+
+    def _outputs(self, network: StageNetwork, photo: Pixels, boxes: Floats) -> tuple[Floats, Floats]:
+        """ψ and its variances, of crops and their mirrored copies together where training says so."""
+        joints, variances = [], []
+        for first in range(0, len(boxes), BATCH):
+            cut = [crop(photo, box, network.size, network.padding) for box in boxes[first : first + BATCH]]
+            crops = np.stack(cut)
+            outputs = network.run(crops)
+            if network.description["average_mirrored"]:
+                outputs = _averaged(outputs, network.run(np.ascontiguousarray(crops[:, :, ::-1])), network)
+            joints.append(outputs.joints)
+            unknown = np.full_like(outputs.joints, np.nan)
+            variances.append(unknown if outputs.variances is None else outputs.variances)
+        return np.concatenate(joints).astype(np.float64), np.concatenate(variances).astype(np.float64)
+
+
+def _averaged(outputs: Outputs, mirrored: Outputs, network: StageNetwork) -> Outputs:
+    """The mean, and the variance, of the two maps taken together as one."""
+    order, two = list(network.skeleton.mirrored), np.float32(2)
+    # In single precision as the pipeline does it, so that its predictions are the same bits.
+    back = mirrored.joints[:, order] * np.array([-1.0, 1.0], dtype=np.float32)
+    joints = (outputs.joints + back) / two
+    if outputs.variances is None or mirrored.variances is None:
+        return Outputs(joints, None)
+    apart = np.square((outputs.joints - back) / two)
+    return Outputs(joints, (outputs.variances + mirrored.variances[:, order]) / two + apart)

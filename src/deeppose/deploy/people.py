@@ -1,0 +1,276 @@
+"""Who is in a photo: boxes about faces and the full image, each kept by what the cascade makes of it."""
+
+import functools
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deeppose.boxes.faces import FaceDetector
+from deeppose.boxes.initial_boxes import enlarged
+from deeppose.core.geometry import Floats, diameter, image_box
+from deeppose.core.images import Pixels
+from deeppose.deploy.cascade import SMALLEST_DIAMETER, Cascade, Estimate
+
+FOUND = "people.json"
+"""What scripts/people.py found on held-out images: see docs/people.md."""
+MOST_FACES = 16
+"""Of a photo, the most confident."""
+SMALLEST_SPREAD = 1e-6
+"""Pose diameters; a map with all its mass in one cell has no spread."""
+
+Indices = NDArray[np.int64]
+
+Detector = Callable[[Pixels], Floats]
+"""From a photo `(height, width, 3)` to boxes of people, `(n, 5)`: centre, sides, score."""
+
+
+class Face(NamedTuple):
+    """A face that was found: its box, `(4,)`, and its score."""
+
+    box: Floats
+    score: float
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody in a photo.
+
+    Attributes
+    ----------
+    box
+        The initial box b⁰, `(4,)` pixels: what stage 1 saw.
+    face
+        That the box was made of; None where it was made of something else.
+    stages
+        `(S, k, 2)` pixels, the pose after each stage.
+    confidences
+        `(k,)`, the probability that a joint of the last stage is within 0.2 pose diameters of its place; None
+        of networks without maps, which don't say.
+    """
+
+    box: Floats
+    face: Face | None
+    stages: Floats
+    confidences: Floats | None
+
+    @property
+    def pose(self) -> Floats:
+        """After the last stage, `(k, 2)` pixels."""
+        pose: Floats = self.stages[-1]
+        return pose
+
+    @property
+    def score(self) -> float | None:
+        """The mean confidence of the joints."""
+        return None if self.confidences is None else float(self.confidences.mean())
+
+
+@dataclass(frozen=True)
+class Finding:
+    """How people of one skeleton are found; all of it chosen on held-out images by scripts/people.py.
+
+    Attributes
+    ----------
+    face_boxes
+        Boxes that are tried for each face: how far above its centre they begin, their width and height, all
+        in sides of the face. None: as the model was trained.
+    enlarged
+        Of the rectangle around a pose, for a second pass of stage 1; None where there is none.
+    least
+        The lowest mean confidence after stage 1 of what is a person.
+    apart
+        Poses of a smaller mean distance between their joints, in diameters, are one person's.
+    logistic
+        By stage, "first" and "last": intercept and slope of a joint's confidence against the logarithm of its
+        spread.
+    """
+
+    face_boxes: list[list[float]] | None
+    enlarged: float | None
+    least: float
+    apart: float
+    logistic: dict[str, list[float]]
+
+    def below(self, face: Floats) -> list[Floats]:
+        """The boxes to try for a face `(4,)`."""
+        side = np.sqrt(face[2] * face[3])
+        return [
+            np.array([face[0], face[1] + (height / 2 - above) * side, width * side, height * side])
+            for above, width, height in self.face_boxes or ()
+        ]
+
+    def scores(self, spreads: Floats) -> Floats:
+        """How confident stage 1 is of each pose, `(n,)`: the mean over its joints."""
+        scores: Floats = self.confidences(spreads, "first").mean(axis=1)
+        return scores
+
+    def confidences(self, spreads: Floats, stage: str) -> Floats:
+        """The probability that a joint is within 0.2 pose diameters of its place, from its spread."""
+        intercept, slope = self.logistic[stage]
+        odds: Floats = np.exp(-(intercept + slope * np.log(np.maximum(spreads, SMALLEST_SPREAD))))
+        return 1 / (1 + odds)
+
+
+@functools.cache
+def findings() -> dict[str, Finding]:
+    """By skeleton how its people are found."""
+    text = resources.files("deeppose.deploy").joinpath(FOUND).read_text(encoding="utf-8")
+    known: dict[str, dict[str, Any]] = json.loads(text)
+    return {skeleton: Finding(**found) for skeleton, found in known.items()}
+
+
+def finding_of(skeleton: str) -> Finding:
+    """That of a skeleton; of one that isn't ours, that of full bodies, whose maps are alike."""
+    return findings().get(skeleton, findings()["full-body"])
+
+
+class Candidates(NamedTuple):
+    """What may be people, and what stage 1 makes of them.
+
+    Attributes
+    ----------
+    boxes
+        `(n, 4)` pixels.
+    groups
+        `(n,)`, what each box was made of: a number for each face, another for the full image.
+    faces
+        By group; None where it is no face.
+    """
+
+    boxes: Floats
+    groups: Indices
+    faces: list[Face | None]
+
+
+def find_people(cascade: Cascade, photo: Pixels, detector: Detector | None = None) -> list[Person]:
+    """The people in a photo, the most confident first; there may be none.
+
+    Of a network that doesn't say how sure it is the full image is a person, or each face, as it was trained.
+
+    Parameters
+    ----------
+    photo
+        `(height, width, 3)`, RGB.
+    detector
+        Of people. None: boxes are made of the faces that are found and, for a model that was trained on it,
+        of the full image.
+
+    Raises
+    ------
+    NotFiniteError
+        If a coordinate is NaN or infinite.
+    """
+    finding = finding_of(cascade.skeleton.name)
+    if detector is None:
+        candidates = _candidates(cascade, photo, finding)
+    else:
+        found = detector(photo)[:, :4]
+        candidates = Candidates(found, np.arange(len(found)), [None] * len(found))
+    boxes, groups, faces = candidates
+    if len(boxes) == 0:
+        return []
+    first = cascade.initial(photo, boxes)
+    if cascade.has_maps:
+        boxes, groups, first = _most_confident(cascade, photo, boxes, groups, first, finding)
+    if len(boxes) == 0:
+        return []
+    people = _people(cascade, photo, boxes, [faces[group] for group in groups], first)
+    return sorted(people, key=lambda person: -(person.score or 0))
+
+
+def poses_in(cascade: Cascade, photo: Pixels, boxes: Floats) -> list[Person]:
+    """The person in each of some boxes b⁰, `(n, 4)`, in their order, whoever it is.
+
+    Raises
+    ------
+    NotFiniteError
+        If a coordinate is NaN or infinite.
+    """
+    return _people(cascade, photo, boxes, [None] * len(boxes), cascade.initial(photo, boxes))
+
+
+def _candidates(cascade: Cascade, photo: Pixels, finding: Finding) -> Candidates:
+    """Boxes of the kind that the cascade was trained on."""
+    rule = cascade.stages[0].description["initial_box"]
+    boxes: list[Floats] = []
+    groups: list[int] = []
+    faces: list[Face | None] = []
+    if rule["kind"] == "image":
+        boxes, groups, faces = [image_box(photo.shape[1], photo.shape[0])], [0], [None]
+        if not cascade.has_maps:
+            return Candidates(np.array(boxes), np.array(groups), faces)
+    (found,) = FaceDetector(threads=1).detect([photo])
+    for row in found[:MOST_FACES]:
+        face = Face(row[:4], float(row[4]))
+        of_face = [enlarged(face.box, rule["scale"])] if rule["kind"] == "face" else finding.below(face.box)
+        boxes += of_face
+        groups += [len(faces)] * len(of_face)
+        faces.append(face)
+    return Candidates(np.reshape(boxes, (-1, 4)), np.array(groups, dtype=np.int64), faces)
+
+
+def _most_confident(
+    cascade: Cascade, photo: Pixels, boxes: Floats, groups: Indices, first: Estimate, finding: Finding
+) -> tuple[Floats, Indices, Estimate]:
+    """Of each group the box that stage 1 is most confident of, if it is a person, and nobody twice.
+
+    A group's boxes are those that are given, and one around the pose in the best of them.
+    """
+    best = _best_of_each(finding.scores(first.spreads), groups)
+    if finding.enlarged is not None:
+        around = boxes_around(first.poses[best], finding.enlarged)
+        boxes, groups = np.concatenate([boxes, around]), np.concatenate([groups, groups[best]])
+        second = cascade.initial(photo, around)
+        first = Estimate(
+            np.concatenate([first.poses, second.poses]), np.concatenate([first.spreads, second.spreads])
+        )
+        best = _best_of_each(finding.scores(first.spreads), groups)
+    scores = finding.scores(first.spreads)
+    by_score = best[np.argsort(-scores[best], kind="stable")]
+    kept: list[int] = []
+    for number in by_score[scores[by_score] >= finding.least]:
+        if all(_apart(first.poses[[number, other]], cascade) >= finding.apart for other in kept):
+            kept.append(number)
+    return boxes[kept], groups[kept], first.chosen(kept)
+
+
+def _best_of_each(scores: Floats, groups: Indices) -> Indices:
+    """The number of the highest score in each group."""
+    by_score = np.lexsort((-scores, groups))
+    return by_score[np.unique(groups[by_score], return_index=True)[1]]
+
+
+def _apart(two: Floats, cascade: Cascade) -> float:
+    """The mean distance between the joints of two poses `(2, k, 2)`, in diameters of the smaller one."""
+    diameters = diameter(two, np.ones(two.shape[:2], dtype=bool), cascade.skeleton)
+    distance = np.linalg.norm(two[0] - two[1], axis=-1).mean()
+    return float(distance / max(diameters.min(), SMALLEST_DIAMETER))
+
+
+def boxes_around(poses: Floats, factor: float) -> Floats:
+    """The rectangles around poses `(n, k, 2)`, their sides times `factor`: `(n, 4)`."""
+    first, last = poses.min(axis=1), poses.max(axis=1)
+    sides = np.maximum(last - first, SMALLEST_DIAMETER)
+    return np.concatenate([(first + last) / 2, sides * factor], axis=-1)
+
+
+def _people(
+    cascade: Cascade, photo: Pixels, boxes: Floats, faces: list[Face | None], first: Estimate
+) -> list[Person]:
+    """The people whose poses after stage 1 are `first`, after all stages; by their scores where given."""
+    estimate, stages = first, [first.poses]
+    for stage in range(2, len(cascade.stages) + 1):
+        estimate = cascade.refine(stage, photo, estimate.poses, boxes)
+        stages.append(estimate.poses)
+    confidences: list[Floats | None] = [None] * len(boxes)
+    if cascade.has_maps:
+        finding = finding_of(cascade.skeleton.name)
+        confidences = list(finding.confidences(estimate.spreads, "last" if len(stages) > 1 else "first"))
+    return [
+        Person(*of_one) for of_one in zip(boxes, faces, np.stack(stages, axis=1), confidences, strict=True)
+    ]

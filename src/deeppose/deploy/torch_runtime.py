@@ -1,0 +1,31 @@
+"""Networks by torch, from the weights that the pipeline trained."""
+
+from pathlib import Path
+
+import torch
+
+from deeppose.core.images import Pixels
+from deeppose.core.skeleton import SKELETONS
+from deeppose.deploy.runtime import Outputs
+from deeppose.networks.fused import merged
+from deeppose.networks.spatial import SpatialNet
+from deeppose.networks.weights import load_stage
+
+
+class TorchStage:
+    """A :class:`deeppose.deploy.runtime.StageNetwork`."""
+
+    def __init__(self, weights: Path, stage: int, skeleton: str | None, device: str = "cpu") -> None:
+        """Load a stage's weights, see :func:`deeppose.networks.weights.load_stage` for what it raises."""
+        network, self.description = load_stage(weights, stage, skeleton)
+        self._device = torch.device(device)
+        self._network = merged(network, self._device)
+        self.skeleton = SKELETONS[self.description["skeleton"]]
+        self.size, self.padding = network.size, network.padding
+        self.has_maps = isinstance(network, SpatialNet)
+
+    def run(self, crops: Pixels) -> Outputs:
+        """ψ of crops `(b, size, size, 3)`, RGB."""
+        with torch.inference_mode():
+            joints, variances = self._network.with_variances(torch.from_numpy(crops).to(self._device))
+        return Outputs(joints.cpu().numpy(), None if variances is None else variances.cpu().numpy())
