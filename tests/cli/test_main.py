@@ -153,6 +153,22 @@ def test_what_one_may_not_read_is_named_in_one_line(deeppose, closed):
     assert re.fullmatch(rf"deeppose: {folder}/mirror\S*( can't be looked into)?: Permission denied\n", err)
 
 
+@pytest.mark.parametrize("closed", [".", "data"])
+def test_a_set_that_one_may_not_read_is_listed_so(deeppose, closed, monkeypatch):
+    deeppose("datasets")
+    with open_folder() as folder:
+        monkeypatch.chdir(folder)
+        members = archives.buffy_members({2: {1: archives.BUFFY_STICKS}})
+        locked = archives.write_folder(folder / "buffy", members) / closed
+        locked.chmod(0)
+        with as_somebody():
+            status, out, _ = deeppose("datasets", "--mirror", folder)
+        locked.chmod(0o700)
+        monkeypatch.undo()
+    assert status == 0
+    assert f"  there, but {locked} can't be read: Permission denied\n" in out
+
+
 @pytest.mark.parametrize("before", [True, False])
 def test_check_refuses_other_contents(deeppose, predictions, before):
     mirror = ["--mirror", "mirror"]
