@@ -122,7 +122,7 @@ def changed(random: Random, name: str, data: bytes) -> bytes:
         savemat(out, arrays, do_compression=bool(random.integers(2)))
     elif suffix == ".npy":
         np.save(out, odd(random, np.load(io.BytesIO(data))))
-    elif suffix in (".txt", ".yaml", ".csv"):
+    elif suffix in (".txt", ".yaml", ".csv", ".json"):
         return with_odd_word(random, data)
     elif suffix == ".parquet":
         table = pd.read_parquet(io.BytesIO(data))
@@ -243,6 +243,9 @@ def prepare(base: Path) -> None:
     pd.read_parquet(given / "p.parquet").to_csv(given / "p.csv", index=False)
     np.savez(given / "p.npz", pred=poses)
     savemat(given / "p.mat", {"pred": poses.transpose(2, 1, 0) + 1})
+    triples = np.insert(poses, 2, 1.0, axis=2).reshape(len(poses), -1).tolist()
+    results = [{"image_id": n, "keypoints": values, "score": 0.5} for n, values in enumerate(triples)]
+    (given / "p.json").write_text(json.dumps(results))
     made, half = base / "made", Half(base / "made/train", FULL_BODY)
     table = pd.DataFrame(write_images(half.images, [np.zeros((90, 80, 3), np.uint8)] * len(poses)))
     table = table.assign(set="lsp", part="train", index=range(len(poses)), file="im.jpg", diameter=30.0)

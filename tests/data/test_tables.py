@@ -47,6 +47,7 @@ READ = {
     "blank lines between": PLAIN.replace("\n", "\n\n").encode(),
     "empty cells at each end": PLAIN.replace("\n", ",,\n").encode(),
     "exponents with decimal commas": GERMAN.replace("31,5", "3,15E+01").encode(),
+    "numbers of examples with decimals": GERMAN.replace("\n0;", "\n0,0;").replace("\n1;", "\n1,0;").encode(),
     "another order, another column": (
         b"y,note,x,joint,example\n40,,31.5,0,0\n35.25,a,1088,1,0\n4.5,,-3,0,1\n.5,,,1,1"
     ),
@@ -61,7 +62,7 @@ REFUSED = {
         r"line 3: x is '1,088': is that a mark of thousands",
     ),
     "decimal commas among commas": (PLAIN.replace("31.5", "31,5"), r"line 2: 5 fields where the header"),
-    "a unit": (GERMAN.replace("35,25", "35,25 px"), r"line 3: y is '35\.25 px'"),
+    "a unit": (GERMAN.replace("35,25", "35,25 px"), r"line 3: y is '35,25 px'"),
     "a date that was a number": (GERMAN.replace("4,5", "04. Mai"), r"line 4: y is '04\. Mai'"),
     "a word for nothing": (PLAIN.replace("1,1,,", "1,1,#NV,"), r"line 5: x is '#NV'"),
     "a cell too few": (PLAIN.replace("31.5,40", "31.5"), r"line 2: 3 fields where the header has 4"),

@@ -165,7 +165,7 @@ def _read_csv(path: Path, members: Sequence[str], skeleton: Skeleton) -> Predict
         check_rows(path, rows, len(members), skeleton)
 
     try:
-        table = read_table(path.read_bytes(), str(path), COLUMNS, ("x", "y"), check)
+        table = read_table(path.read_bytes(), str(path), COLUMNS, COLUMNS, check)
     except OSError as error:
         raise PredictionsError(f"{path} can't be read: {error.strerror}") from error
     except TableError as error:

@@ -19,6 +19,7 @@ DELIMITERS = (",", ";", "\t")
 NAMED_DELIMITER = re.compile(r'"?sep=([^\r\n"])"?[,;\t]*(?=[\r\n])')
 """What Excel takes from a first line, and some programs write for it."""
 MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+NUMBER = re.compile(r"[+-]?[0-9.,]+([eE][+-]?[0-9]+)?")
 THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}(,[0-9]{3})+")
 LONGEST_SHOWN = 200
 
@@ -60,7 +61,7 @@ def read_table(
     columns
         Those that it must have, once each; others are read as well.
     numbers
-        Those of them that hold numbers: their decimal commas become points.
+        Those of them that may hold numbers: there decimal commas become points.
     check_rows
         Is called with the number of rows so far, after each, and may raise.
 
@@ -148,31 +149,28 @@ def _without_empty_end(cells: list[str], length: int) -> list[str]:
 
 def _with_points(table: Table, where: str, numbers: Collection[str], *, of_thousands: bool) -> Table:
     """The table with decimal points; `of_thousands`: whether 1,234 may be more than a thousand."""
-    cells = table.cells
-    marked = {
-        mark: [
-            (int(row), name)
-            for name in numbers
-            for row in cells.index[cells[name].str.contains(mark, regex=False)]
-        ]
-        for mark in ",."
-    }
+    # By their marks the cells that are numbers but for it, in the order of rows.
+    marked: dict[str, list[tuple[int, str, str]]] = {",": [], ".": []}
+    for name in numbers:
+        for row, cell in enumerate(table.cells[name]):
+            for mark in marked:
+                if mark in cell and NUMBER.fullmatch(cell):
+                    marked[mark].append((row, name, cell))
     if not marked[","]:
         return table
-
-    def told(cell: tuple[int, str]) -> str:
-        row, name = cell
-        return f"{where}, {table.place(row)}: {name} is {cells[name].iloc[row][:60]!r}"
-
     firsts = sorted(min(of_mark) for of_mark in marked.values() if of_mark)
+    row, name, cell = firsts[-1]
+    said = f"{where}, {table.place(row)}: {name} is {cell[:60]!r}"
     if len(firsts) > 1:
         raise TableError(
-            f"{told(firsts[1])}, and {table.place(firsts[0][0])} has another decimal mark: write all numbers "
-            f"alike, without marks of thousands"
+            f"{said}, and {table.place(firsts[0][0])} has another decimal mark: write all numbers alike, "
+            f"without marks of thousands"
         )
-    if of_thousands and all(THOUSANDS.fullmatch(cells[name].iloc[row]) for row, name in marked[","]):
-        raise TableError(
-            f"{told(firsts[0])}: is that a mark of thousands or of decimals? Write a decimal point"
-        )
-    pointed = {name: cells[name].str.replace(",", ".", n=1, regex=False) for name in numbers}
-    return table._replace(cells=cells.assign(**pointed))
+    if of_thousands and all(THOUSANDS.fullmatch(cell) for _, _, cell in marked[","]):
+        raise TableError(f"{said}: is that a mark of thousands or of decimals? Write a decimal point")
+    cells = table.cells.copy()
+    for name in numbers:
+        cells[name] = [
+            cell.replace(",", ".", 1) if NUMBER.fullmatch(cell) else cell for cell in table.cells[name]
+        ]
+    return table._replace(cells=cells)
