@@ -8,7 +8,7 @@ import pytest
 from deeppose.core.errors import PredictionsError, TableError
 from deeppose.core.skeleton import Skeleton
 from deeppose.data.prediction_files import read_predictions
-from deeppose.data.tables import read_table
+from deeppose.data.tables import read_rows, read_table, with_points
 
 COLUMNS = ("example", "joint", "x", "y")
 SKELETON = Skeleton("two", ("left ear", "right ear"), (), ((0, 1),))
@@ -105,6 +105,14 @@ def test_lines_are_counted_with_empty_ones_and_the_delimiters_own():
     assert [table.place(row) for row in (0, 1)] == ["line 5", "line 7"]
     with pytest.raises(TableError, match=r"p\.csv, line 8: 1 fields where the header has 2"):
         read_table(b"sep=;\n\nx;y\n;\n1;2\r\n\r\n3;4\n5", "p.csv", ("x",))
+
+
+def test_rows_of_several_headers():
+    data = "scorer;me;me\ncoords;x;y\nim 1.jpg;1,5;2\n;;\nim2.jpg;;\n".encode("utf-16")
+    rows = read_rows(data, "CollectedData.csv", ("scorer",))
+    assert rows.lines == [1, 2, 3, 5]
+    cells = with_points(rows, "CollectedData.csv", {1: "x", 2: "y"})
+    assert cells[2:] == [["im 1.jpg", "1.5", "2"], ["im2.jpg", "", ""]]
 
 
 def test_other_columns_than_those_of_poses():

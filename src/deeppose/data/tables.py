@@ -8,7 +8,7 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import pandas as pd
@@ -24,19 +24,37 @@ THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}(,[0-9]{3})+")
 LONGEST_SHOWN = 200
 
 
-class Table(NamedTuple):
-    """A table as read.
+class Rows(NamedTuple):
+    """The rows of a table that are not empty, whatever stands above them.
 
     Attributes
     ----------
     cells
-        A column for each name in the header; all cells are text without blanks around it.
+        Of each row, as text without blanks around it.
+    lines
+        Of each row the line in the file, from 1.
+    delimiter
+        What stood between the cells.
+    """
+
+    cells: list[list[str]]
+    lines: list[int]
+    delimiter: str
+
+
+class Table(NamedTuple):
+    """A table with one header.
+
+    Attributes
+    ----------
+    cells
+        A column of texts for each name in the header.
     lines
         Of each row the line in the file, from 1.
     """
 
     cells: pd.DataFrame
-    lines: tuple[int, ...]
+    lines: list[int]
 
     def place(self, row: int) -> str:
         """Where a row, from 0, stands in the file, in words."""
@@ -68,34 +86,86 @@ def read_table(
     Raises
     ------
     TableError
-        With the line: if the text is in none of these encodings, a column is missing or there twice, a row
-        has more or fewer cells than the header, a quote is not closed, or decimals are not all written alike.
+        See :func:`read_rows` and :func:`with_points`.
+    """
+    rows = read_rows(data, where, columns, check_rows)
+    (header, *cells), lines = rows.cells, rows.lines[1:]
+    cells = with_points(Rows(cells, lines, rows.delimiter), where, {header.index(n): n for n in numbers})
+    return Table(pd.DataFrame(cells, columns=header, dtype="str"), lines)
+
+
+def read_rows(
+    data: bytes, where: str, columns: Sequence[str], check_rows: Callable[[int], None] = lambda _: None
+) -> Rows:
+    """Read the rows of a table, its header first; parameters as of :func:`read_table`.
+
+    Raises
+    ------
+    TableError
+        With the line: if the text is in none of the encodings, the first row lacks one of the columns or has
+        it twice, another has more or fewer cells than the first, or a quote is not closed on its line.
     """
     text = _decoded(data, where)
     named = NAMED_DELIMITER.match(text)
     delimiters = (named[1],) if named else DELIMITERS
     # Its line stays, empty, since lines are counted.
     text = text[named.end() :] if named else text
-    headers = {delimiter: next(_rows(text, delimiter, where), (1, []))[1] for delimiter in delimiters}
-    delimiter = max(headers, key=lambda delimiter: len({*headers[delimiter]}.intersection(columns)))
-    found = _rows(text, delimiter, where)
-    line, header = next(found, (1, []))
-    header = _without_empty_end(header, 0)
+    firsts = {delimiter: next(_divided(text, delimiter, where), (1, []))[1] for delimiter in delimiters}
+    delimiter = max(firsts, key=lambda delimiter: len({*firsts[delimiter]}.intersection(columns)))
+    divided = _divided(text, delimiter, where)
+    line, header = next(divided, (1, []))
     if any(header.count(name) != 1 for name in columns):
         shown = ", ".join(header)[:LONGEST_SHOWN] or "none"
         raise TableError(
             f"{where}, line {line}: the columns {', '.join(columns)} are expected, each once; found {shown}"
         )
-    lines, rows = [], []
-    for line, cells in found:
-        row = _without_empty_end(cells, len(header))
-        if len(row) != len(header):
-            raise TableError(f"{where}, line {line}: {len(row)} fields where the header has {len(header)}")
-        lines.append(line)
-        rows.append(row)
-        check_rows(len(rows))
-    table = Table(pd.DataFrame(rows, columns=header, dtype="str"), tuple(lines))
-    return _with_points(table, where, numbers, of_thousands=delimiter != ";")
+    rows = Rows([_without_empty_end(header, 0)], [line], delimiter)
+    length = len(rows.cells[0])
+    for line, found in divided:
+        cells = _without_empty_end(found, length)
+        if len(cells) != length:
+            raise TableError(f"{where}, line {line}: {len(cells)} fields where the header has {length}")
+        rows.cells.append(cells)
+        rows.lines.append(line)
+        check_rows(len(rows.cells) - 1)
+    return rows
+
+
+def with_points(rows: Rows, where: str, numbers: Mapping[int, str]) -> list[list[str]]:
+    """The cells, with points for decimal commas in the columns of `numbers`, by index their names.
+
+    Raises
+    ------
+    TableError
+        With the line: if some decimals have a point and others a comma, or commas may mark thousands.
+    """
+    # By their marks the cells that are numbers but for it, in the order of rows.
+    marked: dict[str, list[tuple[int, str, str]]] = {",": [], ".": []}
+    for line, row in zip(rows.lines, rows.cells, strict=True):
+        for column, name in numbers.items():
+            for mark in marked:
+                if mark in row[column] and NUMBER.fullmatch(row[column]):
+                    marked[mark].append((line, name, row[column]))
+    if not marked[","]:
+        return rows.cells
+    firsts = sorted(min(of_mark) for of_mark in marked.values() if of_mark)
+    line, name, cell = firsts[-1]
+    said = f"{where}, line {line}: {name} is {cell[:60]!r}"
+    if len(firsts) > 1:
+        raise TableError(
+            f"{said}, and line {firsts[0][0]} has another decimal mark: write all numbers alike, without "
+            f"marks of thousands"
+        )
+    # Semicolons are there because commas are for decimals.
+    if rows.delimiter != ";" and all(THOUSANDS.fullmatch(cell) for _, _, cell in marked[","]):
+        raise TableError(f"{said}: is that a mark of thousands or of decimals? Write a decimal point")
+    return [
+        [
+            cell.replace(",", ".", 1) if column in numbers and NUMBER.fullmatch(cell) else cell
+            for column, cell in enumerate(row)
+        ]
+        for row in rows.cells
+    ]
 
 
 def _decoded(data: bytes, where: str) -> str:
@@ -123,7 +193,7 @@ def _line(data: bytes, at: int) -> int:
     return len(re.findall(rb"\r\n|\r|\n", data[:at])) + 1
 
 
-def _rows(text: str, delimiter: str, where: str) -> Iterator[tuple[int, list[str]]]:
+def _divided(text: str, delimiter: str, where: str) -> Iterator[tuple[int, list[str]]]:
     """Each row that isn't empty, with its line."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
     line = 1
@@ -145,32 +215,3 @@ def _without_empty_end(cells: list[str], length: int) -> list[str]:
     while end > length and not cells[end - 1]:
         end -= 1
     return cells[:end]
-
-
-def _with_points(table: Table, where: str, numbers: Collection[str], *, of_thousands: bool) -> Table:
-    """The table with decimal points; `of_thousands`: whether 1,234 may be more than a thousand."""
-    # By their marks the cells that are numbers but for it, in the order of rows.
-    marked: dict[str, list[tuple[int, str, str]]] = {",": [], ".": []}
-    for name in numbers:
-        for row, cell in enumerate(table.cells[name]):
-            for mark in marked:
-                if mark in cell and NUMBER.fullmatch(cell):
-                    marked[mark].append((row, name, cell))
-    if not marked[","]:
-        return table
-    firsts = sorted(min(of_mark) for of_mark in marked.values() if of_mark)
-    row, name, cell = firsts[-1]
-    said = f"{where}, {table.place(row)}: {name} is {cell[:60]!r}"
-    if len(firsts) > 1:
-        raise TableError(
-            f"{said}, and {table.place(firsts[0][0])} has another decimal mark: write all numbers alike, "
-            f"without marks of thousands"
-        )
-    if of_thousands and all(THOUSANDS.fullmatch(cell) for _, _, cell in marked[","]):
-        raise TableError(f"{said}: is that a mark of thousands or of decimals? Write a decimal point")
-    cells = table.cells.copy()
-    for name in numbers:
-        cells[name] = [
-            cell.replace(",", ".", 1) if NUMBER.fullmatch(cell) else cell for cell in table.cells[name]
-        ]
-    return table._replace(cells=cells)
