@@ -7,6 +7,7 @@ import pytest
 
 from deeppose.core.errors import PredictionsError
 from deeppose.core.skeleton import BUFFY_STICKS, FLIC_LABELLED, FULL_BODY
+from deeppose.data import coco_results
 from deeppose.data.coco_results import COCO, MPII, read_coco_results
 from deeppose.data.example_names import SHARED
 
@@ -119,6 +120,12 @@ BAD = {
     "a score of NaN": ([result(0, score=float("nan"))], r"result 0: score is 'nan'"),
     "several without scores": ([result(0), result(0)], r"result 1: a second result for its image, without"),
 }
+
+
+def test_a_file_of_many_bytes_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(coco_results, "MOST_BYTES", 2)
+    with pytest.raises(PredictionsError, match=r"r\.json is larger than"):
+        read(tmp_path, [1, 2])
 
 
 @pytest.mark.parametrize(("results", "said"), BAD.values(), ids=BAD)

@@ -74,6 +74,8 @@ REFUSED = {
     "half of UTF-16": (PLAIN.encode("utf-16")[:-1], r"begins as UTF-16, but is none: truncated"),
     "bytes of no character": (PLAIN.encode() + b"\x81", r"line 6: the byte 0x81 is of no character"),
     "a cell without end": (PLAIN + "x" * 200_000, r"line 6: field larger than field limit"),
+    "no end of cells": (PLAIN + "," * 20_000, r"line 6: more than 10000 fields"),
+    "many bytes": (b"x" * ((64 << 20) + 1), r"is larger than 64 MB"),
     "nothing": ("", r"line 1: the columns .* found none"),
 }  # fmt: skip
 

@@ -36,6 +36,8 @@ MPII = (
     "left elbow",
     "left wrist",
 )
+MOST_BYTES = 32 << 20
+"""Of a file: JSON may take thirty times as much once it is read."""
 
 
 def read_coco_results(path: Path, members: Sequence[str], skeleton: Skeleton) -> tuple[Floats, list[str]]:
@@ -94,6 +96,10 @@ def read_coco_results(path: Path, members: Sequence[str], skeleton: Skeleton) ->
 
 
 def _results(path: Path) -> list[Any]:
+    if path.stat().st_size > MOST_BYTES:
+        raise PredictionsError(
+            f"{path} is larger than {MOST_BYTES >> 20} MB, which no test set's results are"
+        )
     try:
         results = json.loads(path.read_text(encoding="utf-8-sig"))
     except json.JSONDecodeError as error:

@@ -22,6 +22,8 @@ MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM
 NUMBER = re.compile(r"[+-]?[0-9.,]+([eE][+-]?[0-9]+)?")
 THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}(,[0-9]{3})+")
 LONGEST_SHOWN = 200
+MOST_BYTES, MOST_CELLS = 64 << 20, 10_000
+"""Of a table and of a row of it: with more, what is no table would take gigabytes."""
 
 
 class Rows(NamedTuple):
@@ -102,8 +104,9 @@ def read_rows(
     Raises
     ------
     TableError
-        With the line: if the text is in none of the encodings, the first row lacks one of the columns or has
-        it twice, another has more or fewer cells than the first, or a quote is not closed on its line.
+        With the line: if the table is too large, its text in none of the encodings, the first row lacks one
+        of the columns or has it twice, another has more or fewer cells than the first, or a quote is not
+        closed on its line.
     """
     text = _decoded(data, where)
     named = NAMED_DELIMITER.match(text)
@@ -169,6 +172,8 @@ def with_points(rows: Rows, where: str, numbers: Mapping[int, str]) -> list[list
 
 
 def _decoded(data: bytes, where: str) -> str:
+    if len(data) > MOST_BYTES:
+        raise TableError(f"{where} is larger than {MOST_BYTES >> 20} MB, which no table of joints is")
     encoding = next((encoding for mark, encoding in MARKS.items() if data.startswith(mark)), "utf-8")
     if encoding != "utf-16" and b"\0" in data:
         raise TableError(
@@ -199,6 +204,8 @@ def _divided(text: str, delimiter: str, where: str) -> Iterator[tuple[int, list[
     line = 1
     try:
         for row in reader:
+            if len(row) > MOST_CELLS:
+                raise TableError(f"{where}, line {line}: more than {MOST_CELLS} fields")
             cells = [cell.strip() for cell in row]
             if reader.line_num > line:
                 raise TableError(f"{where}, line {line}: a quote is not closed on that line")
