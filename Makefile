@@ -2,6 +2,7 @@
 # make test    the tests
 # make verify  the published numbers again, from the published weights and your archives; no training
 # make figures reports/cpu again, from published errors: a minute, no training
+# make lint    linters, types, imports between packages; and the audit, where its database can be reached
 # make audit   the pinned dependencies among known vulnerabilities; needs network
 # make docs    the site of docs/ and reports/, in site/
 # All make the environment first, once; TORCH=cpu|cuda|auto says which build of torch it takes.
@@ -51,6 +52,12 @@ lint: env
 	ruff format --check .
 	mypy
 	lint-imports
+	@if why="$$(python -c 'import requests; requests.get("$(VULNERABILITIES)", timeout=5).raise_for_status()' 2>&1)"; \
+	then $(MAKE) --no-print-directory audit; \
+	else echo "audit skipped, no vulnerability database: $$(tail -n 1 <<< "$$why")"; fi
+
+# What pip-audit asks of each dependency, here of one.
+VULNERABILITIES := https://pypi.org/pypi/pip/24.0/json
 
 audit: env
 	$(UV) tool run pip-audit --requirement requirements.lock --disable-pip --no-deps

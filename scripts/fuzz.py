@@ -3,9 +3,11 @@
     python scripts/fuzz.py [COUNT] [SEED]
     python scripts/fuzz.py --only SEED NUMBER...
 
-Inputs are right files that were changed, by their number and the seed alone. A fault is a traceback, a
-refusal of several lines, a result that is not finite, a file left half-written, more than 2 GB, a crash, or a
-minute without an answer. Exits 1 if there is one; --only shows how some of the inputs end.
+Inputs are right files that were changed, by their number and the seed alone, and, of some kinds, odd ones
+that are right all the same: scripts/fuzz_right.py. A fault is a traceback, a
+refusal of several lines or of what is right, a result that is not finite or not the right one, a file left
+half-written, more than 2 GB, a crash, or a minute without an answer. Exits 1 if there is one; --only shows
+how some of the inputs end.
 """
 
 import contextlib
@@ -33,11 +35,11 @@ import cv2
 import numpy as np
 import pandas as pd
 import torch
+from fuzz_right import RIGHT, FaultError, Random, finite, one_of, predict, right
 from project_copy import edited_params
 from scipy.io import loadmat, savemat
 from scipy.sparse import csc_array
 
-from deeppose.cli.main import main as deeppose
 from deeppose.core.errors import DeepPoseError, ParamsError
 from deeppose.core.examples import BOX_COLUMNS, Examples, write_examples
 from deeppose.core.files import read_parquet
@@ -59,16 +61,9 @@ MOST_KILOBYTES = 2 << 20
 NUMBERS = (np.nan, np.inf, -np.inf, 1e308, -1e308, 0.0, -1.0, 2.5, 1e7, 65536.0)
 WORDS = ("", "nan", "-1", "1e308", "é\0", "lsp", "[]", "null", "true", "..", "a: b: c", "x" * 300, "9" * 5000)
 WORDS += ("0x" + "f" * 5000, "[" * 3000, "!!int x", "2020-99-01", "*a", "&a [*a, *a]")
+SHARE_RIGHT = 0.45
+"""Of the kinds that have right inputs, too: of changed ones nearly all are refused, which proves little."""
 MOVED = ("top/x", "../x", "a/joints.mat", "images/im0001.jpg", "X")
-Random = np.random.Generator
-
-
-class FaultError(Exception):
-    """What must not be, in words."""
-
-
-def one_of(random: Random, values: Any) -> Any:  # noqa: ANN401
-    return list(values)[int(random.integers(len(values)))]
 
 
 def damaged(random: Random, data: bytes) -> bytes:
@@ -127,7 +122,7 @@ def changed(random: Random, name: str, data: bytes) -> bytes:
         savemat(out, arrays, do_compression=bool(random.integers(2)))
     elif suffix == ".npy":
         np.save(out, odd(random, np.load(io.BytesIO(data))))
-    elif suffix in (".txt", ".yaml", ".csv"):
+    elif suffix in (".txt", ".yaml", ".csv", ".json"):
         return with_odd_word(random, data)
     elif suffix == ".parquet":
         table = pd.read_parquet(io.BytesIO(data))
@@ -154,12 +149,6 @@ def change(random: Random, *files: Path) -> Path:
     file: Path = one_of(random, files)
     file.write_bytes(changed(random, file.name, file.read_bytes()))
     return file
-
-
-def finite(*values: Any) -> None:  # noqa: ANN401
-    for value in values:
-        if value is not None and not np.isfinite(np.asarray(value, dtype=np.float64)).all():
-            raise FaultError("a result is not finite")
 
 
 def archives(random: Random) -> None:
@@ -214,26 +203,6 @@ def between_stages(random: Random) -> None:
         finite(boxes.to_numpy(np.float64))
 
 
-def predict(*arguments: str) -> None:
-    """Run the command line; a refusal is raised as such."""
-    out, err, status = io.StringIO(), io.StringIO(), 0
-    sys.argv = ["deeppose", "predict", "--json", *arguments]
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        try:
-            deeppose()
-        except SystemExit as ended:
-            status = ended.code or 0
-    if status not in (0, 1, 2):
-        raise FaultError(f"status {status}")
-    if status:
-        # What typer says of options has a usage around it; libraries may have warned before.
-        raise DeepPoseError(
-            err.getvalue().rpartition("\ndeeppose: ")[2].strip() if status == 1 else "options"
-        )
-    for person in json.loads(out.getvalue()):
-        finite(person["box"], *person["stages"].values())
-
-
 def photos(random: Random) -> None:
     photo = change(random, *Path("photos").iterdir())
     predict(str(photo), *(["-o", "made.png"] if random.random() < 0.1 else []))
@@ -269,10 +238,14 @@ def prepare(base: Path) -> None:
     write_embedded(base / "mirror", settings, seed=1)
     lsp = read_set("lsp", [base / "mirror"], "pc")
     poses, given = lsp.poses[~lsp.train], base / "predictions"
+    poses += np.random.default_rng(4).normal(0, 4, poses.shape)
     write_poses(given / "p.parquet", poses)
     pd.read_parquet(given / "p.parquet").to_csv(given / "p.csv", index=False)
     np.savez(given / "p.npz", pred=poses)
     savemat(given / "p.mat", {"pred": poses.transpose(2, 1, 0) + 1})
+    triples = np.insert(poses, 2, 1.0, axis=2).reshape(len(poses), -1).tolist()
+    results = [{"image_id": n, "keypoints": values, "score": 0.5} for n, values in enumerate(triples)]
+    (given / "p.json").write_text(json.dumps(results))
     made, half = base / "made", Half(base / "made/train", FULL_BODY)
     table = pd.DataFrame(write_images(half.images, [np.zeros((90, 80, 3), np.uint8)] * len(poses)))
     table = table.assign(set="lsp", part="train", index=range(len(poses)), file="im.jpg", diameter=30.0)
@@ -288,8 +261,22 @@ def prepare(base: Path) -> None:
         path = base / f"data/cpu/lsp/stage{stage}.safetensors"
         save_network(build_network(**sizes), described | {"smallest_box": 0.05}, path)
     (base / "photos").mkdir()
+    coarse = np.random.default_rng(3).integers(0, 256, (12, 9, 3), np.uint8)
     for suffix in ("png", "jpg", "webp", "tiff", "bmp"):
-        cv2.imwrite(str(base / f"photos/p.{suffix}"), np.full((120, 90, 3), 99, np.uint8))
+        cv2.imwrite(str(base / f"photos/p.{suffix}"), cv2.resize(coarse, (90, 120)))
+    torch.set_num_threads(1)  # as where inputs are given
+    with contextlib.chdir(base):
+        Path("joints.json").write_text(json.dumps(predict("photos/p.png")))
+        figures = score("lsp", Path("predictions/p.npz"), "pc", [Path("mirror")])
+        Path("score.json").write_text(json.dumps(figures))
+
+
+def give(kind: str, random: Random) -> None:
+    if kind in RIGHT and random.random() < SHARE_RIGHT:
+        with right():
+            RIGHT[kind](random)
+    else:
+        KINDS[kind](random)
 
 
 def outcome(kind: str, number: int, seed: int, base: Path) -> str:
@@ -302,7 +289,7 @@ def outcome(kind: str, number: int, seed: int, base: Path) -> str:
         os.chdir(here)
         faulthandler.dump_traceback_later(SECONDS, exit=True)
         try:
-            KINDS[kind](np.random.default_rng([seed, number]))
+            give(kind, np.random.default_rng([seed, number]))
             said = "works"
         except DeepPoseError as error:
             many = len(str(error).splitlines()) > 1 and not isinstance(error, ParamsError)
@@ -340,6 +327,7 @@ def main(numbers: list[int], seed: int) -> int:
             print(f"fault: {kind}, --only {seed} {number}: {' '.join(said.split())}")
     for kind, counts in told.items():
         shares = [f"{counts[what]} {what}" for what in ("inputs", "works", "refused", "faults")]
+        shares[1] += f" ({counts['works'] / max(1, counts['inputs']):.0%})"
         print(f"{kind}: {', '.join(shares)}")
     return int(any(counts["faults"] for counts in told.values()))
 

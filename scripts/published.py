@@ -124,7 +124,7 @@ def what_is_plotted_from(params: Params) -> list[str]:
 
 
 def provenance(params: Params) -> dict[str, Any]:
-    """Params, archives by model, versions, and by stage its start, duration, revision and machine."""
+    """Params, archives by model, versions, and by stage its start, duration, memory, revision and machine."""
     profile = params.profile
     stages = read_json(Path("logs") / profile / "runs.json")
     items = (profile, *(f"{profile}-{model}" for model in params.models))

@@ -4,10 +4,11 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 from project import git
 
-from deeppose.provenance import git_revision, machine, note_run
+from deeppose.provenance import git_revision, machine, note_run, peak_memory
 
 STARTED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -25,6 +26,7 @@ def test_a_run_is_noted_by_its_stage(tmp_path, monkeypatch):
     run = runs["plot@demo-lsp"]
     assert (run["started"], run["revision"]) == ("2026-01-02T03:04:05+00:00", "")
     assert run["seconds"] > 0
+    assert 10e6 < run["peak_bytes"] < 10e9
     assert "cores" in run["machine"]
 
 
@@ -52,6 +54,12 @@ def test_a_machine_is_told_with_its_widest_vectors(monkeypatch, told, expected):
     monkeypatch.setattr(Path, "read_text", lambda path: told)
     assert f"cores, {expected}" in machine()
     assert "cores, Abacus;" in machine(vectors=False)
+
+
+def test_the_peak_is_of_this_process_and_stays():
+    before = peak_memory()
+    assert np.ones(200_000_000, dtype=np.uint8).sum() == 200_000_000
+    assert peak_memory() > before + 150e6
 
 
 # The first of another machine has LOCAL_RANK 0.

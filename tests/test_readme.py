@@ -1,8 +1,11 @@
 """The numbers of the README and of the benchmarks' page are those of committed runs; links lead somewhere."""
 
 import json
+import math
 import re
+from itertools import chain
 
+import bench_demo
 import pytest
 from project import ROOT
 
@@ -91,6 +94,26 @@ def test_requirements_are_as_measured():
     assert f"{sizes[2]} for what `demo` makes, {sizes[1]} for `cpu`" in README
     (photo,) = re.findall(r"seconds for one image from a file \| ([\d.]+) \|", BENCHMARKS)
     assert f"{photo} s once the model is loaded" in README
+
+
+def test_memory_is_as_measured():
+    """A bound is the measured peak, rounded up to a tenth of a GB."""
+    page = (ROOT / "docs/reliability.md").read_text("utf-8")
+    demo, scale = (
+        json.loads((ROOT / f"reports/bench/{name}.json").read_text()) for name in ("demo", "scale")
+    )
+    of_demo = {section["title"]: section["rows"] for section in demo["sections"]}
+    peak = next(row["figure"] for row in chain(*of_demo.values()) if row["what"].startswith("GB at its peak"))
+    assert all(row["figure"] <= row["at_most"] for row in of_demo.get(bench_demo.MEMORY, ()))
+    of_size = {
+        size: max(stage[size]["peak"] for stage in scale["stages"].values() if size in stage) / 1e9
+        for size in ("10000", "1000000")
+    }
+    measured = {"demo": [peak], "scale": list(of_size.values())}
+    for name, peaks in measured.items():
+        said = [float(figure) for figure in re.findall(rf"\[([\d.]+) GB\]\(\S+/{name}\.md\)", page)]
+        assert said[0] >= bench_demo.MOST_OF_A_STAGE
+        assert said == [math.ceil(peak * 10) / 10 for peak in peaks]
 
 
 def test_the_first_things_to_type_are_there():

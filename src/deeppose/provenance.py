@@ -1,4 +1,4 @@
-"""What a run was made by: the commit, the machine, and when."""
+"""What a run was made by, the commit, the machine, when, and what it took."""
 
 import os
 import platform
@@ -16,7 +16,10 @@ VECTORS = {"avx512f": "AVX-512", "avx2": "AVX2"}
 
 
 def note_run(profile: str, stage: str | None, started: datetime) -> None:
-    """Keep when, where, from what and how long a stage ran, if it has a name; no part of any result."""
+    """Keep when, where, from what, how long and in how much memory a stage ran, if it has a name.
+
+    No part of any result.
+    """
     if stage is None or not is_first_process():
         return
     path = runs_log(profile)
@@ -25,10 +28,18 @@ def note_run(profile: str, stage: str | None, started: datetime) -> None:
     made = {
         "started": started.isoformat(timespec="seconds"),
         "seconds": round((datetime.now(UTC) - started).total_seconds(), 1),
+        "peak_bytes": peak_memory(),
         "revision": git_revision(),
         "machine": machine(gpu=torch is not None and torch.cuda.is_initialized()),
     }
     write_json(path, {**runs, stage: made})
+
+
+def peak_memory() -> int:
+    """The most bytes that this process has held so far, mapped files among them."""
+    # Unlike what getrusage says, without what the process held that started this one.
+    (kilobytes,) = re.findall(r"^VmHWM:\s*(\d+) kB$", Path("/proc/self/status").read_text(), re.M)
+    return int(kilobytes) * 1024
 
 
 def is_first_process() -> bool:

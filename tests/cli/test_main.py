@@ -57,7 +57,9 @@ def test_score_as_json(deeppose, predictions):
     status, out, _ = deeppose("score", "lsp", predictions, "--labels", "pc", "--mirror", "mirror", "--json")
     assert status == 0
     figures = json.loads(out)
-    assert list(figures) == ["dataset", "labels", "n", "pcp", "pcp_loose", "pdj"]
+    shown = ["dataset", "labels", "n", "pcp", "pcp_loose", "pdj", "remarks", "looks_wrong"]
+    assert list(figures) == shown
+    assert (figures["remarks"], figures["looks_wrong"]) == ([], [])
     assert (figures["dataset"], figures["labels"], figures["n"]) == ("lsp", "pc", 4)
     assert figures["pcp"]["arm_lower"] is None
     assert figures["pcp"]["ave"] == 1
@@ -71,6 +73,8 @@ def test_score_as_a_table_says_which_labels(deeppose, predictions):
     assert "not predicted: right wrist" in out
     lines = {line[:18].strip(): line[18:].split() for line in out.splitlines()}
     assert lines["PCP at 0.5, strict"] == ["0.00", "–", "0.00", "0.00", "0.00"]
+    said = "looks wrong: with left and right exchanged this would be 1.00 (mean PDJ at 0.2, now 0.17)"
+    assert out.splitlines()[-1] == said
     out = deeppose("score", "lsp", predictions, "--mirror", "mirror", "--labels", "pc")[1]
     assert "labels: pc (person-centric as published)" in out
     assert "100.00" in out
@@ -151,6 +155,22 @@ def test_what_one_may_not_read_is_named_in_one_line(deeppose, closed):
         (folder / "mirror" / closed).chmod(0o700)
     assert (status, out) == (1, "")
     assert re.fullmatch(rf"deeppose: {folder}/mirror\S*( can't be looked into)?: Permission denied\n", err)
+
+
+@pytest.mark.parametrize("closed", [".", "data"])
+def test_a_set_that_one_may_not_read_is_listed_so(deeppose, closed, monkeypatch):
+    deeppose("datasets")
+    with open_folder() as folder:
+        monkeypatch.chdir(folder)
+        members = archives.buffy_members({2: {1: archives.BUFFY_STICKS}})
+        locked = archives.write_folder(folder / "buffy", members) / closed
+        locked.chmod(0)
+        with as_somebody():
+            status, out, _ = deeppose("datasets", "--mirror", folder)
+        locked.chmod(0o700)
+        monkeypatch.undo()
+    assert status == 0
+    assert f"  there, but {locked} can't be read: Permission denied\n" in out
 
 
 @pytest.mark.parametrize("before", [True, False])

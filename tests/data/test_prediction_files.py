@@ -139,7 +139,7 @@ def test_csv_line_numbers_count_blank_lines(tmp_path, poses):
 
 def test_csv_row_cut_short(tmp_path, poses):
     path = write_csv(tmp_path / "p.csv", [*rows(poses)[:-1], ["2", "13", "5"]])
-    with pytest.raises(PredictionsError, match="line 43: 3 fields where the first line has 4"):
+    with pytest.raises(PredictionsError, match="line 43: 3 fields where the header has 4"):
         read(path)
 
 
@@ -351,8 +351,8 @@ def test_no_such_file(tmp_path):
 
 
 def test_unknown_layout(tmp_path):
-    with pytest.raises(PredictionsError, match=r"\.npz, \.csv, \.parquet, \.mat, not '\.json'"):
-        read(tmp_path / "p.json")
+    with pytest.raises(PredictionsError, match=r"\.npz, \.csv, \.parquet, \.mat, \.json, not '\.txt'"):
+        read(tmp_path / "p.txt")
 
 
 def test_predicted_joints(poses):

@@ -5,6 +5,7 @@ import importlib.util
 import io
 import json
 import re
+import shutil
 import sys
 from unittest import mock
 
@@ -155,6 +156,7 @@ def test_beside_each_network_stands_what_it_takes_to_use_it(exported):
     files = sorted(path.name for path in exported.iterdir())
     assert files == ["stage1.json", "stage1.onnx", "stage2.json", "stage2.onnx"]
     first, second = (json.loads((exported / f"stage{stage}.json").read_text()) for stage in (1, 2))
+    assert first["model"] == second["model"] == "cpu/lsp"
     assert first["joints"] == list(FULL_BODY.joints)
     assert first["initial_box"] == {"kind": "image"}
     assert (second["sigma"], second["smallest_box"]) == (2.0, 0.1)
@@ -225,15 +227,27 @@ def test_all_outputs_are_checked_before_any_network_is_exported(project, tmp_pat
     assert [path.name for path in tmp_path.iterdir()] == ["stage2.onnx"]
 
 
-def test_two_models_do_not_mix_in_one_folder(project, exported, tmp_path):
-    for path in exported.iterdir():
-        (tmp_path / path.name).write_bytes(path.read_bytes())
-    before = (tmp_path / "stage1.onnx").read_bytes()
-    about = json.loads((tmp_path / "stage2.json").read_text())
-    (tmp_path / "stage2.json").write_text(json.dumps(about | {"joints": ["tail"]}))
-    status, out, err = run(project, "-o", tmp_path, "--stage", "1")
+@pytest.mark.parametrize("stage", [1, 2])
+def test_two_models_of_the_same_joints_do_not_mix_in_one_folder(project, exported, tmp_path, stage):
+    shutil.copytree(exported, tmp_path, dirs_exist_ok=True)
+    shutil.copytree(project / "data" / "cpu", project / "data" / "demo", dirs_exist_ok=True)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    status, out, err = run(project, "-o", tmp_path, "--profile", "demo", "--stage", stage)
     assert (status, out) == (1, "")
-    assert err == f"deeppose: {tmp_path}/stage2.json is of another model: name another folder by -o\n"
-    assert (tmp_path / "stage1.onnx").read_bytes() == before
-    (tmp_path / "stage2.json").write_text("mine")
-    assert run(project, "-o", tmp_path, "--stage", "1")[0] == 1
+    said = f"{tmp_path}/stage1.json is of cpu/lsp, not of demo/lsp: name another folder by -o"
+    assert err == f"deeppose: {said}\n"
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize("text", ["mine", "[]", "{}"])
+def test_a_file_of_no_known_model_is_not_written_over(project, tmp_path, text):
+    (tmp_path / "stage2.json").write_text(text)
+    status, out, err = run(project, "-o", tmp_path)
+    assert (status, out) == (1, "")
+    assert f"{tmp_path}/stage2.json is of no model that is known, not of cpu/lsp: name another" in err
+    assert (tmp_path / "stage2.json").read_text() == text
+
+
+def test_a_model_takes_the_place_of_its_own_export(project, exported, tmp_path):
+    shutil.copytree(exported, tmp_path, dirs_exist_ok=True)
+    assert run(project, "-o", tmp_path, "--stage", 1)[0] == 0

@@ -1,4 +1,5 @@
 import csv
+import json
 import os
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from scipy.io import savemat
 from deeppose.core.errors import AnnotationError, MissingArchiveError, PredictionsError
 from deeppose.core.pose_files import write_poses
 from deeppose.core.skeleton import BUFFY_STICKS, FLIC_LABELLED, FULL_BODY
+from deeppose.data.coco_results import COCO
 from deeppose.data.pose_set import PoseSet
 from deeppose.data.registry import read_set
 from deeppose.evaluation.score import measure, score, score_file
@@ -185,6 +187,24 @@ def test_buffy_is_measured_in_lengths_of_its_torso(tmp_path):
     assert figures["pcp"]["arm_upper"] == 1
 
 
+def test_named_results_are_scored_and_what_looks_wrong_is_said(tmp_path, folder, truth):
+    keypoints = np.zeros((4, 17, 3))
+    joints = [FULL_BODY.joints.index(name) for name in COCO[5:]]
+    keypoints[:, 5:, :2] = truth[4:, joints]
+    results = [
+        {"image_id": f"im{number:04d}.jpg", "keypoints": values.ravel().tolist(), "score": 0.5}
+        for number, values in zip(range(5, 9), keypoints, strict=True)
+    ]
+    (tmp_path / "r.json").write_text(json.dumps(results[::-1]))
+    result = score_file("lsp", tmp_path / "r.json", "pc", [folder])
+    assert result.not_predicted == ("neck", "head top")
+    assert result.rates["pcp"]["ave"] == result.rates["pdj"]["0.1"]["knee"] == 1
+    assert (result.remarks, result.hints) == (("the 17 keypoints are taken for COCO's joints",), ())
+    result = score_file("lsp", tmp_path / "r.json", "oc", [folder])
+    said = "with left and right exchanged this would be 1.00 (mean PDJ at 0.2, now 0.00)"
+    assert result.hints == (said,)
+
+
 def published_cases():
     if absent():
         return [pytest.param(None, id="absent")]
@@ -204,7 +224,9 @@ needs_published = pytest.mark.skipif(bool(absent()), reason=f"not there: {absent
 @needs_published
 @pytest.mark.parametrize("row", published_cases())
 def test_published_predictions(row):
-    figures = score(row["dataset"], EXPECTED.parent / row["file"], row["labels"], [MIRROR])
+    result = score_file(row["dataset"], EXPECTED.parent / row["file"], row["labels"], [MIRROR])
+    figures = result.rates
+    assert (result.remarks, result.hints) == ((), ())
     assert figures["n"] == int(row["n"])
     for column in list(row)[4:]:
         measured, kind = column.split("_", 1)

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from deeppose.core.errors import StageError
 from deeppose.report.page_tables import glance, pcp_groups, pdj_rows
 from deeppose.report.paper_results import LIMB_KINDS
 from deeppose.report.tables import CI95, write_table
@@ -83,3 +84,11 @@ def test_whether_a_refinement_pays():
         "lsp, held-out images: stage 3 improves on stage 2 in mean PCP alone: "
         "PDJ at 0.1 −0.010, mean PCP +0.002.",
     ]
+
+
+@pytest.mark.parametrize("read", [pcp_groups, pdj_rows])
+@pytest.mark.parametrize("content", [b"", b"\x89PNG\xff", b"t\n1\n1,2\n", b"method\nstage 1\n"])
+def test_a_damaged_table_is_named(tmp_path, read, content):
+    (tmp_path / "table.csv").write_bytes(content)
+    with pytest.raises(StageError, match=r"table\.csv is missing or damaged"):
+        read(tmp_path / "table.csv")

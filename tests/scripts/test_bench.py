@@ -8,6 +8,7 @@ import torch
 from project import ROOT
 from torch import nn
 
+from deeppose.core.files import write_json
 from deeppose.core.params_file import load_params
 from deeppose.networks.alexnet import LocalResponseNorm
 from deeppose.networks.regressor import Regressor, parameter_count
@@ -178,6 +179,16 @@ def test_the_page_is_of_the_committed_run(name):
 
     report = ROOT / "reports" / "bench" / f"{name}.json"
     assert page(json.loads(report.read_text("utf-8"))) == report.with_suffix(".md").read_text("utf-8")
+
+
+def test_the_memory_of_a_stage_is_that_of_the_model_with_more(tmp_path):
+    from bench_demo import memory_by_stage
+
+    runs = {"download@demo": 2e8, "train-stage1@demo-lsp": 1.5e9, "train-stage1@demo-flic": 1.8e9}
+    write_json(tmp_path / "logs/demo/runs.json", {name: {"peak_bytes": peak} for name, peak in runs.items()})
+    rows = memory_by_stage(tmp_path).rows
+    assert {row.what: row.figure for row in rows} == {"download": 0.2, "train-stage1": 1.8}
+    assert [row.target for row in rows] == ["at most 1.7: met", "at most 1.7: not met"]
 
 
 def test_the_cascades_passes(monkeypatch):

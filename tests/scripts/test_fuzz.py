@@ -1,5 +1,6 @@
 """The fuzzer: nothing that it gives breaks anything, and it notices what does."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -26,7 +27,11 @@ def test_nothing_breaks_it():
     command = [sys.executable, ROOT / "scripts" / "fuzz.py", "200", "1"]
     done = subprocess.run(command, capture_output=True, text=True, env=environment(ROOT), check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert sum(int(line.split()[1]) for line in done.stdout.splitlines()) == 200
+    counts = {kind: int(count) for kind, count in re.findall(r"^(\w+): (\d+) inputs", done.stdout, re.M)}
+    assert sum(counts.values()) == 200
+    works = {kind: int(count) for kind, count in re.findall(r"^(\w+): .* (\d+) works", done.stdout, re.M)}
+    few = [kind for kind in ("params", "predictions", "weights", "options") if works[kind] < counts[kind] / 3]
+    assert not few, done.stdout
 
 
 def raises(error):
@@ -40,11 +45,24 @@ def leaves(name):
     return lambda random: Path(name).write_bytes(b"half")
 
 
+def right_one(kind):
+    with sys.modules["fuzz_right"].right():
+        kind(None)
+
+
 ENDS = {
     "works": (lambda random: None, "works"),
     "refused": (raises(ImageError("p.jpg can't be read")), "refused"),
     "several problems of params": (raises(ParamsError("a\nb")), "refused"),
     "several lines": (raises(ImageError("p.jpg\ncan't be read")), "refused in several lines"),
+    "a right one is refused": (
+        lambda random: right_one(raises(ImageError("p.jpg can't be read"))),
+        "FaultError: right, and refused: p.jpg can't be read",
+    ),
+    "a right one comes out otherwise": (
+        lambda random: sys.modules["fuzz_right"].same({"wrist": 0.5}, {"wrist": 1.0}),
+        "FaultError: {'wrist': 0.5} where {'wrist': 1.0} is right",
+    ),
     "another error": (raises(KeyError("joints")), "KeyError: 'joints' (test_fuzz.py:"),
     "not finite": (
         lambda random: sys.modules["fuzz"].finite(np.nan),

@@ -19,7 +19,7 @@ from deeppose.core.files import read_json, reading, write_text
 from deeppose.core.metrics import joint_errors, mean_pdj
 from deeppose.core.paths import Item
 from deeppose.networks.regressor import Regressor, parameter_count
-from deeppose.networks.weights import build_network, load_network, save_network
+from deeppose.networks.weights import build_network, load_stage, save_network
 
 
 def train_stage(item: Item, stage: int, fabric: Fabric) -> None:
@@ -31,6 +31,9 @@ def train_stage(item: Item, stage: int, fabric: Fabric) -> None:
         If no held-out image has a pose with a diameter, so that nothing judges the training.
     NotFiniteError
         See :func:`deeppose.cascade.training.train`.
+    WeightsError
+        If it starts from the previous stage's weights, and the file in their place can't be loaded or is
+        another's.
     """
     profile = item.profile
     examples = item.train.read_examples()
@@ -39,7 +42,7 @@ def train_stage(item: Item, stage: int, fabric: Fabric) -> None:
     torch.manual_seed(mixed_seed((item.params.seed, stage)))
     network = build_network(**description["network"])
     if stage > 1 and profile.refinement(stage).start == "previous":
-        previous, _ = load_network(item.weights(stage - 1))
+        previous, _ = load_stage(item.weights(stage - 1), stage - 1, item.skeleton.name)
         network.load_state_dict(previous.state_dict())
     fabric.print(f"{parameter_count(network):,} parameters")
     inputs = [*item.train.example_tables, item.train.initial_boxes]

@@ -54,8 +54,7 @@ def _entry_text(entry: "Entry", folders: Sequence[Path]) -> str:
 
     archive = find_archive(entry, folders)
     if archive is not None:
-        files = [archive] if archive.is_file() else [path for path in archive.rglob("*") if path.is_file()]
-        state = f"there: {archive}, {sum(path.stat().st_size for path in files) / 1e6:.1f} MB"
+        state = _state(archive)
     elif entry.urls:
         state = f"missing: {folders[-1] / entry.wanted}, to be downloaded from {entry.urls[0]}"
     else:
@@ -71,6 +70,18 @@ def _entry_text(entry: "Entry", folders: Sequence[Path]) -> str:
             f"  cite: {entry.citation}",
         ]
     )
+
+
+def _state(archive: Path) -> str:
+    """That it is there and how large, or why a folder can't be read."""
+    from deeppose.core.errors import ArchiveError
+    from deeppose.data.archives.zips import Folder
+
+    try:
+        names = [""] if archive.is_file() else Folder(archive).namelist()
+    except ArchiveError as error:
+        return f"there, but {error}"
+    return f"there: {archive}, {sum((archive / name).stat().st_size for name in names) / 1e6:.1f} MB"
 
 
 def _peer_text(peer: "Peer", folders: Sequence[Path]) -> str:

@@ -34,7 +34,7 @@ def export(
     from deeppose.deploy.export import check_folder, export_stage
 
     numbers = range(1, len(weights) + 1) if stage is None else [stage]
-    check_folder(output, numbers, skeleton)
+    check_folder(output, numbers, weights[0].parent)
     for number in numbers:
         path = weights[number - 1]
         written = export_stage(path, number, skeleton, output)

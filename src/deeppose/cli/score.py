@@ -20,18 +20,31 @@ def _numbered(skeleton: Skeleton) -> str:
 
 SCORE_HELP = f"""Score a file of predictions on a set's test part: PCP at 0.5, strict and loose, and PDJ.
 
-PREDICTIONS holds each joint of each test example, in the set's order, as one of:
+PREDICTIONS holds the joints of each test example, in pixels, x = 0 the centre of the first column, as one of:
 
 \b
-  .npz      array pred, (examples, joints, 2), x = 0 the centre of the first column
-  .csv      columns example, joint, x, y: one row a joint; example and joint count from
-            0, joint may also be a name; x = 0 the centre of the first column
+  .csv      columns example, joint, x, y, one row a joint, in any order: example is the
+            image (im1001.jpg) or a number, from 0 in the set's order; joint a name or a
+            number, from 0. As any spreadsheet saves it: commas, semicolons or tabs,
+            decimal points or commas, UTF-8, UTF-16 or Latin-1.
   .parquet  as .csv
-  .mat      array pred, (2, joints, examples), as published ones are: x = 1 the centre
-            of the first column
+  .npz      array pred, (examples, joints, 2), in the set's order
+  .mat      array pred, (2, joints, examples), as published ones are: in the set's order,
+            and x = 1 is the centre of the first column
+  .json     COCO's results: [{{"image_id": "im1001.jpg", "keypoints": [x1, y1, v1, …],
+            "score": 0.9}}, …]; image_id as example above. 17 keypoints are COCO's, 16 are
+            MPII's, as many as the set has joints are its own.
 
-A coordinate that is NaN (in .csv also: empty) is a miss, a missing row an error. A joint that is NaN, or one
-constant, in all images is taken as not predicted: its figures, and those of limbs that need it, are null.
+A coordinate that is NaN (in .csv also: empty; of COCO's three zeros) is a miss. So is, in .json alone, an
+image without a result; elsewhere a missing row is an error. Of several results for one image the one with the
+highest score counts. Keypoints go to the set's joints by name, MPII's upper neck to the neck.
+
+A joint that no image has, or that is the same in all of them, is not predicted: its figures, and those of
+limbs that need it, are null.
+
+What looks wrong with the file as a whole is said below the figures, where another reading of it scores
+clearly better: left and right or x and y exchanged, shifted by one example or one pixel, shares of the image
+instead of pixels. COCO and MPII name sides as the person has them: compare with --labels pc.
 
 Joints of lsp and parse: {_numbered(FULL_BODY)}.
 
@@ -43,7 +56,7 @@ Joints of buffy: {_numbered(BUFFY_STICKS)}.
 
 def score(
     dataset: Annotated[str, typer.Argument(help="A set that `deeppose datasets` lists.")],
-    predictions: Annotated[Path, typer.Argument(help="A .npz, .csv, .parquet or .mat file.")],
+    predictions: Annotated[Path, typer.Argument(help="A .csv, .parquet, .npz, .mat or .json file.")],
     labels: Annotated[
         Literal["oc", "pc"],
         typer.Option(help="Observer-centric or person-centric; figures under the two don't compare."),
@@ -55,7 +68,11 @@ def score(
     from deeppose.evaluation.score import score_file
 
     scored = score_file(dataset, predictions, labels, archive_folders(mirror))
-    typer.echo(json.dumps(scored.rates, indent=2) if as_json else _score_text(scored, predictions))
+    if as_json:
+        found = scored.rates | {"remarks": scored.remarks, "looks_wrong": scored.hints}
+        typer.echo(json.dumps(found, indent=2))
+    else:
+        typer.echo(_score_text(scored, predictions))
 
 
 def _score_text(scored: "Score", predictions: Path) -> str:
@@ -74,6 +91,10 @@ def _score_text(scored: "Score", predictions: Path) -> str:
         lines += ["", f"not predicted: {', '.join(scored.not_predicted)}"]
     if scored.without_diameter:
         lines += ["", f"without a diameter, so in no PDJ: {scored.without_diameter} examples"]
+    if scored.remarks:
+        lines += ["", *scored.remarks]
+    if scored.hints:
+        lines += ["", *(f"looks wrong: {hint}" for hint in scored.hints)]
     return "\n".join(lines)
 
 

@@ -45,6 +45,10 @@ class DiskFullError(DeepPoseError):
     """No space was left while an output was written; the old output, if any, still stands."""
 
 
+class TableError(DeepPoseError):
+    """A table of text, of annotations or predictions, can't be read."""
+
+
 class OutputError(DeepPoseError):
     """A file or folder can't be written where it is asked for."""
 

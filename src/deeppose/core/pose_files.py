@@ -36,13 +36,19 @@ def read_poses(path: Path, count: int, skeleton: Skeleton) -> Floats:
         If the file is missing, broken, or holds not exactly one finite or NaN location for each joint of
         each example.
     """
+    table = read_pose_table(path, count, skeleton)
+    return poses_of_table(path, table, "row {}".format, count, skeleton)
+
+
+def read_pose_table(path: Path, count: int, skeleton: Skeleton) -> pd.DataFrame:
+    """As :func:`read_poses`, the table as it stands in the file, its columns and number of rows checked."""
     try:
         # Arrow itself takes no name that is not UTF-8.
         with path.open("rb") as opened:
             file = ParquetFile(opened)
             check_columns(path, file.schema_arrow.names)
             check_rows(path, file.metadata.num_rows, count, skeleton)
-            table = file.read(list(COLUMNS)).to_pandas()
+            table: pd.DataFrame = file.read(list(COLUMNS)).to_pandas()
     except PredictionsError:
         raise
     except FileNotFoundError as error:
@@ -50,7 +56,7 @@ def read_poses(path: Path, count: int, skeleton: Skeleton) -> Floats:
     except Exception as error:  # pyarrow raises whatever damaged bytes lead it into
         why = " ".join(str(error).split())
         raise PredictionsError(f"{path}: not a readable Parquet file ({why})") from error
-    return poses_of_table(path, table, "row {}".format, count, skeleton)
+    return table
 
 
 def write_poses(path: Path, poses: Floats) -> None:

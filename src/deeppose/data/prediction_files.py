@@ -1,42 +1,64 @@
-"""Anybody's predicted poses in files: .npz, .csv, .parquet or .mat.
+"""Anybody's predicted poses in files: .npz, .csv, .parquet, .mat or .json.
 
-A file holds every joint of every example of a set's test part, in that part's order; a coordinate that
-is NaN is a miss, a row that is not there is an error. All layouts are 0-based (x = 0 is the centre of the
-first pixel column) but .mat, which is 1-based as MATLAB counts.
+A file holds every joint of every example of a set's test part, in that part's order or by the names of its
+images. A coordinate that is NaN is a miss; a row that is not there is an error, a result of COCO's is a miss.
+All layouts are 0-based (x = 0 is the centre of the first pixel column) but .mat, which is 1-based as MATLAB
+counts.
 """
 
-import csv
 import io
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from deeppose.core.errors import ArchiveError, PredictionsError
+from deeppose.core.errors import ArchiveError, PredictionsError, TableError
 from deeppose.core.geometry import Bools, Floats
-from deeppose.core.pose_files import check_columns, check_rows, poses_of_table, read_poses
+from deeppose.core.pose_files import COLUMNS, check_rows, poses_of_table, read_pose_table
 from deeppose.core.skeleton import Skeleton
 from deeppose.data.archives.matlab import LARGEST, load_variable
 from deeppose.data.archives.zips import open_archive, read_member
+from deeppose.data.coco_results import read_coco_results
+from deeppose.data.example_names import SHARED, ExampleNames
+from deeppose.data.tables import read_table
 
 MATLAB_FIRST_PIXEL = 1.0
 
 
+class Predictions(NamedTuple):
+    """A file of predictions as read.
+
+    Attributes
+    ----------
+    poses
+        `(n, k, 2)`, pixels, 0-based; NaN is a miss.
+    remarks
+        What was made of the file that not everybody expects, in words.
+    """
+
+    poses: Floats
+    remarks: tuple[str, ...] = ()
+
+
 def read_predictions(path: Path, count: int, skeleton: Skeleton) -> Floats:
-    """Read predicted poses, whatever of the four layouts they are in.
+    """As :func:`read_named_predictions`, of examples that have numbers alone; the poses `(count, k, 2)`."""
+    return read_named_predictions(path, [str(number) for number in range(count)], skeleton).poses
+
+
+def read_named_predictions(path: Path, members: Sequence[str], skeleton: Skeleton) -> Predictions:
+    """Read predicted poses, whatever of the five layouts they are in.
 
     Parameters
     ----------
     path
-        `.npz`: array `pred`, (examples, joints, 2). `.csv`, `.parquet`: columns example, joint (index or
-        name), x, y, one row a joint. `.mat`: array `pred`, (2, joints, examples), 1-based.
-    count
-        Examples that are expected.
-
-    Returns
-    -------
-    `(count, k, 2)`, pixels, 0-based; NaN is a miss.
+        `.npz`: array `pred`, (examples, joints, 2). `.csv`, `.parquet`: columns example (number or image),
+        joint (index or name), x, y, one row a joint. `.mat`: array `pred`, (2, joints, examples), 1-based.
+        `.json`: see :mod:`deeppose.data.coco_results`.
+    members
+        The image of each example that is expected, `(n,)`.
 
     Raises
     ------
@@ -44,7 +66,13 @@ def read_predictions(path: Path, count: int, skeleton: Skeleton) -> Floats:
         If the file is missing, broken, or holds not exactly one finite or NaN location for each joint of
         each example.
     """
-    readers = {".npz": _read_npz, ".csv": _read_csv, ".parquet": read_poses, ".mat": _read_mat}
+    readers: dict[str, Callable[[Path, Sequence[str], Skeleton], Predictions]] = {
+        ".npz": _read_npz,
+        ".csv": _read_csv,
+        ".parquet": _read_parquet,
+        ".mat": _read_mat,
+        ".json": _read_json,
+    }
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise PredictionsError(f"{path}: predictions are read from {', '.join(readers)}, not {path.suffix!r}")
@@ -60,7 +88,7 @@ def read_predictions(path: Path, count: int, skeleton: Skeleton) -> Floats:
         raise PredictionsError(
             f"{path} is larger than {LARGEST >> 20} MB, which no test set's predictions are"
         )
-    return reader(path, count, skeleton)
+    return reader(path, members, skeleton)
 
 
 def predicted_joints(poses: Floats) -> Bools:
@@ -74,7 +102,7 @@ def predicted_joints(poses: Floats) -> Bools:
     return predicted
 
 
-def _read_npz(path: Path, count: int, skeleton: Skeleton) -> Floats:
+def _read_npz(path: Path, members: Sequence[str], skeleton: Skeleton) -> Predictions:
     try:
         with open_archive(path) as archive:
             keys = [name.removesuffix(".npy") for name in archive.namelist()]
@@ -84,22 +112,23 @@ def _read_npz(path: Path, count: int, skeleton: Skeleton) -> Floats:
         raise PredictionsError(f"{path}: not a readable .npz ({error})") from error
     except Exception as error:  # numpy raises whatever a damaged header leads it into
         raise PredictionsError(f"{path}: `pred` is not a readable plain array ({error})") from error
-    poses = _array(path, pred, keys, (count, len(skeleton.joints), 2), "examples, joints, x and y")
+    shape = (len(members), len(skeleton.joints), 2)
+    poses = _array(path, pred, keys, shape, "examples, joints, x and y")
     _check_finite(path, poses, skeleton)
-    return poses
+    return Predictions(poses)
 
 
-def _read_mat(path: Path, count: int, skeleton: Skeleton) -> Floats:
+def _read_mat(path: Path, members: Sequence[str], skeleton: Skeleton) -> Predictions:
     try:
         pred, keys = load_variable(path.read_bytes(), "pred")
     except (OSError, ValueError) as error:
         raise PredictionsError(f"{path}: not a readable .mat file ({error})") from error
-    shape = (2, len(skeleton.joints), count)
+    shape = (2, len(skeleton.joints), len(members))
     poses = (
         _array(path, pred, keys, shape, "x and y, joints, examples").transpose(2, 1, 0) - MATLAB_FIRST_PIXEL
     )
     _check_finite(path, poses, skeleton)
-    return poses
+    return Predictions(poses)
 
 
 def _array(
@@ -126,30 +155,55 @@ def _check_finite(path: Path, poses: Floats, skeleton: Skeleton) -> None:
         )
 
 
-def _read_csv(path: Path, count: int, skeleton: Skeleton) -> Floats:
-    import pandas as pd
+def _read_json(path: Path, members: Sequence[str], skeleton: Skeleton) -> Predictions:
+    poses, remarks = read_coco_results(path, members, skeleton)
+    return Predictions(poses, tuple(remarks))
 
-    lines, rows = [], []
+
+def _read_csv(path: Path, members: Sequence[str], skeleton: Skeleton) -> Predictions:
+    def check(rows: int) -> None:
+        check_rows(path, rows, len(members), skeleton)
+
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file)
-            header: list[str] = []
-            for row in reader:
-                if not any(row):
-                    continue
-                if not header:
-                    header = [name.strip() for name in row]
-                    continue
-                if len(row) != len(header):
-                    raise PredictionsError(
-                        f"{path}, line {reader.line_num}: {len(row)} fields where the first line has "
-                        f"{len(header)}"
-                    )
-                lines.append(f"line {reader.line_num}")
-                rows.append([field.strip() for field in row])
-                check_rows(path, len(rows), count, skeleton)
-    except (OSError, csv.Error, UnicodeDecodeError) as error:
-        raise PredictionsError(f"{path}: not a readable CSV file in UTF-8 ({error})") from error
-    check_columns(path, header)
-    table = pd.DataFrame(rows, columns=header, dtype="str")
-    return poses_of_table(path, table, lines.__getitem__, count, skeleton)
+        table = read_table(path.read_bytes(), str(path), COLUMNS, COLUMNS, check)
+    except OSError as error:
+        raise PredictionsError(f"{path} can't be read: {error.strerror}") from error
+    except TableError as error:
+        raise PredictionsError(str(error)) from error
+    return _of_table(path, table.cells, table.place, members, skeleton)
+
+
+def _read_parquet(path: Path, members: Sequence[str], skeleton: Skeleton) -> Predictions:
+    table = read_pose_table(path, len(members), skeleton)
+    return _of_table(path, table, "row {}".format, members, skeleton)
+
+
+def _of_table(
+    path: Path, table: pd.DataFrame, place: Callable[[int], str], members: Sequence[str], skeleton: Skeleton
+) -> Predictions:
+    """The poses of a table whose examples are numbered or named by their images."""
+    if pd.api.types.is_numeric_dtype(table["example"]):
+        return Predictions(poses_of_table(path, table, place, len(members), skeleton))
+    names = ExampleNames(members)
+    given = table["example"].astype(str).str.strip().tolist()
+    found: dict[str, list[Any]] = {}
+    for row, example in enumerate(given):
+        try:
+            if example not in found:
+                found[example] = [example] if _is_number(example) else names.find(example)
+        except PredictionsError as error:
+            raise PredictionsError(f"{path}, {place(row)}: example is {error}") from error
+    # A row for each of the examples that an image shows.
+    rows = np.repeat(np.arange(len(given)), [len(found[example]) for example in given])
+    numbered = table.iloc[rows].assign(example=[str(one) for example in given for one in found[example]])
+    poses = poses_of_table(path, numbered, lambda row: place(int(rows[row])), len(members), skeleton)
+    return Predictions(poses, (SHARED,) if len(rows) > len(given) else ())
+
+
+def _is_number(example: str) -> bool:
+    """Whether it is to be judged as a number, as an empty cell is."""
+    try:
+        float(example or "nan")
+    except ValueError:
+        return False
+    return True

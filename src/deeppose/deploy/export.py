@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from deeppose.core.errors import ExportError, OutputError
+from deeppose.core.errors import ExportError, OutputError, StageError
 from deeppose.core.files import atomic_path, check_outputs, read_json, write_json
 from deeppose.core.images import Pixels
 from deeppose.core.skeleton import SKELETONS
@@ -42,28 +42,37 @@ class Exported(NamedTuple):
     difference: float
 
 
-def check_folder(folder: Path, stages: Sequence[int], skeleton: str) -> None:
-    """Stop before any work if stages of a model with this skeleton can't be written into `folder`.
+def check_folder(folder: Path, stages: Sequence[int], weights: Path) -> None:
+    """Stop before any work if stages of a model can't be written into `folder`.
+
+    Parameters
+    ----------
+    weights
+        The folder that the model's weights lie in, <profile>/<model>.
 
     Raises
     ------
     ExportError
-        If a file can't be written, or networks of another model lie there.
+        If a file can't be written, or networks of another model or profile lie there.
     """
     try:
         check_outputs(path for stage in stages for path in _files(folder, stage))
     except OutputError as error:
         raise ExportError(f"{error}; name another folder by -o") from error
     for other in sorted(folder.glob("stage*.json")):
-        if not _is_of(other, skeleton):
-            raise ExportError(f"{other} is of another model: name another folder by -o")
+        if (found := _model_of(other)) != _name_of(weights):
+            raise ExportError(f"{other} is of {found}, not of {_name_of(weights)}: name another folder by -o")
 
 
-def _is_of(description: Path, skeleton: str) -> bool:
+def _model_of(description: Path) -> str:
     try:
-        return bool(read_json(description)["joints"] == list(SKELETONS[skeleton].joints))
-    except (ValueError, TypeError, KeyError):
-        return False
+        return str(read_json(description)["model"])
+    except (StageError, TypeError, KeyError):
+        return "no model that is known"
+
+
+def _name_of(weights: Path) -> str:
+    return "/".join(weights.parts[-2:])
 
 
 def _files(folder: Path, stage: int) -> tuple[Path, Path]:
@@ -90,7 +99,7 @@ def export_stage(weights: Path, stage: int, skeleton: str, folder: Path) -> Expo
     network, description = load_stage(weights, stage, skeleton)
     path, about = _files(folder, stage)
     difference = export_network(network, path)
-    write_json(about, describe(network, description))
+    write_json(about, {"model": _name_of(weights.parent), **describe(network, description)})
     return Exported(path, about, difference)
 
 

@@ -1,7 +1,7 @@
 """Anybody's predictions on the test part of a published set, measured as the paper measures (§4.1)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,9 @@ from deeppose.core.geometry import Floats, diameter
 from deeppose.core.metrics import joint_errors, limb_errors, pcp, pdj
 from deeppose.core.params import Labels
 from deeppose.data.pose_set import PoseSet
-from deeppose.data.prediction_files import predicted_joints, read_predictions
+from deeppose.data.prediction_files import predicted_joints, read_named_predictions
 from deeppose.data.registry import PAPER_TEST_SETS, read_set
+from deeppose.evaluation.hints import hints
 
 LIMB_KINDS = ("arm_upper", "arm_lower", "leg_upper", "leg_lower", "ave")
 JOINT_KINDS = ("wrist", "elbow", "shoulder", "hip", "knee", "ankle")
@@ -34,12 +35,18 @@ class Score:
         Names of the joints that the method doesn't predict at all.
     without_diameter
         How many of the true poses have no diameter, so no PDJ.
+    remarks
+        What was made of the file that not everybody expects, in words.
+    hints
+        What looks wrong with the file as a whole, in words.
     """
 
     rates: dict[str, Any]
     labels: str
     not_predicted: tuple[str, ...]
     without_diameter: int
+    remarks: tuple[str, ...] = ()
+    hints: tuple[str, ...] = ()
 
 
 def score(dataset: str, predictions: Path, labels: Labels, folders: Sequence[Path]) -> dict[str, Any]:
@@ -50,7 +57,7 @@ def score(dataset: str, predictions: Path, labels: Labels, folders: Sequence[Pat
     dataset
         Name in the registry; its archive is looked for in `folders`.
     predictions
-        In one of the layouts of :func:`deeppose.data.prediction_files.read_predictions`.
+        In one of the layouts of :func:`deeppose.data.prediction_files.read_named_predictions`.
     labels
         Observer- or person-centric ones.
 
@@ -73,11 +80,16 @@ def score(dataset: str, predictions: Path, labels: Labels, folders: Sequence[Pat
 
 def score_file(dataset: str, predictions: Path, labels: Labels, folders: Sequence[Path]) -> Score:
     """As :func:`score`, with what a reader must know beside the rates."""
-    poseset = read_set(dataset, folders, labels)
-    count = int((~poseset.train).sum())
-    if count == 0:
-        raise PredictionsError(f"{dataset} has no test part, so nothing can be scored on it")
-    return measure(poseset, read_predictions(predictions, count, poseset.skeleton), labels)
+    return score_set(read_set(dataset, folders, labels), predictions, labels)
+
+
+def score_set(poseset: PoseSet, predictions: Path, labels: Labels) -> Score:
+    """As :func:`score_file`, on a set that was read."""
+    members = [member for member, train in zip(poseset.members, poseset.train, strict=True) if not train]
+    if not members:
+        raise PredictionsError(f"{poseset.name} has no test part, so nothing can be scored on it")
+    poses, remarks = read_named_predictions(predictions, members, poseset.skeleton)
+    return replace(measure(poseset, poses, labels), remarks=remarks, hints=hints(poseset, poses))
 
 
 def measure(poseset: PoseSet, predicted: Floats, labels: Labels) -> Score:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from deeppose.core.files import reading
 from deeppose.core.predictors import MEAN_POSE, as_key, stage_name
 from deeppose.evaluation.formatting import difference_text, gain_text, published_text, rate_text
 from deeppose.report.catalogue import catalogue_of
@@ -38,43 +39,45 @@ def published_notes(set_name: str) -> list[str]:
 
 def pcp_groups(path: Path) -> dict[str, Any]:
     """Our rows of a table of PCP by its kind, each cell with the difference to the paper's, if it has one."""
-    numbers = [f"{column}{ending}" for column in _PCP_COLUMNS for ending in ("", CI95)]
-    table = pd.read_csv(path, keep_default_na=False, na_values={column: [""] for column in numbers})
-    groups: dict[str, list[dict[str, Any]]] = {}
-    ours = table[table["source"] == "this run"]
-    gaps = table[table["source"] == "difference"]
-    for row in ours.to_dict("records"):
-        beside = gaps[(gaps["pcp"] == row["pcp"]) & gaps["method"].str.startswith(f"{row['method']} − ")]
-        gap = beside.to_dict("records")[0] if len(beside) else {}
-        cells = [
-            {
-                "value": rate_text(row[column]),
-                "width": rate_text(row[f"{column}{CI95}"]),
-                "gap": difference_text(gap[column]) if gap else "",
-            }
-            for column in _PCP_COLUMNS
-        ]
-        groups.setdefault(MEASURES[row["pcp"]], []).append({"method": row["method"], "cells": cells})
-    return {"groups": groups, "labels": ", ".join(dict.fromkeys(ours["labels"]))}
+    with reading(path):
+        numbers = [f"{column}{ending}" for column in _PCP_COLUMNS for ending in ("", CI95)]
+        table = pd.read_csv(path, keep_default_na=False, na_values={column: [""] for column in numbers})
+        groups: dict[str, list[dict[str, Any]]] = {}
+        ours = table[table["source"] == "this run"]
+        gaps = table[table["source"] == "difference"]
+        for row in ours.to_dict("records"):
+            beside = gaps[(gaps["pcp"] == row["pcp"]) & gaps["method"].str.startswith(f"{row['method']} − ")]
+            gap = beside.to_dict("records")[0] if len(beside) else {}
+            cells = [
+                {
+                    "value": rate_text(row[column]),
+                    "width": rate_text(row[f"{column}{CI95}"]),
+                    "gap": difference_text(gap[column]) if gap else "",
+                }
+                for column in _PCP_COLUMNS
+            ]
+            groups.setdefault(MEASURES[row["pcp"]], []).append({"method": row["method"], "cells": cells})
+        return {"groups": groups, "labels": ", ".join(dict.fromkeys(ours["labels"]))}
 
 
 def pdj_rows(path: Path) -> dict[str, Any]:
     """A table of PDJ: its heads, and its rows of words and numbers."""
-    table = pd.read_csv(path).drop(columns=["labels"])
-    words = [column for column in ("method", "images") if column in table.columns]
-    numbers = [name for name in table.columns if name not in [*words, "t"] and not name.endswith(CI95)]
-    rows = [
-        {
-            "words": [str(row[column]) for column in words],
-            "t": f"{row['t']:g}",
-            "cells": [
-                {"value": rate_text(row[column]), "width": rate_text(row[f"{column}{CI95}"])}
-                for column in numbers
-            ],
-        }
-        for row in table.to_dict("records")
-    ]
-    return {"heads": [column.replace("_", " ") for column in (*words, "t", *numbers)], "rows": rows}
+    with reading(path):
+        table = pd.read_csv(path).drop(columns=["labels"])
+        words = [column for column in ("method", "images") if column in table.columns]
+        numbers = [name for name in table.columns if name not in [*words, "t"] and not name.endswith(CI95)]
+        rows = [
+            {
+                "words": [str(row[column]) for column in words],
+                "t": f"{row['t']:g}",
+                "cells": [
+                    {"value": rate_text(row[column]), "width": rate_text(row[f"{column}{CI95}"])}
+                    for column in numbers
+                ],
+            }
+            for row in table.to_dict("records")
+        ]
+        return {"heads": [column.replace("_", " ") for column in (*words, "t", *numbers)], "rows": rows}
 
 
 def glance(metrics: Mapping[str, Mapping[str, Any]], cascade_stages: int) -> dict[str, Any]:

@@ -7,10 +7,12 @@ import archives
 import cv2
 import numpy as np
 import pytest
+from somebody import as_somebody, open_folder
 
 from deeppose.core.errors import ArchiveError, ImageError
 from deeppose.data.archives import zips
 from deeppose.data.archives.zips import find_member, open_archive, read_image, read_member, verify_archive
+from deeppose.data.registry import read_set
 
 
 def write_image(folder, data):
@@ -214,3 +216,26 @@ def test_a_link_to_a_folder_stands_for_it(folder, tmp_path):
     with open_archive(tmp_path / "buffy") as archive:
         assert archive.namelist() == ["a/im0001.jpg", "b.txt"]
         assert archive.filename == str(tmp_path / "buffy")
+
+
+SETS = {
+    "buffy": ("buffy", "data", archives.buffy_members({2: {1: archives.BUFFY_STICKS}})),
+    "lsp": ("lsp_dataset", "joints.mat", archives.lsp_members(archives.lsp_joints(2))),
+    "flic": ("FLIC", "FLIC/examples.mat", archives.flic_members([archives.flic_example(0, True)])),
+    "parse": ("people", "people_all/labels.mat", archives.parse_members(archives.parse_points(103))),
+}
+
+
+@pytest.mark.parametrize("labels", [False, True], ids=["folder", "labels"])
+@pytest.mark.parametrize("name", SETS)
+def test_a_set_in_a_folder_that_one_may_not_read_is_not_called_another(name, labels):
+    called, member, members = SETS[name]
+    with open_folder() as folder:
+        locked = archives.write_folder(folder / called, members) / (member if labels else "")
+        locked.chmod(0)
+        with as_somebody(), pytest.raises(ArchiveError) as refused:
+            read_set(name, [folder], "oc")
+        locked.chmod(0o700)
+    assert re.fullmatch(
+        rf"{folder}/\S+( member {member})? can't be read: Permission denied", str(refused.value)
+    )

@@ -138,7 +138,8 @@ def read_member(archive: Archive, member: str) -> bytes:
     Raises
     ------
     ArchiveError
-        If the archive lacks it, or its bytes are damaged, encrypted, or packed in a way that isn't known.
+        If the archive lacks it, or its bytes can't be read, are damaged, encrypted, or packed in a way that
+        isn't known.
     """
     with _opened(archive, member) as file:
         data: bytes = file.read(LARGEST + 1)
@@ -170,6 +171,8 @@ def _opened(archive: Archive, member: str) -> Iterator[BufferedIOBase]:
         raise ArchiveError(
             f"{archive.filename}: member {member} can't be unpacked ({error}): pack it again, plainly"
         ) from error
+    except PermissionError as error:
+        raise ArchiveError(f"{archive.filename}: member {member} can't be read: {error.strerror}") from error
     except Exception as error:  # so many as there are methods of compression
         raise ArchiveError(
             f"{archive.filename}: member {member} is damaged ({error}): get the archive again"
