@@ -48,6 +48,9 @@ class Person:
         That the box was made of; None where it was made of something else.
     stages
         `(S, k, 2)` pixels, the pose after each stage.
+    score
+        How sure it is that somebody is there: the mean confidence of the joints after stage 1; None of networks
+        without maps.
     confidences
         `(k,)`, the probability that a joint of the last stage is within 0.2 pose diameters of its place; None
         of networks without maps, which don't say.
@@ -56,6 +59,7 @@ class Person:
     box: Floats
     face: Face | None
     stages: Floats
+    score: float | None
     confidences: Floats | None
 
     @property
@@ -63,11 +67,6 @@ class Person:
         """After the last stage, `(k, 2)` pixels."""
         pose: Floats = self.stages[-1]
         return pose
-
-    @property
-    def score(self) -> float | None:
-        """The mean confidence of the joints."""
-        return None if self.confidences is None else float(self.confidences.mean())
 
 
 @dataclass(frozen=True)
@@ -177,10 +176,7 @@ def find_people(cascade: Cascade, photo: Pixels, detector: Detector | None = Non
     first = cascade.initial(photo, boxes)
     if cascade.has_maps:
         boxes, groups, first = _most_confident(cascade, photo, boxes, groups, first, finding)
-    if len(boxes) == 0:
-        return []
-    people = _people(cascade, photo, boxes, [faces[group] for group in groups], first)
-    return sorted(people, key=lambda person: -(person.score or 0))
+    return _people(cascade, photo, boxes, [faces[group] for group in groups], first) if len(boxes) else []
 
 
 def poses_in(cascade: Cascade, photo: Pixels, boxes: Floats) -> list[Person]:
@@ -267,10 +263,11 @@ def _people(
     for stage in range(2, len(cascade.stages) + 1):
         estimate = cascade.refine(stage, photo, estimate.poses, boxes)
         stages.append(estimate.poses)
+    scores: list[float | None] = [None] * len(boxes)
     confidences: list[Floats | None] = [None] * len(boxes)
     if cascade.has_maps:
         finding = finding_of(cascade.skeleton.name)
+        scores = finding.scores(first.spreads).tolist()
         confidences = list(finding.confidences(estimate.spreads, "last" if len(stages) > 1 else "first"))
-    return [
-        Person(*of_one) for of_one in zip(boxes, faces, np.stack(stages, axis=1), confidences, strict=True)
-    ]
+    of_each = zip(boxes, faces, np.stack(stages, axis=1), scores, confidences, strict=True)
+    return [Person(*of_one) for of_one in of_each]

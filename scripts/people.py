@@ -1,0 +1,399 @@
+"""How people are found in photos, and how sure it is: chosen and measured on held-out images.
+
+    python scripts/people.py choose    write src/deeppose/deploy/people.json and docs/people.json
+    python scripts/people.py page      write docs/people.md and its figure again, from docs/people.json
+
+The archives are those in the folder that DEEPPOSE_MIRROR names; it takes about half an hour on two cores.
+Neither model was trained on what is looked at: full bodies are judged on Image Parse's training part, on
+scenes pasted together from it and on FLIC's training frames, upper bodies on LSP's training part.
+docs/nobody.csv has rectangles of FLIC's training frames that show nobody, found by eye. One half of each
+chooses, the other half is what is reported.
+"""
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+from unittest import mock
+
+import cv2
+import numpy as np
+import pandas as pd
+from pages import page_of, table
+from project_copy import check_mirror
+from scipy.optimize import minimize
+from scipy.stats import rankdata
+
+from deeppose.boxes.faces import FaceDetector
+from deeppose.boxes.initial_boxes import enlarged
+from deeppose.core.files import read_json, write_json, write_text
+from deeppose.core.geometry import Floats, diameter
+from deeppose.core.images import Pixels
+from deeppose.core.params import mirror_folders
+from deeppose.core.params_file import load_params
+from deeppose.core.skeleton import Skeleton
+from deeppose.data.archives.zips import open_archive, read_member
+from deeppose.data.pose_set import PoseSet
+from deeppose.data.registry import read_set
+from deeppose.deploy import people
+from deeppose.deploy.cascade import Cascade
+from deeppose.deploy.people import Finding, boxes_around, find_people
+from deeppose.deploy.photo import decode_photo
+from deeppose.deploy.pose import Pose
+from deeppose.evaluation.formatting import rate_text
+from deeppose.report.style import new_figure, save_plot, styled
+
+FINDINGS = Path(people.__file__).with_name(people.FOUND)
+MEASURED, PAGE, NOBODY = Path("docs/people.json"), Path("docs/people.md"), Path("docs/nobody.csv")
+SEED = 7
+RIGHT = 0.2
+"""Of the true pose's diameter: how near a joint is that counts as right."""
+FALSE_PEOPLE = 0.02
+"""Of the pictures that show nobody, the share that may have a person."""
+FACE_BOXES = {
+    "upper": [1.0, 6.0, 9.5],
+    "whole": [1.5, 8.0, 13.0],
+    "near": [1.0, 4.0, 5.0],
+    "far": [2.0, 10.0, 17.0],
+}
+"""Tried for full bodies: from how far above a face's centre, width and height, in sides of the face."""
+SETS_OF_BOXES = (
+    ("upper",),
+    ("whole",),
+    ("upper", "whole"),
+    ("near", "upper", "whole"),
+    ("upper", "whole", "far"),
+)
+ENLARGED = (None, 1.25, 1.5, 1.8)
+AROUND_TRUTH = (1.1, 1.35, 1.8, 2.5)
+"""Boxes around true poses, their sides times these, on which confidences are fitted."""
+
+
+class Picture(NamedTuple):
+    """A photo, and the labelled people in it: `(n, k, 2)`, NaN where unlabelled."""
+
+    pixels: Pixels
+    poses: Floats
+
+
+class Judged(NamedTuple):
+    """What is found in pictures.
+
+    Attributes
+    ----------
+    right
+        Of each labelled person the share of the joints that are right.
+    scores
+        Of each picture the highest score of a person in it; 0 where nobody is found.
+    """
+
+    right: Floats
+    scores: Floats
+
+
+def main(what: str) -> None:
+    if what == "choose":
+        check_mirror()
+        folders = mirror_folders(load_params().mirror)
+        found = {"full-body": choose_full_body(folders), "upper-body": choose_upper_body(folders)}
+        write_json(FINDINGS, {skeleton: asdict(finding) for skeleton, (finding, _) in found.items()})
+        write_json(MEASURED, {skeleton: measured for skeleton, (_, measured) in found.items()})
+    measured = read_json(MEASURED)
+    write_text(PAGE, page(measured))
+    curves(measured)
+
+
+def choose_full_body(folders: Sequence[Path]) -> tuple[Finding, dict[str, Any]]:
+    """How whole bodies are found, and what that gives on the other half."""
+    cascade = Pose("lsp").cascade
+    parse, flic = (read_set(name, folders, "oc") for name in ("parse", "flic"))
+    nobody = list(pictures_of_nobody(flic))
+    single = list(people_of(parse, np.flatnonzero(parse.train), cascade.skeleton))
+    frames = list(people_of(flic, np.flatnonzero(flic.train)[::33], cascade.skeleton))
+    halves = []
+    for half in (0, 1):
+        alone = single[half::2]
+        scenes = list(
+            pasted(alone, [picture.pixels for picture in frames], np.random.default_rng([SEED, half]))
+        )
+        halves.append(
+            {"Image Parse": alone, "scenes": scenes, "FLIC": frames[half::2], "nobody": nobody[half::2]}
+        )
+    choosing, reported = halves
+    shown = [picture for kind in ("Image Parse", "FLIC") for picture in choosing[kind]]
+    finding = Finding(
+        None, None, 0.0, 0.5, {stage: fitted(cascade, shown, stage) for stage in ("first", "last")}
+    )
+    tried = []
+
+    def right_with(changed: Finding) -> float:
+        shares = [
+            judged(cascade, choosing[kind], changed).right.mean()
+            for kind in ("Image Parse", "scenes", "FLIC")
+        ]
+        tried.append({"face_boxes": changed.face_boxes, "enlarged": changed.enlarged, "right": shares})
+        print(tried[-1], flush=True)
+        return float(np.mean(shares))
+
+    candidates = [
+        replace(finding, face_boxes=[FACE_BOXES[name] for name in names], enlarged=1.5)
+        for names in SETS_OF_BOXES
+    ]
+    finding = max(candidates, key=right_with)
+    finding = max((replace(finding, enlarged=factor) for factor in ENLARGED), key=right_with)
+    false = judged(cascade, choosing["nobody"], finding).scores
+    finding = replace(finding, least=round(float(np.quantile(false, 1 - FALSE_PEOPLE)), 3))
+    whole = Finding([], None, 0.0, 0.5, finding.logistic)
+    return finding, {"tried": tried, **report(cascade, reported, {"full image": whole, "found": finding})}
+
+
+def choose_upper_body(folders: Sequence[Path]) -> tuple[Finding, dict[str, Any]]:
+    """How upper bodies are found: by faces as the model was trained, with a threshold."""
+    cascade = Pose("flic").cascade
+    lsp, flic = (read_set(name, folders, "oc") for name in ("lsp", "flic"))
+    train = np.flatnonzero(lsp.train)[::2]
+    pictures = list(people_of(lsp, train, cascade.skeleton))
+    nobody = list(pictures_of_nobody(flic))
+    choosing, reported = ({"LSP": pictures[half::2], "nobody": nobody[half::2]} for half in (0, 1))
+    logistic = {stage: fitted(cascade, choosing["LSP"], stage) for stage in ("first", "last")}
+    finding = Finding(None, None, 0.0, 0.5, logistic)
+    # Of the faces that are found some are none, and the pose that is made of them is wrong.
+    everybody = judged(cascade, choosing["LSP"], finding)
+    is_right = everybody.right >= 0.5
+    thresholds = np.linspace(0, 0.95, 96)
+    mistakes = [((everybody.scores >= t) != is_right).sum() for t in thresholds]
+    every, finding = finding, replace(finding, least=round(float(thresholds[int(np.argmin(mistakes))]), 3))
+    return finding, report(cascade, reported, {"every face": every, "found": finding})
+
+
+def people_of(of: PoseSet, examples: Sequence[int], skeleton: Skeleton) -> Iterator[Picture]:
+    """The images of some examples with all people that are labelled on them, joints as in `skeleton`."""
+    columns = [
+        of.skeleton.joints.index(joint) if joint in of.skeleton.joints else None for joint in skeleton.joints
+    ]
+    with open_archive(of.archive) as archive:
+        for member in dict.fromkeys(of.members[example] for example in examples):
+            labelled = of.poses[[name == member for name in of.members]]
+            poses = np.full((len(labelled), len(columns), 2), np.nan)
+            for joint, column in enumerate(columns):
+                if column is not None:
+                    poses[:, joint] = labelled[:, column]
+            yield Picture(decode_photo(read_member(archive, member), member).pixels, poses)
+
+
+def pictures_of_nobody(flic: PoseSet) -> Iterator[Picture]:
+    """The rectangles that NOBODY names."""
+    with open_archive(flic.archive) as archive:
+        for frame, x, y, width, height in pd.read_csv(NOBODY).itertuples(index=False):
+            pixels = decode_photo(read_member(archive, frame), frame).pixels[y : y + height, x : x + width]
+            yield Picture(np.ascontiguousarray(pixels), np.empty((0, 14, 2)))
+
+
+def pasted(
+    people_alone: Sequence[Picture], backgrounds: Sequence[Pixels], generator: np.random.Generator
+) -> Iterator[Picture]:
+    """Scenes of one to four people beside each other, each in their own picture, on a blurred background."""
+    for count in np.repeat([1, 2, 3, 4], 10):
+        height, width = 480, int(generator.integers(480, 900))
+        scene = cv2.resize(backgrounds[generator.integers(len(backgrounds))], (width, height))
+        scene = cv2.GaussianBlur(scene, (0, 0), 25).astype(np.uint8)
+        poses, slot = [], width // count
+        for place, number in enumerate(generator.choice(len(people_alone), count, replace=False)):
+            pixels, (pose,) = people_alone[number]
+            room = np.array([slot, height * generator.uniform(0.45, 0.98)])
+            sides = np.array([pixels.shape[1], pixels.shape[0]])
+            scaled = np.maximum(1, (sides * (room / sides).min()).astype(int))
+            x, y = (generator.uniform(0, 1, 2) * ([slot, height] - scaled)).astype(int)
+            x += place * slot
+            area = cv2.INTER_AREA if scaled[0] < sides[0] else cv2.INTER_CUBIC
+            scene[y : y + scaled[1], x : x + scaled[0]] = cv2.resize(
+                pixels, scaled.tolist(), interpolation=area
+            )
+            poses.append((pose + 0.5) * scaled / sides - 0.5 + [x, y])
+        yield Picture(scene, np.array(poses))
+
+
+def judged(cascade: Cascade, pictures: Sequence[Picture], finding: Finding) -> Judged:
+    """Find people as a finding says, and compare them with the labelled ones."""
+    right, scores = [], []
+    for picture in pictures:
+        with mock.patch.dict(people.findings(), {cascade.skeleton.name: finding}):
+            found = find_people(cascade, picture.pixels)
+        poses = np.array([person.pose for person in found]).reshape(-1, len(cascade.skeleton.joints), 2)
+        right += shares_right(poses, picture.poses, cascade.skeleton)
+        scores.append(max((person.score or 0.0 for person in found), default=0.0))
+    return Judged(np.array(right), np.array(scores))
+
+
+def shares_right(found: Floats, true: Floats, skeleton: Skeleton) -> list[float]:
+    """Of each labelled person the share of right joints; a pose is one person's, the best first."""
+    shares = np.array([[np.nanmean(right_joints(f[None], t[None], skeleton)) for f in found] for t in true])
+    best = np.zeros(len(true))
+    for _ in range(min(shares.shape) if shares.ndim == 2 else 0):
+        person, pose = np.unravel_index(shares.argmax(), shares.shape)
+        best[person] = shares[person, pose]
+        shares[person], shares[:, pose] = -1, -1
+    return best.tolist()
+
+
+def right_joints(found: Floats, true: Floats, skeleton: Skeleton) -> Floats:
+    """Whether joints `(n, k)` are right, 0 or 1; NaN where unlabelled."""
+    labelled = ~np.isnan(true[..., 0])
+    diameters = diameter(np.nan_to_num(true), labelled, skeleton)
+    away = np.linalg.norm(found - true, axis=-1) / diameters[:, None]
+    return np.where(labelled, away <= RIGHT, np.nan)
+
+
+def samples(cascade: Cascade, pictures: Sequence[Picture], stage: str) -> tuple[Floats, Floats]:
+    """Spreads and whether they are right, of joints whose person is in the box, more or less."""
+    spreads, right = [], []
+    for pixels, poses in pictures:
+        true = np.repeat(poses, len(AROUND_TRUTH), axis=0)
+        points = np.where(np.isnan(poses), np.nanmean(poses, axis=1, keepdims=True), poses)
+        boxes = np.concatenate(
+            [boxes_around(points[[n]], factor) for n in range(len(poses)) for factor in AROUND_TRUTH]
+        )
+        if cascade.stages[0].description["initial_box"]["kind"] == "face":
+            boxes, true = own_faces(cascade, pixels, poses)
+        estimate = cascade.initial(pixels, boxes) if len(boxes) else None
+        for number in range(2, len(cascade.stages) + 1 if stage == "last" and estimate else 2):
+            estimate = cascade.refine(number, pixels, estimate.poses, boxes)
+        if estimate:
+            spreads.append(estimate.spreads)
+            right.append(right_joints(estimate.poses, true, cascade.skeleton))
+    is_right = np.concatenate(right).ravel()
+    return np.concatenate(spreads).ravel()[~np.isnan(is_right)], is_right[~np.isnan(is_right)]
+
+
+def own_faces(cascade: Cascade, pixels: Pixels, poses: Floats) -> tuple[Floats, Floats]:
+    """Boxes of the faces nearest to each person's shoulders, at most a diameter away, and whose they are."""
+    shoulders = [cascade.skeleton.joints.index(f"{side} shoulder") for side in ("left", "right")]
+    (faces,) = FaceDetector(threads=1).detect([pixels])
+    scale = cascade.stages[0].description["initial_box"]["scale"]
+    boxes, whose = [], []
+    for pose in poses:
+        length = diameter(np.nan_to_num(pose)[None], ~np.isnan(pose[None, :, 0]), cascade.skeleton)[0]
+        away = np.linalg.norm(faces[:, :2] - pose[shoulders].mean(axis=0), axis=-1)
+        if len(faces) and away.min() <= length:
+            boxes.append(enlarged(faces[away.argmin(), :4], scale))
+            whose.append(pose)
+    return np.reshape(boxes, (-1, 4)), np.reshape(whose, (-1, *poses.shape[1:]))
+
+
+def fitted(cascade: Cascade, pictures: Sequence[Picture], stage: str) -> list[float]:
+    """Intercept and slope of the logistic regression of right joints on the logarithm of their spreads."""
+    spreads, right = samples(cascade, pictures, stage)
+    logarithms, signs = np.log(np.maximum(spreads, people.SMALLEST_SPREAD)), 2 * right - 1
+
+    def loss(line: Floats) -> float:
+        return float(np.logaddexp(0, -signs * (line[0] + line[1] * logarithms)).sum())
+
+    return [round(float(value), 3) for value in minimize(loss, [0.0, -1.0]).x]
+
+
+def report(cascade: Cascade, pictures: dict[str, list[Picture]], ways: dict[str, Finding]) -> dict[str, Any]:
+    """What each way of finding people gives, and how the last one's confidences hold."""
+    rows = {}
+    for way, finding in ways.items():
+        of_kind = {kind: judged(cascade, some, finding) for kind, some in pictures.items()}
+        right = {kind: float(found.right.mean()) for kind, found in of_kind.items() if kind != "nobody"}
+        rows[way] = {**right, "nobody": float((of_kind["nobody"].scores > 0).mean())}
+    shown = [picture for kind in pictures if kind not in ("nobody", "scenes") for picture in pictures[kind]]
+    spreads, right = samples(cascade, shown, "last")
+    confidences = finding.confidences(spreads, "last")
+    surest_first = np.argsort(-confidences, kind="stable")
+    kept = np.unique(np.linspace(1, len(right), 50).astype(int))
+    precision = np.cumsum(right[surest_first]) / np.arange(1, len(right) + 1)
+    tenths = np.minimum((confidences * 10).astype(int), 9)
+    bins = [(tenths == tenth) for tenth in range(10) if (tenths == tenth).sum() >= 20]
+    ranks = rankdata(confidences)
+    ones, zeros = right.sum(), (1 - right).sum()
+    return {
+        "ways": rows,
+        "pictures": {kind: [len(some), sum(len(p.poses) for p in some)] for kind, some in pictures.items()},
+        "joints": len(right),
+        "auc": float((ranks[right == 1].sum() - ones * (ones + 1) / 2) / (ones * zeros)),
+        "reliability": [[float(confidences[b].mean()), float(right[b].mean()), int(b.sum())] for b in bins],
+        "risk": [[float(k / len(right)), float(1 - precision[k - 1])] for k in kept],
+    }
+
+
+def page(measured: dict[str, Any]) -> str:
+    """docs/people.md."""
+    findings = read_json(FINDINGS)
+    blocks = []
+    for skeleton, of_skeleton in measured.items():
+        finding = findings[skeleton]
+        kinds = [kind for kind in of_skeleton["pictures"] if kind != "nobody"]
+        heads = ["", *(f"{kind}, right joints" for kind in kinds), "nobody there, somebody found"]
+        rows = [
+            [way, *(rate_text(found[kind]) for kind in kinds), rate_text(found["nobody"])]
+            for way, found in of_skeleton["ways"].items()
+        ]
+        counts = ", ".join(f"{kind} {n} ({m} people)" for kind, (n, m) in of_skeleton["pictures"].items())
+        blocks += [
+            f"## {'Full' if skeleton == 'full-body' else 'Upper'} bodies",
+            f"Pictures: {counts}. Chosen on as many others: a person scores at least {finding['least']}.",
+            table(heads, rows),
+            f"Of {of_skeleton['joints']:,} joints in boxes around people, the confidence tells right ones "
+            f"from wrong ones with an area under the ROC curve of {of_skeleton['auc']:.2f}.",
+        ]
+        if of_skeleton.get("tried"):
+            tried = [
+                [
+                    face_boxes_text(one["face_boxes"]),
+                    str(one["enlarged"] or "none"),
+                    *map(rate_text, one["right"]),
+                ]
+                for one in of_skeleton["tried"]
+            ]
+            blocks += [
+                "Chosen by the mean of three shares, on the other half:",
+                table(["Boxes of a face", "second pass, enlarged", *kinds], tried, (0, 1)),
+            ]
+    return page_of(
+        "Who is in the picture, and how sure that is",
+        "Made by `python scripts/people.py`, which also writes the numbers that `deeppose predict` goes by. "
+        "Neither model was trained on these images; no test part was looked at. A joint is right within 0.2 "
+        "diameters of the true pose. A person who isn't found has no right joint.",
+        "A full body is looked for in boxes made of each face, and in the full image. Stage 1 sees them all; "
+        "of each face the box is kept that it is most confident of, and tried once more with a box around the "
+        "pose that it found. Of poses that lie on one another the most confident is kept. An upper body is "
+        "looked for around each face, as in training.",
+        "A joint's confidence comes from its map: the standard deviation of the joint's place on it, in pose "
+        "diameters, through a logistic curve. The paper's own network has no maps and gives no confidence.",
+        *blocks,
+        "![Reliability and risk against coverage](people.svg)",
+    )
+
+
+def face_boxes_text(boxes: list[list[float]]) -> str:
+    """Boxes of a face as a table has them."""
+    return ", ".join(f"{width:g}×{height:g} from {above:g} above" for above, width, height in boxes)
+
+
+@styled
+def curves(measured: dict[str, Any]) -> None:
+    """How often joints of a confidence are right, and how many of the surest ones are wrong."""
+    figure = new_figure(8.0, 3.6, "Confidences of joints on held-out images")
+    reliability, risk = figure.subplots(1, 2)
+    reliability.plot([0, 1], [0, 1], color="0.8", linewidth=0.8)
+    for (skeleton, found), marker in zip(measured.items(), "os", strict=True):
+        reliability.plot(*np.array(found["reliability"])[:, :2].T, marker=marker, label=skeleton)
+        risk.plot(*np.array(found["risk"]).T, label=skeleton)
+    reliability.set(xlabel="Confidence", ylabel="Share of right joints", xlim=(0, 1), ylim=(0, 1))
+    risk.set(
+        xlabel="Share of joints kept, the surest",
+        ylabel="Share of them that is wrong",
+        xlim=(0, 1),
+        ylim=(0, None),
+    )
+    reliability.legend()
+    save_plot(figure, PAGE.parent, "people")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] not in (["choose"], ["page"]):
+        sys.exit(__doc__)
+    main(sys.argv[1])
