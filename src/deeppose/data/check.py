@@ -80,7 +80,7 @@ def read_all_images(pose_set: PoseSet) -> tuple[NDArray[np.int64], list[str]]:
     facts: dict[str, tuple[int, int, str]] = {}
     with open_archive(pose_set.archive) as archive:
         for member in tqdm(dict.fromkeys(pose_set.members), desc=pose_set.name, unit="image", disable=None):
-            image = read_image(archive, member)
+            image = read_image(archive, member, upright=pose_set.upright)
             facts[member] = (image.shape[1], image.shape[0], image_digest(image))
     sizes = np.array([facts[member][:2] for member in pose_set.members], dtype=np.int64)
     return sizes, [facts[member][2] for member in pose_set.members]

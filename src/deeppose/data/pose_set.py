@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from deeppose.core.errors import AnnotationError
+from deeppose.core.errors import AnnotationError, ImageError
 from deeppose.core.geometry import Bools, Floats
 from deeppose.core.skeleton import Skeleton, check_skeleton
 
@@ -45,6 +45,13 @@ class PoseSet:
         where a set doesn't say.
     occluded
         `(n, k)`, joints that are labelled though they can't be seen. None where a set doesn't say.
+    boxes
+        `(n, 4)`, centre x, centre y, width, height in pixels: the whole of who is meant; NaN where one has
+        none. None where a set has no boxes.
+    sizes
+        `(n, 2)`, width and height of each image as its labels say. None where they don't.
+    upright
+        Whether images are turned as a camera noted in them, as in prediction; else they are taken as stored.
     from_behind
         `(n,)`, whether the person is seen from the back, told by the arms: where observer-centric labels
         exchange the sides of person-centric ones. None where only one of the two kinds was looked at.
@@ -62,6 +69,9 @@ class PoseSet:
     torso_boxes: Floats | None = None
     occluded: Bools | None = None
     from_behind: Bools | None = None
+    boxes: Floats | None = None
+    sizes: NDArray[np.int64] | None = None
+    upright: bool = False
 
     def __post_init__(self) -> None:
         """Check what every reader must give.
@@ -99,6 +109,8 @@ class PoseSet:
             torso_boxes=None if self.torso_boxes is None else self.torso_boxes[rows],
             occluded=None if self.occluded is None else self.occluded[rows],
             from_behind=None if self.from_behind is None else self.from_behind[rows],
+            boxes=None if self.boxes is None else self.boxes[rows],
+            sizes=None if self.sizes is None else self.sizes[rows],
         )
 
     def on(self, skeleton: Skeleton) -> "PoseSet":
@@ -114,3 +126,30 @@ class PoseSet:
         if occluded is not None and self.occluded is not None:
             occluded[:, here] = self.occluded[:, there]
         return replace(self, poses=poses, labelled=labelled, occluded=occluded, skeleton=skeleton)
+
+    def check_sizes(self, found: NDArray[np.int64]) -> None:
+        """Check that images are as large as their labels say, if they do.
+
+        Parameters
+        ----------
+        found
+            `(n, 2)`, width and height as decoded.
+
+        Raises
+        ------
+        ImageError
+            Naming the first that isn't: its labels belong to another image, or to this one turned.
+        """
+        wrong = np.zeros(0) if self.sizes is None else np.flatnonzero((self.sizes != found).any(axis=1))
+        if self.sizes is None or len(wrong) == 0:
+            return
+        row = int(wrong[0])
+        said, has = (f"{width}×{height}" for width, height in (self.sizes[row], found[row]))
+        turned = (self.sizes[row] == found[row][::-1]).all() and self.upright
+        why = (
+            "it was labelled lying as it is stored, but is turned upright here, as in prediction: save it "
+            "again without its EXIF orientation"
+            if turned
+            else "the labels are of another image, or of this one at another size"
+        )
+        raise ImageError(f"{self.archive}: {self.members[row]} is {has} pixels, {said} by its labels: {why}")

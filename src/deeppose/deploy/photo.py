@@ -16,12 +16,12 @@ from PIL import Image
 from deeppose.boxes.faces import FaceDetector
 from deeppose.boxes.initial_boxes import enlarged
 from deeppose.cascade.prediction import Predictor, predict_stage
-from deeppose.core.errors import ImageError
+from deeppose.core.errors import GeometryError, ImageError
 from deeppose.core.examples import BOX_COLUMNS, Examples
 from deeppose.core.geometry import Floats, image_box
 from deeppose.core.images import Pixels
 from deeppose.core.predictors import stage_name
-from deeppose.core.skeleton import SKELETONS, Skeleton
+from deeppose.core.skeleton import Described, Skeleton, skeleton_from
 from deeppose.networks.fused import merged
 from deeppose.networks.regressor import Regressor
 from deeppose.networks.weights import load_stage
@@ -81,12 +81,19 @@ class Cascade:
         The full image is one person; of faces each is one, enlarged as in training, the most confident
         first, and there may be none.
 
+        Raises
+        ------
+        GeometryError
+            If it was trained on boxes that labels give.
+
         Parameters
         ----------
         photo
             `(height, width, 3)`, RGB.
         """
         initial_box = self.stages[0][1]["initial_box"]
+        if initial_box["kind"] == "annotation":
+            raise GeometryError("the boxes that the model starts from are given: say by --box where it is")
         if initial_box["kind"] == "image":
             return [Person(image_box(photo.shape[1], photo.shape[0]))]
         (faces,) = FaceDetector(threads=1).detect([photo])
@@ -123,13 +130,13 @@ class Cascade:
         return poses
 
 
-def load_cascade(weights: Sequence[Path], skeleton: str | None = None) -> Cascade:
+def load_cascade(weights: Sequence[Path], skeleton: Described | None = None) -> Cascade:
     """Load the weights of stages 1, 2, ….
 
     Parameters
     ----------
     skeleton
-        The name of what their joints must be of; None: of that of stage 1.
+        What their joints must be of; None: that of stage 1.
 
     Raises
     ------
@@ -141,7 +148,7 @@ def load_cascade(weights: Sequence[Path], skeleton: str | None = None) -> Cascad
         network, description = load_stage(path, number, skeleton)
         skeleton = description["skeleton"]
         stages.append((merged(network, torch.device("cpu")), description))
-    return Cascade(tuple(stages), SKELETONS[stages[0][1]["skeleton"]])
+    return Cascade(tuple(stages), skeleton_from(stages[0][1]["skeleton"]))
 
 
 def read_photo(path: Path) -> Photo:
