@@ -19,9 +19,10 @@ def new(
         ),
     ] = None,
 ) -> None:
-    """Write the params of a model of your own: an entry of params.yaml and a profile.
+    """Write the params of a model of your own: an entry of params.yaml and a profile, which it chooses there.
 
-    Nothing of the models that are there changes. It says what it found, what it chose, and what to type next.
+    Nothing of the models that are there changes. It says what it found, what it made of it, and what to type
+    next.
     """
     from deeppose.core.params_file import add_model, load_params, read_values
     from deeppose.data.new_model import SETTINGS_OF, new_of_coco
@@ -33,10 +34,12 @@ def new(
     for remark in made.remarks:
         typer.echo(remark)
     typer.echo(
-        f"\nwritten: profiles/{name}.yaml, and model.{name} in params.yaml; change there what is not right. "
+        f"\nWritten: profiles/{name}.yaml and, in params.yaml, model.{name}. Change there what is not right. "
         f"Next:\n"
         f"  deeppose datasets check {name}\n"
-        f"  dvc exp run -S profile={name} -S 'models=[{name}]'\n"
+        f"  dvc repro\n"
         f"  deeppose predict PHOTO.jpg --model {name}"
         + (" --box X,Y,W,H" if made.model["initial_box"] == "annotation" else "")
+        + f"\nparams.yaml says `profile: {name}` and `models: [{name}]` now, before it was `profile: "
+        f"{params.profile}` and `models: [{', '.join(params.models)}]`."
     )

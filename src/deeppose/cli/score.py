@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from deeppose.cli.options import JsonOption, MirrorOption, archive_folders
+from deeppose.cli.options import JsonOption, MirrorOption, archive_folders, own_set
 from deeppose.core.skeleton import BUFFY_STICKS, FLIC_LABELLED, FULL_BODY, Skeleton
 
 if TYPE_CHECKING:
@@ -52,9 +52,13 @@ def score(
     mirror: MirrorOption = None,
 ) -> None:
     """Score a file of predictions on a set's test part."""
-    from deeppose.evaluation.score import score_file
+    from deeppose.evaluation.score import score_file, score_set
 
-    scored = score_file(dataset, predictions, labels, archive_folders(mirror))
+    own = own_set(dataset)
+    if own is None:
+        scored = score_file(dataset, predictions, labels, archive_folders(mirror))
+    else:
+        scored = score_set(own, predictions, labels)
     typer.echo(json.dumps(scored.rates, indent=2) if as_json else _score_text(scored, predictions))
 
 

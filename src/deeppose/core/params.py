@@ -211,8 +211,6 @@ class Profile(Section):
         ),
     ]
     embedded: Embedded | None = None
-    datasets: Annotated[dict[SetName, Dataset], Field(description="one's own, beside the published")] = {}
-    skeletons: Annotated[dict[str, Any], Field(description="one's own, as in core/skeletons.yaml")] = {}
     device: Device
     network: Annotated[AlexNet | SpatialNet, Field(discriminator="name")]
     average_mirrored: Annotated[
@@ -238,6 +236,8 @@ class Profile(Section):
     stage1: InitialStage
     stage2: RefinementStage
     stage3: RefinementStage
+    datasets: Annotated[dict[SetName, Dataset], Field(description="one's own, beside the published")] = {}
+    skeletons: Annotated[dict[str, Any], Field(description="one's own, as in core/skeletons.yaml")] = {}
 
     @property
     def synthetic(self) -> bool:
@@ -258,6 +258,12 @@ class Profile(Section):
         if name in SKELETONS:
             return SKELETONS[name]
         return skeleton_of(name, self.skeletons[name]) if name in self.skeletons else None
+
+    def skeleton_of_set(self, name: str) -> Skeleton:
+        """The skeleton of one of its `datasets`."""
+        skeleton = self.skeleton_named(self.datasets[name].skeleton)
+        assert skeleton is not None, "checked when it was read"
+        return skeleton
 
     def trains(self, model: str) -> bool:
         """Whether it says how long a model is trained."""

@@ -58,7 +58,9 @@ def read_values(path: Path = Path("params.yaml")) -> Any:  # noqa: ANN401 - what
 
 
 def add_model(name: str, model: dict[str, Any], profile: dict[str, Any], about: str) -> None:
-    """Add a model to ./params.yaml, whose text stays as it is otherwise, and write its profile.
+    """Write a profile and, into ./params.yaml, its one model, and that these are what is run next.
+
+    The text of params.yaml stays as it is otherwise.
 
     Parameters
     ----------
@@ -68,23 +70,31 @@ def add_model(name: str, model: dict[str, Any], profile: dict[str, Any], about: 
     Raises
     ------
     ParamsError
-        If they are not allowed, or params.yaml has no plain section `model`; nothing is written then.
+        If they are not allowed, or params.yaml is not laid out as it comes; nothing is written then.
     """
     path = Path("params.yaml")
     values = read_values(path)
     values["model"][name], values["profiles"][name] = model, profile
+    values |= {"profile": name, "models": [name]}
     _checked(path, values)
     entry = textwrap.indent(_dumped({name: model}), "  ")
-    text = re.sub(
-        r"(?m)^model:[ \t]*(#.*)?\n", lambda line: f"{line[0]}{entry}\n", path.read_text("utf-8"), count=1
-    )
+    text = path.read_text(encoding="utf-8")
+    for pattern, replaced in (
+        (r"^profile:[ \t]*[^\s#]+", f"profile: {name}"),
+        (r"^models:[ \t]*(\[[^]]*\]|(\n[ \t]*-[^\n]*)+)", f"models: [{name}]"),
+        (r"^model:[ \t]*(#.*)?\n", rf"\g<0>{entry}\n"),
+    ):
+        text = re.sub(pattern, replaced, text, count=1, flags=re.MULTILINE)
     del values["profiles"]
     try:
-        added = yaml.load(text, _Loader) == values
+        as_wanted = yaml.load(text, _Loader) == values
     except yaml.YAMLError:
-        added = False
-    if not added:
-        raise ParamsError(f"{path} has no section `model:` of indented lines that {name} could be added to")
+        as_wanted = False
+    if not as_wanted:
+        raise ParamsError(
+            f"{path} has not one line `profile: …`, one `models: […]` and a section `model:` of indented "
+            f"lines: {name} can't be written into it"
+        )
     write_text(path.with_name("profiles") / f"{name}.yaml", f"# {about}\n\n{_dumped(profile)}")
     write_text(path, text)
 

@@ -167,7 +167,8 @@ def _side_problem(skeleton: Skeleton, index: int) -> str:
     joint, side = skeleton.joints[index], _SIDE.search(skeleton.joints[index])
     if skeleton.pairs is not None:
         # A single letter may mean something else, and pairs were given to say so.
-        left_out = side is not None and len(side[0]) > 1 and skeleton.mirrored[index] == index
+        is_paired = any(index in pair for pair in skeleton.pairs)
+        left_out = side is not None and len(side[0]) > 1 and not is_paired
         return f"has the joint {joint!r}, which is in none of its pairs" if left_out else ""
     other = counterpart(joint)
     if other is None or _unmarked(other) in map(_unmarked, skeleton.joints):

@@ -146,9 +146,7 @@ def _of_ones_own(item: Item) -> dict[str, object]:
     sets = {}
     for name in _names(item, own=True):
         dataset = item.profile.datasets[name]
-        skeleton = item.profile.skeleton_named(dataset.skeleton)
-        assert skeleton is not None
-        sets[name] = note_of(name, dataset, skeleton)
+        sets[name] = note_of(name, dataset, item.profile.skeleton_of_set(name))
         print(f"{name}: {dataset.annotations} and the images that it names in {dataset.images}")
     return ({} if isinstance(described, str) else {"skeleton": described}) | (
         {"datasets": sets} if sets else {}

@@ -11,7 +11,7 @@ import numpy as np
 from deeppose.core.errors import AnnotationError, ParamsError
 from deeppose.core.params import Dataset, Params
 from deeppose.core.skeleton import Skeleton, skeleton_of
-from deeppose.data.archives.zips import is_turned, open_archive
+from deeppose.data.check import count_turned
 from deeppose.data.own_sets import read_own
 from deeppose.data.pose_set import PoseSet
 from deeppose.data.readers.coco import Category, Coco, load_coco
@@ -155,9 +155,8 @@ def _diameter(pose_set: PoseSet) -> list[str]:
 
 def _remarks(pose_set: PoseSet, skeleton: Skeleton, *, several: bool, boxed: bool) -> list[str]:
     """What was found, and what was made of it, in words."""
-    labelled, images = pose_set.labelled, list(dict.fromkeys(pose_set.members))
-    with open_archive(pose_set.archive) as archive:
-        turned = sum(is_turned(archive, image) for image in images)
+    labelled = pose_set.labelled
+    turned = count_turned(pose_set)
     pairs = [
         f"{skeleton.joints[index]} and {skeleton.joints[other]}"
         for index, other in enumerate(skeleton.mirrored)
@@ -168,7 +167,7 @@ def _remarks(pose_set: PoseSet, skeleton: Skeleton, *, several: bool, boxed: boo
     if several:
         box = "the box that is labelled" if boxed else "the full image, though some show several: label boxes"
     return [
-        f"{len(labelled)} examples in {len(images)} images: {pose_set.train.sum()} train, "
+        f"{len(labelled)} examples in {len(set(pose_set.members))} images: {pose_set.train.sum()} train, "
         f"{(~pose_set.train).sum()} test",
         f"{len(skeleton.joints)} joints, {labelled.sum()} of {labelled.size} labelled, "
         f"{0 if pose_set.occluded is None else pose_set.occluded.sum()} of them hidden",

@@ -13,7 +13,7 @@ from deeppose.core.geometry import Floats
 from deeppose.core.params import Dataset
 from deeppose.core.skeleton import Skeleton, skeleton_from
 from deeppose.data.archives.zips import member_sha256, open_archive
-from deeppose.data.pose_set import OBSERVER_CENTRIC, PoseSet
+from deeppose.data.pose_set import AS_LABELLED, PoseSet
 from deeppose.data.readers.coco import read_coco
 from deeppose.data.readers.labelled import Labelled
 from deeppose.data.readers.tables import read_deeplabcut, read_table
@@ -84,7 +84,7 @@ def read_own(name: str, dataset: Dataset, skeleton: Skeleton) -> PoseSet:
         labelled=np.array([[joint in example.points for joint in joints] for example in found]),
         train=train,
         skeleton=skeleton,
-        labels=OBSERVER_CENTRIC,
+        labels=AS_LABELLED,
         exchanged={},
         torso_boxes=_torsos(poses, joints),
         occluded=np.array([[joint in example.hidden for joint in joints] for example in found])

@@ -12,6 +12,7 @@ from deeppose.core.skeleton import Skeleton, check_skeleton
 
 PERSON_CENTRIC = "person-centric as published"
 OBSERVER_CENTRIC = "observer-centric as published"
+AS_LABELLED = "left and right as labelled"
 OBSERVER_CENTRIC_BY_RULE = "observer-centric by the rule"
 
 FARTHEST = 1e6
@@ -41,8 +42,8 @@ class PoseSet:
     exchanged
         What the observer-centric rule did, counts by group and fallback; empty where it was not used.
     torso_boxes
-        `(n, 4)`, centre x, centre y, width, height in pixels: which person of the image is meant. None
-        where a set doesn't say.
+        `(n, 4)`, centre x, centre y, width, height in pixels: which person of the image is meant; NaN where
+        one has none. None where a set doesn't say.
     occluded
         `(n, k)`, joints that are labelled though they can't be seen. None where a set doesn't say.
     boxes
@@ -79,20 +80,21 @@ class PoseSet:
         Raises
         ------
         AnnotationError
-            If there is no example, or a labelled joint or a torso's box lies nowhere near an image.
+            If there is no example, or a labelled joint or a box lies nowhere near an image.
         SkeletonError
             If joints or limbs of the skeleton don't fit together.
         """
         check_skeleton(self.skeleton)
         if len(self.poses) == 0:
             raise AnnotationError(f"{self.archive} labels no example")
-        torsos = np.zeros((len(self.poses), 4)) if self.torso_boxes is None else self.torso_boxes
-        points = np.concatenate([self.poses, torsos.reshape(-1, 2, 2)], axis=1)
-        counted = np.pad(self.labelled, ((0, 0), (0, 2)), constant_values=True)
+        boxes = [np.zeros((len(self.poses), 4)) if b is None else b for b in (self.torso_boxes, self.boxes)]
+        points = np.concatenate([self.poses, *(box.reshape(-1, 2, 2) for box in boxes)], axis=1)
+        has_box = [~np.isnan(box).all(axis=1, keepdims=True) for box in boxes for _ in range(2)]
+        counted = np.concatenate([self.labelled, *has_box], axis=1)
         far = counted & ~(np.abs(points) <= FARTHEST).all(axis=-1)
         if far.any():
             example, joint = map(int, np.argwhere(far)[0])
-            names = (*self.skeleton.joints, "the torso's box", "the torso's box")
+            names = (*self.skeleton.joints, *["the torso's box"] * 2, *["the box"] * 2)
             raise AnnotationError(
                 f"{self.archive}: example {example}, {self.members[example]}: {names[joint]} lies at "
                 f"{points[example, joint].tolist()}, which is in no image"

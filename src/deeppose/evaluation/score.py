@@ -73,10 +73,14 @@ def score(dataset: str, predictions: Path, labels: Labels, folders: Sequence[Pat
 
 def score_file(dataset: str, predictions: Path, labels: Labels, folders: Sequence[Path]) -> Score:
     """As :func:`score`, with what a reader must know beside the rates."""
-    poseset = read_set(dataset, folders, labels)
+    return score_set(read_set(dataset, folders, labels), predictions, labels)
+
+
+def score_set(poseset: PoseSet, predictions: Path, labels: Labels) -> Score:
+    """As :func:`score_file`, on a set that was read."""
     count = int((~poseset.train).sum())
     if count == 0:
-        raise PredictionsError(f"{dataset} has no test part, so nothing can be scored on it")
+        raise PredictionsError(f"{poseset.name} has no test part, so nothing can be scored on it")
     return measure(poseset, read_predictions(predictions, count, poseset.skeleton), labels)
 
 

@@ -82,9 +82,12 @@ class Source:
 
     def whose_left(self, shown: SetCatalogue) -> str:
         """What left and right mean in a picture's legend."""
-        if self.labels[shown.name].startswith("observer-centric"):
+        labels = self.labels[shown.name]
+        if labels.startswith("observer-centric"):
             return "Left and right are as if the person faced the camera."
-        return "Left and right are the person's own."
+        if labels.startswith("person-centric"):
+            return "Left and right are the person's own."
+        return "Left and right are as they are labelled."
 
     def why_left_out(self, shown: SetCatalogue, entry: Entry) -> str:
         """Why a figure of a set can't be made from these errors, in a line; "" if it can."""
