@@ -108,6 +108,43 @@ def test_params_with_lists_of_lines_are_edited_too(deeppose, project):
     assert load_params().models == ("horses",)
 
 
+def test_of_a_table(deeppose, project):
+    names = ("nose", "near hoof", "off hoof")
+    lines = [
+        f"photos/{i:02}.jpg,{name},{x},9"
+        for i in range(12)
+        for name, x in zip(names, (1, 5, 90), strict=True)
+    ]
+    (project / "horses.csv").write_text("\n".join(["image,joint,x,y", *lines]))
+    status, out, _ = deeppose("new", "horses", "--table", "horses.csv")
+    assert status == 0
+    assert "mirrored: none; give `pairs` if" in out
+    assert "limbs: none; give `limbs`" in out
+    profile = load_params().profiles["horses"]
+    assert profile.skeleton_of_set("horses").joints == names
+    assert (profile.datasets["horses"].images, profile.datasets["horses"].test) == (".", 0.2)
+
+
+def test_of_deeplabcut(deeppose, project):
+    for film in ("a", "b"):
+        (project / "dlc/labeled-data" / film).mkdir(parents=True)
+        shutil.copy(project / "photos/00.jpg", project / "dlc/labeled-data" / film / "00.jpg")
+        lines = ["scorer,me,me,me,me", "bodyparts,nose,nose,tail,tail", "coords,x,y,x,y"]
+        lines.append(f"labeled-data/{film}/00.jpg,1,2,30,40")
+        (project / "dlc/labeled-data" / film / "CollectedData_me.csv").write_text("\n".join(lines))
+    assert deeppose("new", "horses", "--deeplabcut", "dlc/labeled-data/*/CollectedData_me.csv")[0] == 0
+    profile = load_params().profiles["horses"]
+    assert profile.datasets["horses"].images == "dlc"
+    assert json.loads(deeppose("datasets", "check", "horses", "--json")[1])["images"] == 2
+
+
+@pytest.mark.parametrize("more", [(), ("--coco", "horses.json", "--table", "horses.csv")])
+def test_one_file_of_labels_is_given(deeppose, more):
+    assert (
+        "give one file of labels, by --coco, --table or --deeplabcut" in deeppose("new", "horses", *more)[2]
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "change", "told"),
     [
@@ -115,7 +152,7 @@ def test_params_with_lists_of_lines_are_edited_too(deeppose, project):
         (("new", "parse", *NEW[2:]), None, "there is a data set 'parse' already"),
         (("new", "cpu", *NEW[2:]), None, "there is a profile 'cpu' already"),
         (("new", "../x", *NEW[2:]), None, "should match pattern"),
-        ((*NEW[:3], "labels.json"), None, "labels.json can't be read: No such file or directory"),
+        ((*NEW[:3], "labels.json"), None, "labels.json, a file of labels, is not there"),
         ((*NEW[:5], "pictures"), None, "pictures, the images of horses, is not there"),
         (NEW, lambda labels: labels["categories"][0].update(keypoints=[]), "none of its categories has two"),
         (

@@ -59,6 +59,9 @@ def test_the_commands_of_the_page_lead_from_twelve_images_to_a_predicted_photo(p
     assert "poses without diameter: 0\n" in run(project, commands[1])
     run(project, commands[2])
     assert sorted(path.name for path in (project / "reports").iterdir()) == ["horses"]
+    for half in ("train", "test"):
+        noted = json.loads((project / "data/horses/horses" / half / "skeleton.json").read_text())
+        assert noted["joints"] == list(horses.JOINTS)
     assert "horses" in json.loads((project / "reports/horses/metrics.json").read_text())
     assert "coco: labels and images" in (project / "reports/horses/index.html").read_text()
     assert "by the weights in data/horses/horses" in run(project, commands[3])

@@ -1,6 +1,7 @@
 """From a file of labels to the params of a model of one's own, beside those that are there."""
 
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -12,9 +13,11 @@ from deeppose.core.errors import AnnotationError, ParamsError
 from deeppose.core.params import Dataset, Params
 from deeppose.core.skeleton import Skeleton, skeleton_of
 from deeppose.data.check import count_turned
-from deeppose.data.own_sets import read_own
+from deeppose.data.own_sets import FORMATS, label_files, read_own
 from deeppose.data.pose_set import PoseSet
 from deeppose.data.readers.coco import Category, Coco, load_coco
+from deeppose.data.readers.labelled import Labelled
+from deeppose.data.readers.tables import deeplabcut_joints, table_joints
 from deeppose.data.registry import ENTRIES
 
 SETTINGS_OF = "cpu"
@@ -36,15 +39,17 @@ class NewModel:
     remarks: tuple[str, ...]
 
 
-def new_of_coco(
-    name: str, path: Path, images: Path | None, params: Params, settings: dict[str, Any]
+def new_model(
+    name: str, labels_format: str, labels: str, images: str | None, params: Params, settings: dict[str, Any]
 ) -> NewModel:
-    """The params of a model of the keypoints in a file that COCO's format describes.
+    """The params of a model of the joints that labels have.
 
     Parameters
     ----------
+    labels_format, labels
+        One of :data:`deeppose.data.own_sets.FORMATS`, and its file, or several with a * in their name.
     images
-        The folder that the file's names start in; None: the file's own, or the folder `images` in it.
+        The folder that the labels' names of images start in; None: it is looked for around the labels.
     settings
         The values of the profile whose network and settings the new one takes.
 
@@ -62,19 +67,20 @@ def new_of_coco(
     ):
         if name in taken:
             raise ParamsError(f"there is a {what} {name!r} already: take another name, or remove it first")
-    coco = load_coco(path)
-    category = _category(path, coco)
-    if images is None:
-        images = _images(path, coco)
-    entry: dict[str, Any] = {"joints": list(category.keypoints), "limbs": _limbs(path, category)}
+    path = label_files(labels)[0]
+    joints, limbs = JOINTS_AND_LIMBS[labels_format](path)
+    if len(joints) < 2:
+        raise AnnotationError(f"{path} names {len(joints)} joints: a pose has two at least")
+    entry: dict[str, Any] = {"joints": joints, "limbs": limbs}
     # Any two joints, until the labels are read.
-    skeleton = skeleton_of(name, {**entry, "diameter": [list(category.keypoints[:2])]})
+    skeleton = skeleton_of(name, {**entry, "diameter": [joints[:2]]})
+    examples = FORMATS[labels_format](path, joints)
     dataset = {
-        "format": "coco",
-        "annotations": str(path),
-        "images": str(images),
+        "format": labels_format,
+        "annotations": labels,
+        "images": images or str(_images(path, examples)),
         "skeleton": name,
-        "test": TEST_SHARE,
+        "test": None if any(example.part for example in examples) else TEST_SHARE,
     }
     pose_set = read_own(name, Dataset.model_validate(dataset), skeleton)
     entry["diameter"] = [_diameter(pose_set)]
@@ -101,6 +107,18 @@ def new_of_coco(
     )
 
 
+def _of_coco(path: Path) -> tuple[list[str], dict[str, list[str]]]:
+    category = _category(path, load_coco(path))
+    return list(category.keypoints), _limbs(path, category)
+
+
+JOINTS_AND_LIMBS: dict[str, Callable[[Path], tuple[list[str], dict[str, list[str]]]]] = {
+    "coco": _of_coco,
+    "table": lambda path: (table_joints(path), {}),
+    "deeplabcut": lambda path: (deeplabcut_joints(path), {}),
+}
+
+
 def _category(path: Path, coco: Coco) -> Category:
     """The category with keypoints that most objects are of."""
     counts = Counter(annotation.category_id for annotation in coco.annotations)
@@ -110,12 +128,11 @@ def _category(path: Path, coco: Coco) -> Category:
     return max(with_joints, key=lambda category: counts[category.id])
 
 
-def _images(path: Path, coco: Coco) -> Path:
-    folders = (path.parent, path.parent / "images")
-    return next(
-        (folder for folder in folders if any((folder / image.file_name).is_file() for image in coco.images)),
-        folders[0],
-    )
+def _images(path: Path, examples: Sequence[Labelled]) -> Path:
+    """The folder around the labels, or `images` beside them, that has the first image."""
+    folders = [path.parent, path.parent / "images", *path.parent.parents]
+    image = examples[0].image if examples else ""
+    return next((folder for folder in folders if (folder / image).is_file()), path.parent)
 
 
 def _limbs(path: Path, category: Category) -> dict[str, list[str]]:
@@ -172,6 +189,7 @@ def _remarks(pose_set: PoseSet, skeleton: Skeleton, *, several: bool, boxed: boo
         f"{len(skeleton.joints)} joints, {labelled.sum()} of {labelled.size} labelled, "
         f"{0 if pose_set.occluded is None else pose_set.occluded.sum()} of them hidden",
         f"mirrored: {', '.join(pairs) or 'none; give `pairs` if joints have a left and a right'}",
+        f"limbs: {len(skeleton.limbs) or 'none; give `limbs` to see them drawn, and counted by PCP'}",
         f"diameter: {first}, the farthest of those that nearly every pose has",
         f"initial box: {box}",
         *([f"{turned} images are turned upright, as their EXIF orientation says"] if turned else []),

@@ -2,7 +2,7 @@
 
 import csv
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +77,39 @@ def read_table(path: Path, joints: Sequence[str]) -> list[Labelled]:
     return [Labelled(image, points, part=parts[image]) for (image, _), points in people.items()]
 
 
+def table_joints(path: Path) -> list[str]:
+    """The joints that a table names, in the order in which they come; errors as of :func:`read_table`."""
+    (first, header), *rows = rows_of(path)
+    if "joint" not in header:
+        raise AnnotationError(f"{first}: no column 'joint', only {', '.join(header)}")
+    return list(dict.fromkeys(fields[header.index("joint")] for _, fields in rows))
+
+
+def deeplabcut_joints(path: Path) -> list[str]:
+    """The body parts that CollectedData names, in their order; errors as of :func:`read_deeplabcut`."""
+    above, _ = _deeplabcut(path)
+    return list(dict.fromkeys(_parts(above)))
+
+
+def _parts(above: Mapping[str, list[str]]) -> list[str]:
+    names = zip(above["bodyparts"], above["coords"], strict=True)
+    return [name for name, axis in names if axis == "x"]
+
+
+def _deeplabcut(path: Path) -> tuple[dict[str, list[str]], list[Row]]:
+    """The lines above the labels, by what begins them, and the lines of labels."""
+    if path.suffix == ".h5":
+        raise AnnotationError(f"{path}: HDF5 is not read: take {path.with_suffix('.csv').name} beside it")
+    rows = rows_of(path)
+    above = {}
+    while rows and rows[0][1][0] in ("scorer", "individuals", "bodyparts", "coords"):
+        above[rows[0][1][0]] = rows[0][1]
+        rows = rows[1:]
+    if not {"bodyparts", "coords"} <= set(above) or not rows:
+        raise AnnotationError(f"{path} is not laid out as DeepLabCut's CollectedData")
+    return above, rows
+
+
 def read_deeplabcut(path: Path, joints: Sequence[str]) -> list[Labelled]:
     """CollectedData_NAME.csv: above a line an image, lines that name scorer, individuals, bodyparts, coords.
 
@@ -87,15 +120,7 @@ def read_deeplabcut(path: Path, joints: Sequence[str]) -> list[Labelled]:
     AnnotationError
         If the lines above are not DeepLabCut's, lack one of the `joints`, or a line can't be right.
     """
-    if path.suffix == ".h5":
-        raise AnnotationError(f"{path}: HDF5 is not read: take {path.with_suffix('.csv').name} beside it")
-    rows = rows_of(path)
-    above = {}
-    while rows and rows[0][1][0] in ("scorer", "individuals", "bodyparts", "coords"):
-        above[rows[0][1][0]] = rows[0][1]
-        rows = rows[1:]
-    if not {"bodyparts", "coords"} <= set(above) or not rows:
-        raise AnnotationError(f"{path} is not laid out as DeepLabCut's CollectedData")
+    above, rows = _deeplabcut(path)
     names, axes = above["bodyparts"], above["coords"]
     individuals = above.get("individuals", [""] * len(names))
     if "likelihood" in axes:
@@ -103,7 +128,7 @@ def read_deeplabcut(path: Path, joints: Sequence[str]) -> list[Labelled]:
             f"{path} holds predictions, with likelihoods, not labels: take CollectedData_….csv"
         )
     if lacking := [joint for joint in joints if joint not in names]:
-        known = ", ".join(dict.fromkeys(name for name, axis in zip(names, axes, strict=True) if axis == "x"))
+        known = ", ".join(dict.fromkeys(_parts(above)))
         raise AnnotationError(f"{path} has no body part {lacking[0]!r}, which the skeleton has, only {known}")
     # The image's path stands in one column, or in one for each of its parts.
     first = next((column for column, axis in enumerate(axes) if axis == "x"), len(axes))
