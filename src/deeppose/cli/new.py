@@ -45,6 +45,8 @@ def new(
     from deeppose.data.new_model import SETTINGS_OF, new_model
 
     params = load_params()
+    if SETTINGS_OF not in params.profiles:
+        raise ParamsError(f"profiles/{SETTINGS_OF}.yaml, whose settings a new model takes, is not there")
     ((kind, file),) = given.items()
     made = new_model(name, kind, file, images, params, read_values()["profiles"][SETTINGS_OF])
     about = f"The model {name} of one's own, with the network and settings of {SETTINGS_OF}."

@@ -73,9 +73,8 @@ def read_own(name: str, dataset: Dataset, skeleton: Skeleton) -> PoseSet:
             f"datasets.{name}.images must be the folder that those names start in"
         )
     nowhere, joints = (np.nan, np.nan), skeleton.joints
-    sizes = [example.size for example in found]
     boxed = any(example.box for example in found)
-    poses = np.array([[example.points.get(joint, nowhere) for joint in joints] for example in found])
+    poses = np.array([[example.points.get(joint, nowhere) for joint in joints] for example in found], float)
     return PoseSet(
         name=name,
         archive=images,
@@ -91,7 +90,7 @@ def read_own(name: str, dataset: Dataset, skeleton: Skeleton) -> PoseSet:
         if dataset.format == "coco"
         else None,
         boxes=np.array([example.box or [np.nan] * 4 for example in found]) if boxed else None,
-        sizes=np.array(sizes, dtype=np.int64) if all(sizes) else None,
+        sizes=np.array([example.size or (0, 0) for example in found], dtype=np.int64),
         upright=True,
     )
 
@@ -118,9 +117,15 @@ def label_files(pattern: str) -> list[Path]:
         If there is none.
     """
     path = Path(pattern)
-    files = [path] if path.is_file() else sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
+    if path.is_file():
+        return [path]
+    try:
+        files = sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
+    except (IndexError, ValueError, OSError):  # no name that a file can have
+        files = []
+    files = [file for file in files if file.is_file()]
     if not files:
-        raise MissingArchiveError(f"{pattern}, a file of labels, is not there")
+        raise MissingArchiveError(f"{pattern or repr(pattern)}, a file of labels, is not there")
     return files
 
 

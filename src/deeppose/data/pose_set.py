@@ -50,7 +50,8 @@ class PoseSet:
         `(n, 4)`, centre x, centre y, width, height in pixels: the whole of who is meant; NaN where one has
         none. None where a set has no boxes.
     sizes
-        `(n, 2)`, width and height of each image as its labels say. None where they don't.
+        `(n, 2)`, width and height of each image as its labels say, 0 where they don't. None where a set's
+        never do.
     upright
         Whether images are turned as a camera noted in them, as in prediction; else they are taken as stored.
     from_behind
@@ -142,8 +143,10 @@ class PoseSet:
         ImageError
             Naming the first that isn't: its labels belong to another image, or to this one turned.
         """
-        wrong = np.zeros(0) if self.sizes is None else np.flatnonzero((self.sizes != found).any(axis=1))
-        if self.sizes is None or len(wrong) == 0:
+        if self.sizes is None:
+            return
+        wrong = np.flatnonzero(((self.sizes != found) & (self.sizes > 0)).any(axis=1))
+        if len(wrong) == 0:
             return
         row = int(wrong[0])
         said, has = (f"{width}×{height}" for width, height in (self.sizes[row], found[row]))
