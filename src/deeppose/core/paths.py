@@ -152,14 +152,14 @@ class Item:
         """What `download` noted.
 
         `archives`, `left_out` (sets, with what would bring them), `peers`, and `datasets` (one's own, each
-        with its entry and skeleton), which a manifest without any leaves out.
+        with its entry and skeleton), which is left out where there are none.
         """
         if not self.manifest.is_file():
             raise StageError(f"{self.manifest} is not there: the stage download makes it")
         manifest: dict[str, Any] = read_json(self.manifest)
         with reading(self.manifest):
-            found = {name: dict(manifest[name]) for name in ("archives", "left_out", "peers")}
-            return {**found, "datasets": dict(manifest.get("datasets", {}))}
+            noted = ["archives", "left_out", "peers", *(["datasets"] if "datasets" in manifest else [])]
+            return {name: dict(manifest[name]) for name in noted}
 
     @cached_property
     def left_out(self) -> dict[str, str]:

@@ -72,7 +72,7 @@ def annotate_model(item: Item) -> None:
     """
     model, tests = item.model, [name for name in item.model.test if name not in item.left_out]
     check_archives(item)
-    folders, own = item.archive_folders(), item.read_manifest()["datasets"]
+    folders, own = item.archive_folders(), item.read_manifest().get("datasets", {})
     sets = {
         name: read_noted(name, own[name]) if name in own else read_set(name, folders, model.labels)
         for name in dict.fromkeys((*model.train, *tests))
