@@ -44,11 +44,13 @@ from deeppose.core.errors import DeepPoseError, ParamsError
 from deeppose.core.examples import BOX_COLUMNS, Examples, write_examples
 from deeppose.core.files import read_parquet
 from deeppose.core.images import Images, write_images
+from deeppose.core.params import Dataset
 from deeppose.core.params_file import load_params
 from deeppose.core.paths import Half
 from deeppose.core.pose_files import write_poses
 from deeppose.core.skeleton import FULL_BODY, check_skeleton
-from deeppose.data.check import read_all_images
+from deeppose.data.check import check_own, read_all_images
+from deeppose.data.own_sets import read_own
 from deeppose.data.registry import ENTRIES, read_set
 from deeppose.data.synthetic.archives import write_embedded
 from deeppose.displacements.augmented_set import augmented_boxes
@@ -180,6 +182,15 @@ def predictions(random: Random) -> None:
     json.dumps(score("lsp", file, "pc", [Path("mirror")]), allow_nan=False)
 
 
+def own_labels(random: Random) -> None:
+    change(random, *Path("own").iterdir(), Path("photos/p.jpg"))
+    name = one_of(random, ("coco.json", "table.csv", "deeplabcut.csv"))
+    entry = {"format": Path(name).stem, "annotations": f"own/{name}", "images": "photos", "test": 0.5}
+    pose_set = read_own("own", Dataset.model_validate(entry | {"skeleton": "full-body"}), FULL_BODY)
+    finite(pose_set.poses[pose_set.labelled])
+    json.dumps(check_own(pose_set), allow_nan=False)
+
+
 def skeletons(random: Random) -> None:
     joints, limbs, ends = list(FULL_BODY.joints), list(FULL_BODY.limbs), random.integers(-2, 16, 2).tolist()
     at = int(random.integers(len(joints)))
@@ -221,7 +232,7 @@ def options(random: Random) -> None:
     predict(photo, *given)
 
 
-KINDS = {kind.__name__: kind for kind in (archives, params, predictions, skeletons)}
+KINDS = {kind.__name__: kind for kind in (archives, params, predictions, own_labels, skeletons)}
 KINDS |= {kind.__name__: kind for kind in (between_stages, photos, weights, options)}
 
 
@@ -264,11 +275,39 @@ def prepare(base: Path) -> None:
     coarse = np.random.default_rng(3).integers(0, 256, (12, 9, 3), np.uint8)
     for suffix in ("png", "jpg", "webp", "tiff", "bmp"):
         cv2.imwrite(str(base / f"photos/p.{suffix}"), cv2.resize(coarse, (90, 120)))
+    prepare_own_labels(base / "own", poses[:2].round(2))
     torch.set_num_threads(1)  # as where inputs are given
     with contextlib.chdir(base):
         Path("joints.json").write_text(json.dumps(predict("photos/p.png")))
         figures = score("lsp", Path("predictions/p.npz"), "pc", [Path("mirror")])
         Path("score.json").write_text(json.dumps(figures))
+
+
+def prepare_own_labels(folder: Path, poses: np.ndarray) -> None:
+    """The same poses in each of the formats."""
+    folder.mkdir()
+    joints, images = FULL_BODY.joints, ("p.jpg", "p.png")
+    rows = [
+        (image, joint, x, y)
+        for image, pose in zip(images, poses, strict=True)
+        for joint, (x, y) in zip(joints, pose, strict=True)
+    ]
+    pd.DataFrame(rows, columns=["image", "joint", "x", "y"]).to_csv(folder / "table.csv", index=False)
+    header = [["scorer", *["me"] * 28], ["bodyparts", *np.repeat(joints, 2)], ["coords", *["x", "y"] * 14]]
+    lines = header + [[image, *pose.ravel()] for image, pose in zip(images, poses, strict=True)]
+    (folder / "deeplabcut.csv").write_text("\n".join(",".join(map(str, line)) for line in lines))
+    labels = {
+        "images": [
+            {"id": i, "file_name": image, "width": 90, "height": 120} for i, image in enumerate(images)
+        ],
+        "annotations": [
+            {"id": i, "image_id": i, "category_id": 1, "bbox": [1, 2, 50, 80], "iscrowd": 0}
+            | {"keypoints": [value for x, y in pose.tolist() for value in (x, y, 2)]}
+            for i, pose in enumerate(poses)
+        ],
+        "categories": [{"id": 1, "name": "person", "keypoints": joints, "skeleton": [[1, 2]]}],
+    }
+    (folder / "coco.json").write_text(json.dumps(labels))
 
 
 def give(kind: str, random: Random) -> None:

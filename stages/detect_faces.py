@@ -14,8 +14,8 @@ def outputs(item: Item, _: int) -> list[Path]:
 
 
 def main(item: Item, stage: int) -> None:
-    if item.model.initial_box == "image":
-        why = f"initial_box of {item.model_name} is the image: no faces are looked for"
+    if item.model.initial_box != "face":
+        why = f"initial_box of {item.model_name} is the {item.model.initial_box}: no faces are looked for"
         leave_empty(outputs(item, stage), why)
         return
     for half in (item.train, item.test):

@@ -21,7 +21,13 @@ def main(item: Item, _: int) -> None:
     if item.model.initial_box == "face":
         faces = [read_parquet(half.faces, ["offset", *FACE_COLUMNS, "score"]) for half in halves]
     examples = [half.read_annotations() for half in halves]
-    made, rule, report, curve = assign_boxes(examples, faces, item.model.face, item.profile.joints_in_box)
+    made, rule, report, curve = assign_boxes(
+        examples,
+        faces,
+        item.model.face,
+        item.profile.joints_in_box,
+        annotated=item.model.initial_box == "annotation",
+    )
     for half, boxes in zip(halves, made, strict=True):
         write_parquet(half.initial_boxes, boxes)
     write_text(item.containment, "" if curve is None else curve.to_csv(index=False, float_format="%.6g"))

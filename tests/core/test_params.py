@@ -5,10 +5,11 @@ import yaml
 from project import write_params
 from pydantic import ValidationError
 
-from deeppose.core.errors import ParamsError, SkeletonError
+from deeppose.core.errors import ParamsError
 from deeppose.core.params import CASCADE_STAGES_IN_DVC_YAML
 from deeppose.core.params_file import key_name, key_path, load_params, read_values
-from deeppose.core.skeleton import SKELETONS, Skeleton
+from deeppose.core.paths import Item
+from deeppose.core.skeleton import SKELETONS
 from deeppose.networks.alexnet import AlexNet
 
 OURS = Path(__file__).parents[2] / "params.yaml"
@@ -239,18 +240,41 @@ class TestNames:
         assert complaint({"models": ["lsp", "lsp"]}).endswith("models names one twice: lsp, lsp")
 
     def test_skeleton(self, complaint):
-        expected = "model.lsp: skeleton 'half' is none of full-body, flic-labelled, upper-body, buffy-sticks"
-        assert complaint({"model.lsp.skeleton": "half"}) == expected
+        expected = "model.lsp.skeleton 'half' is none of full-body, flic-labelled, upper-body, buffy-sticks"
+        assert complaint({"model.lsp.skeleton": "half"}).endswith(expected)
 
-    def test_skeleton_that_does_not_fit_together(self, changed, monkeypatch):
-        horse = Skeleton("horse", ("left ear", "tail"), (), ((0, 1),))
-        monkeypatch.setitem(SKELETONS, "horse", horse)
-        with pytest.raises(SkeletonError, match=r"skeleton 'horse' .* counterpart 'right ear' is missing"):
-            changed({"model.lsp.skeleton": "horse"})
+    def test_a_skeleton_of_ones_own(self, changed):
+        entry = {"joints": ["nose", "tail"], "diameter": [["nose", "tail"]]}
+        params = changed({"model.lsp.skeleton": "horse", "profiles/cpu.yaml:skeletons": {"horse": entry}})
+        assert Item(params, "cpu", "lsp").skeleton.joints == ("nose", "tail")
+        assert Item(params, "cpu", "flic").skeleton is SKELETONS["upper-body"]
+        with pytest.raises(ParamsError, match=r"profiles/demo.yaml has no skeleton 'horse', which model lsp"):
+            _ = Item(params, "demo", "lsp").skeleton
 
-    def test_steps_are_given_for_each_model(self, complaint):
-        said = complaint({"profiles/demo.yaml:stage2.steps": {"lsp": 5}})
-        assert said.endswith("profiles/demo.yaml:stage2.steps has no number for model 'flic', only for lsp")
+    def test_a_skeleton_that_does_not_fit_together(self, complaint):
+        entry = {"joints": ["left ear", "tail"], "diameter": [["left ear", "tail"]]}
+        said = complaint({"profiles/cpu.yaml:skeletons": {"horse": entry}})
+        assert "profiles/cpu.yaml: skeleton 'horse' has the joint 'left ear': its counterpart" in said
+
+    def test_a_skeleton_that_is_ours(self, complaint):
+        said = complaint({"profiles/cpu.yaml:skeletons": {"full-body": {}}})
+        assert "skeletons has 'full-body', which is one of the project's" in said
+
+    def test_the_skeleton_of_a_data_set(self, complaint):
+        horses = {"format": "coco", "annotations": "a.json", "images": "i", "skeleton": "horse"}
+        said = complaint({"profiles/cpu.yaml:datasets": {"horses": horses}})
+        assert "datasets.horses.skeleton 'horse' is none of full-body" in said
+
+    def test_the_name_of_a_data_set_is_one_of_files(self, complaint):
+        horses = {"format": "coco", "annotations": "a.json", "images": "i", "skeleton": "full-body"}
+        assert "String should match" in complaint({"profiles/cpu.yaml:datasets": {"../horses": horses}})
+
+    def test_a_model_that_a_profile_does_not_train(self, changed):
+        params = changed({"profiles/demo.yaml:stage2.steps": {"lsp": 5}})
+        params.check_trained("cpu")
+        said = "profile demo doesn't train the model flic: .*or say `models: .lsp.` or `profile: cpu`"
+        with pytest.raises(ParamsError, match=said):
+            params.check_trained("demo")
 
     def test_boxes_that_are_turned_are_cut_on_the_host(self, complaint):
         said = complaint({"profile": "cpu", "profiles/cpu.yaml:device.crops": "device"})

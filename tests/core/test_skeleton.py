@@ -15,10 +15,14 @@ from deeppose.core.skeleton import (
     Limb,
     Skeleton,
     check_skeleton,
+    skeleton_from,
+    skeleton_of,
 )
 
 of_all = pytest.mark.parametrize("skeleton", SKELETONS.values(), ids=SKELETONS)
 EARS = Skeleton("ears", ("left ear", "right ear", "nose"), (Limb("ears", 0, 1, "ear"),), ((0, 2),))
+
+BACK = {"diameter": [["near", "r tail"]]}
 
 PARTS = {
     "upper arm": ("shoulder", "elbow", "arm_upper"),
@@ -103,10 +107,11 @@ def test_ours_fit_together(skeleton):
     [
         ({"joints": ("left ear", "right ear", "left ear")}, "has the joint 'left ear' twice"),
         ({"joints": ("left ear", "nose", "tail")}, "'left ear': its counterpart 'right ear' is missing"),
-        ({"joints": ("Left ear", "right ear", "nose")}, "'Left ear': a side is written first and small"),
-        ({"joints": ("ear left", "ear right", "nose")}, "'ear left': a side is written first"),
-        ({"joints": ("left_ear", "right_ear", "nose")}, "'left_ear': a side is written first"),
-        ({"joints": ("leftEar", "rightEar", "nose")}, "'leftEar': a side is written first"),
+        ({"joints": ("ear_L", "nose", "tail")}, "'ear_L': its counterpart 'ear_R' is missing"),
+        ({"joints": ("Left ear", "left ear", "nose")}, "has the joint 'left ear' twice"),
+        ({"pairs": ()}, "has the joint 'left ear', which is in none of its pairs"),
+        ({"pairs": ((0, 1), (1, 2))}, "has the joint 'right ear' in two pairs"),
+        ({"pairs": ((0, 1), (2, 3))}, "pair (2, 3) from joint 2 to 3"),
         (
             {"joints": ("left ear", "right  ear", "nose")},
             "'left ear': its counterpart 'right ear' is missing",
@@ -125,6 +130,74 @@ def test_what_does_not_fit_together_is_named(change, told):
     check_skeleton(EARS)
     with pytest.raises(SkeletonError, match=f"skeleton 'ears' .*{re.escape(told)}"):
         check_skeleton(replace(EARS, **change))
+
+
+@pytest.mark.parametrize(
+    "joints",
+    [
+        ("left ear", "right ear", "nose"),
+        ("Left ear", "right ear", "nose"),
+        ("left_ear", "right_ear", "nose"),
+        ("leftEar", "rightEar", "nose"),
+        ("EarLeft", "EarRight", "nose"),
+        ("front left ear", "front right ear", "nose"),
+        ("l_ear", "r_ear", "nose"),
+        ("ear_L", "ear_R", "nose"),
+        ("L ear", "R ear", "nose"),
+    ],
+)
+def test_sides_are_found_in_names(joints):
+    skeleton = Skeleton("ears", joints, (), ((0, 2),))
+    check_skeleton(skeleton)
+    assert skeleton.mirrored == (1, 0, 2)
+    (ears, nose) = skeleton.joint_kinds.values()
+    assert (ears, nose) == ((0, 1), (2,))
+
+
+def test_pairs_are_taken_where_names_do_not_tell():
+    horse = skeleton_of("horse", {"joints": ["near", "off", "r tail"], "pairs": [["near", "off"]], **BACK})
+    assert horse.mirrored == (1, 0, 2)
+    assert horse.joint_kinds == {"near_off": (0, 1), "r_tail": (2,)}
+    assert skeleton_from(horse.described) == horse
+
+
+def test_ours_are_described_by_their_names_and_others_whole():
+    assert skeleton_from(FULL_BODY.described) is FULL_BODY
+    assert FULL_BODY.described == "full-body"
+    renamed = replace(FULL_BODY, name="mine")
+    assert skeleton_from(json.loads(json.dumps(renamed.described))) == renamed
+    assert skeleton_from(EARS.described) == EARS
+
+
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        (7, "is 7, not a section"),
+        ({"joints": ["near", "off"], "limb": {}}, "has 'limb', not just joints, pairs, limbs, diameter"),
+        ({"diameter": []}, "joints is None, not a list of joints"),
+        ({"joints": ["near", False]}, "joints has False, which is no name"),
+        ({"joints": ["near", "off"]}, "diameter is None, not a list of [joint, joint]"),
+        ({"joints": ["near", "off"], "diameter": [["near"]]}, "diameter is ['near'], not [joint, joint]"),
+        (
+            {"joints": ["near", "off"], "diameter": [["near", "tail"]]},
+            "diameter names 'tail', which is none of",
+        ),
+        ({"joints": ["near", "off"], "limbs": {"a": ["near", "far"]}}, "limb 'a' names 'far'"),
+        ({"joints": ["near", "off"], "limbs": ["a"]}, "has limbs that are no section"),
+        (
+            {"joints": ["near", "off"], "pairs": [["near", "of"]], "diameter": [["near", "off"]]},
+            "pairs names 'of'",
+        ),
+    ],
+)
+def test_an_entry_that_is_none_is_refused(entry, told):
+    with pytest.raises(SkeletonError, match=f"skeleton 'horse'.*{re.escape(told)}"):
+        skeleton_of("horse", entry)
+
+
+def test_one_of_no_such_name_is_refused():
+    with pytest.raises(SkeletonError, match="skeleton 'horse' is none of full-body"):
+        skeleton_from("horse")
 
 
 @pytest.mark.parametrize("joints", [("bright spot", "upright"), ("crest", "tail")])

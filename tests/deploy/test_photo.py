@@ -1,3 +1,4 @@
+import copy
 import json
 import re
 
@@ -5,12 +6,13 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from project_copy import edited_params
 from skimage.data import astronaut
 from small_cascade import photo_pixels, write_weights
 
 from deeppose.core.errors import ImageError, WeightsError
 from deeppose.core.geometry import image_box
-from deeppose.core.skeleton import FULL_BODY, UPPER_BODY
+from deeppose.core.skeleton import FULL_BODY, UPPER_BODY, skeleton_of
 from deeppose.deploy.photo import load_cascade, read_photo
 from deeppose.networks.weights import load_network, save_network
 
@@ -328,6 +330,50 @@ def test_weights_that_are_published_go_before_those_of_drawn_people(predict, pro
     status, _, err = predict("photo.png", "--json")
     assert status == 1
     assert err.strip().endswith("stage1.safetensors is not there: `dvc repro` with profile paper trains it")
+
+
+# A model of one's own
+
+
+@pytest.fixture
+def own(project):
+    """Params with a profile `horses` and its model, whose boxes labels give; its weights."""
+    entry = {"joints": ["nose", "near ear", "off ear"], "pairs": [["near ear", "off ear"]]}
+    entry["diameter"] = [["nose", "near ear"]]
+    with edited_params(project) as params:
+        profile = copy.deepcopy(params["profiles"]["cpu"]) | {"skeletons": {"ears": entry}, "trusted": None}
+        for stage in ("stage1", "stage2", "stage3"):
+            profile[stage] |= {"steps": {"horses": 9}, "repeated": {}}
+        params["profiles"]["horses"] = profile
+        model = {"skeleton": "ears", "train": ["horses"], "test": [], "initial_box": "annotation"}
+        params["model"]["horses"] = params["model"]["lsp"] | model
+    ears = skeleton_of("ears", entry)
+    write_weights(project / "data/horses/horses", skeleton=ears, initial_box={"kind": "annotation"})
+    return project
+
+
+def test_the_profile_that_trains_a_model_is_found(predict, own):
+    status, out, _ = predict("photo.png", "--model", "horses", "--box", "10,10,50,60", "--json")
+    (found,) = json.loads(out)
+    assert (status, found["weights"]) == (0, "data/horses/horses")
+    assert found["joints"] == ["nose", "near ear", "off ear"]
+    # Ours are found as before, whatever the params would run.
+    with edited_params(own) as params:
+        params |= {"profile": "horses", "models": ["horses"]}
+    assert json.loads(predict("photo.png", "--json")[1])[0]["weights"] == "data/cpu/lsp"
+
+
+def test_a_model_of_labelled_boxes_asks_for_one(predict, own):
+    status, _, err = predict("photo.png", "--model", "horses")
+    assert (status, "say by --box where it is" in err) == (1, True)
+
+
+def test_weights_of_a_skeleton_that_has_changed_are_not_taken(predict, own):
+    with edited_params(own) as params:
+        params["profiles"]["horses"]["skeletons"]["ears"]["joints"] = ["nose", "off ear", "near ear"]
+    status, _, err = predict("photo.png", "--model", "horses", "--box", "10,10,50,60")
+    assert status == 1
+    assert "stage 1 for ears joints, as they were before they were changed, not of stage 1 for ears" in err
 
 
 def test_weights_of_drawn_people_are_not_taken_for_those_that_are_gone(predict, project):

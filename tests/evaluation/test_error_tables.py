@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -7,6 +8,7 @@ import pytest
 from deeppose.core.geometry import diameter
 from deeppose.core.skeleton import FULL_BODY
 from deeppose.evaluation.error_tables import error_tables, matrix, predictors
+from deeppose.evaluation.evaluation import Evaluation, metrics
 from deeppose.evaluation.rates import rates
 
 JOINTS = len(FULL_BODY.joints)
@@ -152,3 +154,17 @@ def test_matrix_keeps_the_skeletons_order():
     errors = errors_of("stage 2", "stage 1").sample(frac=1, random_state=0)
     expected = np.arange(4)[:, None] + np.arange(14) / 100
     np.testing.assert_array_equal(matrix(errors, "stage 1", "joint", FULL_BODY.joints, "error"), expected)
+
+
+def test_a_skeleton_without_limbs_has_no_pcp():
+    bare = replace(FULL_BODY, name="bare", limbs=())
+    poses, labelled = np.stack([POSE, POSE]), np.ones((2, JOINTS), dtype=bool)
+    of_stages = [
+        error_tables("mine", f"stage {stage}", poses, poses, labelled, diameter(poses, labelled, bare), bare)
+        for stage in (1, 2)
+    ]
+    joints, limbs = (pd.concat(kind, ignore_index=True) for kind in zip(*of_stages, strict=True))
+    found = metrics(Evaluation("mine", joints, limbs, pd.DataFrame(), bare), 2)["mine"]
+    assert found["stage_2"]["pcp"] == {"ave": None}
+    assert found["stage_2"]["pdj@0.1"]["mean"] == 1
+    assert found["gain_of_stage_2"]["pcp.ave"] is None

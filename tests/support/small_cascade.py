@@ -18,7 +18,7 @@ def write_weights(folder, stages=3, skeleton=FULL_BODY, **described):
         network = build_network(**sizes)
         nn.init.normal_(network.regressor[-1].weight, std=0.004)
         nn.init.uniform_(network.regressor[-1].bias, -0.4, 0.4)
-        description = {"stage": stage, "skeleton": skeleton.name, "network": sizes, **described}
+        description = {"stage": stage, "skeleton": skeleton.described, "network": sizes, **described}
         if stage > 1:
             description |= {"sigma": 1.0, "smallest_box": 0.05}
         paths.append(folder / f"stage{stage}.safetensors")

@@ -13,8 +13,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from deeppose.boxes.faces import FACE_COLUMNS
-from deeppose.core.errors import FaceError
-from deeppose.core.examples import BOX_COLUMNS, TORSO_COLUMNS, Examples, Indices
+from deeppose.core.errors import AnnotationError, FaceError
+from deeppose.core.examples import ANNOTATED_COLUMNS, BOX_COLUMNS, TORSO_COLUMNS, Examples, Indices
 from deeppose.core.geometry import Bools, Floats, image_box
 
 Rule = Literal["torso", "confidence"]
@@ -23,6 +23,7 @@ ByPartAndSet = dict[str, dict[str, Any]]
 Counts = dict[str, ByPartAndSet]
 
 IMAGE, TORSO, ONLY_FACE, CONFIDENCE, NO_FACE = "image", "torso", "only face", "confidence", "no face"
+ANNOTATION = "annotation"
 WAYS = (TORSO, ONLY_FACE, CONFIDENCE, NO_FACE)
 FACES_SHOWN = (NO_FACE, "one face", "several faces")
 
@@ -39,11 +40,16 @@ CURVE_SHARES = np.linspace(0, 1, 201)
 
 InitialBoxes = tuple[pd.DataFrame, Counts]
 """What examples start from, one row an example: columns BOX_COLUMNS (b⁰) and `chosen` (how each came about:
-"image", or one of WAYS); and by what is counted, part and set: the figures, ready for JSON."""
+"image", "annotation", or one of WAYS); and by what is counted, part and set: the figures, ready for JSON."""
 
 
 def assign_boxes(
-    halves: Sequence[Examples], faces: Sequence[pd.DataFrame], rule: Rule | None, joints_in_box: float
+    halves: Sequence[Examples],
+    faces: Sequence[pd.DataFrame],
+    rule: Rule | None,
+    joints_in_box: float,
+    *,
+    annotated: bool = False,
 ) -> tuple[list[pd.DataFrame], dict[str, object], dict[str, Any], pd.DataFrame | None]:
     """Initial boxes of the training images and of the test images, from faces.
 
@@ -54,6 +60,8 @@ def assign_boxes(
         first. Without `faces` each box is the full image.
     rule, joints_in_box
         See :func:`fix_scaler`.
+    annotated
+        Whether the boxes are those that labels have.
 
     Returns
     -------
@@ -67,8 +75,12 @@ def assign_boxes(
         As of :func:`containment_curve`; None without faces.
     """
     how: dict[str, object] = {"kind": "image"}
-    if not faces or rule is None:
-        fixed, curve = {}, None
+    fixed: dict[str, float] = {}
+    if annotated:
+        how, curve = {"kind": "annotation"}, None
+        made = [annotated_boxes(examples) for examples in halves]
+    elif not faces or rule is None:
+        curve = None
         made = [image_boxes(examples) for examples in halves]
     else:
         scale, share, curve = fix_scaler(halves[0], faces[0], rule, joints_in_box)
@@ -81,10 +93,39 @@ def assign_boxes(
 
 def image_boxes(examples: Examples) -> InitialBoxes:
     """The full image for every example, as on LSP (§4.1)."""
+    if ANNOTATED_COLUMNS[0] in examples.table and (
+        several := int(examples.table["offset"].duplicated().sum())
+    ):
+        print(
+            f"{several} examples share an image, and so b⁰, with another: `initial_box: annotation` tells "
+            f"them apart"
+        )
     boxes = _full_images(examples)
     chosen = np.full(len(boxes), IMAGE, dtype=object)
     table = pd.DataFrame(boxes, columns=BOX_COLUMNS).assign(chosen=chosen)
     return table, {"examples": _counts(examples.table, chosen, (IMAGE,))}
+
+
+def annotated_boxes(examples: Examples) -> InitialBoxes:
+    """The boxes that labels have, as they are.
+
+    Raises
+    ------
+    AnnotationError
+        Naming the first example that has none.
+    """
+    table = examples.table.reindex(columns=[*examples.table.columns.union(ANNOTATED_COLUMNS, sort=False)])
+    boxes = table[ANNOTATED_COLUMNS].to_numpy(np.float64)
+    without = np.flatnonzero(np.isnan(boxes).any(axis=1))
+    if len(without):
+        first = table.iloc[without[0]]
+        raise AnnotationError(
+            f"{len(without)} examples have no box in their labels, one in {first['file']} of {first['set']}: "
+            f"label boxes, or set `initial_box: image` for this model in params.yaml"
+        )
+    chosen = np.full(len(boxes), ANNOTATION, dtype=object)
+    made = pd.DataFrame(boxes, columns=BOX_COLUMNS).assign(chosen=chosen)
+    return made, {"examples": _counts(table, chosen, (ANNOTATION,))}
 
 
 def _full_images(examples: Examples) -> Floats:

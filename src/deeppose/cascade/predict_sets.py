@@ -20,7 +20,7 @@ def predict_training_images(item: Item, stage: int, fabric: Fabric) -> tuple[Flo
     examples = item.train.read_examples()
     images = images_of(item, item.train, examples, fabric.device)
     rows = np.sort(np.concatenate([item.rows_of_displacements(examples), examples.rows("held-out")]))
-    network, description = load_stage(item.weights(stage), stage, item.model.skeleton)
+    network, description = load_stage(item.weights(stage), stage, item.skeleton.described)
     network = merged(network, fabric.device)
     predictor = predictor_of(item, fabric, description, shared=True)
 
@@ -65,7 +65,7 @@ def predict_test_sets(item: Item, fabric: Fabric) -> tuple[dict[str, Floats], di
     }
     smallest_boxes: dict[str, int] = {}
     for stage in range(1, item.params.cascade_stages + 1):
-        network, description = load_stage(item.weights(stage), stage, item.model.skeleton)
+        network, description = load_stage(item.weights(stage), stage, item.skeleton.described)
         network = merged(network, fabric.device)
         predictor = predictor_of(item, fabric, description, shared=True)
         for name, part in parts.items():

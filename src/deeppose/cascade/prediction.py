@@ -14,7 +14,7 @@ from deeppose.cascade.batches import CropSource, crop_loader, cut_crops
 from deeppose.core.errors import NotFiniteError
 from deeppose.core.examples import Examples, Indices
 from deeppose.core.geometry import Floats, denormalise, joint_boxes, mirror_boxes, refined
-from deeppose.core.skeleton import SKELETONS, Skeleton
+from deeppose.core.skeleton import Skeleton, skeleton_from
 from deeppose.networks.regressor import Regressor
 
 
@@ -133,7 +133,7 @@ def predict_stage(
     if previous is None:
         poses = predict_initial(*by, mirrored=mirrored, what=what)
     else:
-        skeleton = SKELETONS[description["skeleton"]]
+        skeleton = skeleton_from(description["skeleton"])
         sizes = {"sigma": description["sigma"], "smallest_share": description["smallest_box"]}
         poses, clamped = refine(*by, previous, skeleton, **sizes, mirrored=mirrored, what=what)
     if not np.isfinite(poses).all():

@@ -85,7 +85,7 @@ def describe(item: Item, stage: int) -> dict[str, Any]:
     sizes = item.profile.network
     description: dict[str, Any] = {
         "stage": stage,
-        "skeleton": item.skeleton.name,
+        "skeleton": item.skeleton.described,
         "initial_box": read_json(item.initial_box_rule),
         "average_mirrored": item.profile.average_mirrored,
         "network": {

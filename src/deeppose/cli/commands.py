@@ -6,6 +6,7 @@ import typer
 
 from deeppose.cli import datasets
 from deeppose.cli.export import export
+from deeppose.cli.new import new
 from deeppose.cli.predict import predict
 from deeppose.cli.score import SCORE_HELP, score
 
@@ -20,6 +21,7 @@ app.add_typer(datasets.app, name="datasets")
 app.command()(predict)
 app.command(help=SCORE_HELP)(score)
 app.command()(export)
+app.command()(new)
 
 
 def _print_version(wanted: bool) -> None:

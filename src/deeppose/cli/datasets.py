@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deeppose.cli.options import JsonOption, MirrorOption, archive_folders
+from deeppose.cli.options import JsonOption, MirrorOption, archive_folders, own_set, params_here
 
 if TYPE_CHECKING:
     from deeppose.data.peers import Peer
@@ -27,7 +27,7 @@ def datasets(context: typer.Context, mirror: MirrorOption = None) -> None:
         folders = archive_folders(mirror)
         blocks = [_entry_text(entry, folders) for entry in ENTRIES]
         blocks += [_peer_text(peer, folders) for peer in PEERS]
-        typer.echo("\n\n".join([*blocks, *_added_since(folders)]))
+        typer.echo("\n\n".join([*blocks, *_of_ones_own(), *_added_since(folders)]))
 
 
 @app.command()
@@ -38,9 +38,10 @@ def check(
     mirror: MirrorOption = None,
 ) -> None:
     """Read a set from the mirror folder, decode all its images, and report what was found."""
-    from deeppose.data.check import check_set
+    from deeppose.data.check import check_own, check_set
 
-    found = check_set(name, archive_folders(mirror or context.obj))
+    own = own_set(name)
+    found = check_set(name, archive_folders(mirror or context.obj)) if own is None else check_own(own)
     if as_json:
         typer.echo(json.dumps(found, indent=2))
         return
@@ -103,15 +104,24 @@ def _peer_text(peer: "Peer", folders: Sequence[Path]) -> str:
     )
 
 
+def _of_ones_own() -> Iterator[str]:
+    params = params_here()
+    for profile, of in {} if params is None else params.profiles.items():
+        for name, dataset in of.datasets.items():
+            yield (
+                f"{name}: one's own, of profile {profile}\n"
+                f"  labels: {dataset.annotations} ({dataset.format})\n  images: {dataset.images}"
+            )
+
+
 def _added_since(folders: Sequence[Path]) -> Iterator[str]:
     """For each profile what its last run did without that is there now, and what to type."""
-    from deeppose.core.params_file import load_params
     from deeppose.core.paths import Item
     from deeppose.data.manifest import added_since
 
-    if not Path("params.yaml").is_file():
+    params = params_here()
+    if params is None:
         return
-    params = load_params()
     for profile in params.profiles:
         items = [Item(params, profile, model) for model in params.models]
         if found := {name for item in items for name in added_since(item, folders)}:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from deeppose.cli.options import JsonOption, MirrorOption, archive_folders
+from deeppose.cli.options import JsonOption, MirrorOption, archive_folders, own_set
 from deeppose.core.skeleton import BUFFY_STICKS, FLIC_LABELLED, FULL_BODY, Skeleton
 
 if TYPE_CHECKING:
@@ -65,9 +65,13 @@ def score(
     mirror: MirrorOption = None,
 ) -> None:
     """Score a file of predictions on a set's test part."""
-    from deeppose.evaluation.score import score_file
+    from deeppose.evaluation.score import score_file, score_set
 
-    scored = score_file(dataset, predictions, labels, archive_folders(mirror))
+    own = own_set(dataset)
+    if own is None:
+        scored = score_file(dataset, predictions, labels, archive_folders(mirror))
+    else:
+        scored = score_set(own, predictions, labels)
     if as_json:
         found = scored.rates | {"remarks": scored.remarks, "looks_wrong": scored.hints}
         typer.echo(json.dumps(found, indent=2))

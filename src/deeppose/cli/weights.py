@@ -8,12 +8,11 @@ from deeppose.core.published import PUBLISHED, PUT_BACK
 
 if TYPE_CHECKING:
     from deeppose.core.params import Params
+    from deeppose.core.skeleton import Described
 
 
-def weights_of(model: str, profile: str | None) -> tuple[list[Path], str]:
-    """The weights of a model's stages, first to last, and the name of the model's skeleton.
-
-    They are those of the params in this folder.
+def weights_of(model: str, profile: str | None) -> "tuple[list[Path], Described]":
+    """The weights of a model's stages, first to last, and the model's skeleton.
 
     Raises
     ------
@@ -23,9 +22,10 @@ def weights_of(model: str, profile: str | None) -> tuple[list[Path], str]:
         If they have not been trained, or can't be read.
     """
     from deeppose.core.params_file import load_params
+    from deeppose.core.paths import Item
 
     params = load_params()
-    profile = profile or profile_for_photographs(params)
+    profile = profile or profile_for_photographs(params, model)
     for kind, name, known in (("model", model, params.model), ("profile", profile, params.profiles)):
         if name not in known:
             raise ParamsError(f"no {kind} {name!r} here, only {', '.join(known)}")
@@ -38,7 +38,7 @@ def weights_of(model: str, profile: str | None) -> tuple[list[Path], str]:
             there = f"{PUT_BACK}, " if profile == PUBLISHED else ""
             trains = f"`dvc repro` with profile {profile} trains it"
             synthetic = f"; --profile {params.profile} takes weights that have seen synthetic people alone"
-            if profile == params.profile or not has_synthetic_people(params):
+            if profile == params.profile or not has_synthetic_people(params, model):
                 synthetic = ""
             raise WeightsError(f"{path} is not there: {there}{trains}{synthetic}") from error
         except OSError as error:
@@ -49,14 +49,21 @@ def weights_of(model: str, profile: str | None) -> tuple[list[Path], str]:
                 f"datasets` says which, and what to type once it is there), or fewer cascade_stages were "
                 f"asked for then; `dvc repro` trains it"
             )
-    return paths, params.model[model].skeleton
+    return paths, Item(params, profile, model).skeleton.described
 
 
-def profile_for_photographs(params: "Params") -> str:
-    """The profile of params.yaml, or the published one where that has seen synthetic people alone."""
-    return PUBLISHED if has_synthetic_people(params) and PUBLISHED in params.profiles else params.profile
+def profile_for_photographs(params: "Params", model: str) -> str:
+    """The profile of params.yaml, or another where that has seen synthetic people alone or has no such model.
+
+    The other one is the published one if that has the model, or else the first that has.
+    """
+    for name in dict.fromkeys([params.profile, PUBLISHED, *params.profiles]):
+        if (found := params.profiles.get(name)) and found.trains(model) and not found.synthetic:
+            return name
+    return params.profile
 
 
-def has_synthetic_people(params: "Params") -> bool:
-    """Whether the profile of params.yaml is trained on them."""
-    return params.profiles[params.profile].synthetic
+def has_synthetic_people(params: "Params", model: str) -> bool:
+    """Whether the profile of params.yaml trains the model on them."""
+    profile = params.profiles[params.profile]
+    return profile.synthetic and profile.trains(model)

@@ -20,6 +20,7 @@ Indices = NDArray[np.int64]
 BOX_COLUMNS = ["box_x", "box_y", "box_width", "box_height"]
 NUMBER_COLUMNS = ("offset", "width", "height", "diameter")
 TORSO_COLUMNS = ["torso_x", "torso_y", "torso_width", "torso_height"]
+ANNOTATED_COLUMNS = ["annotated_x", "annotated_y", "annotated_width", "annotated_height"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,8 @@ class Examples:
     table
         One row an example: `set`, `part` (train, held-out or test), `index` (0-based, in the order of the
         set's part), `file`, `offset`, `width`, `height` (pixels), `diameter` (of the true pose, pixels, NaN
-        where it has none), the box of the torso where the set has one, and b⁰ once it is known.
+        where it has none), the box of the torso where the set has one, the box that labels have (in tables
+        of sets that have any), and b⁰ once it is known.
     poses
         `(n, k, 2)`, pixels; NaN where unlabelled.
     labelled

@@ -2,11 +2,12 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from deeppose.core.skeleton import SKELETONS, check_skeleton
+from deeppose.core.errors import ParamsError, SkeletonError
+from deeppose.core.skeleton import SKELETONS, Skeleton, skeleton_of
 
 MOST_SIZE = 512
 """Of a crop's side, pixels, and of that times the width of an alexnet: more takes gigabytes."""
@@ -179,6 +180,24 @@ class Embedded(Section):
         return self
 
 
+class Dataset(Section):
+    """A data set of one's own: which files, in which format."""
+
+    format: Literal["coco", "table", "deeplabcut"]
+    annotations: Annotated[str, Field(description="the file of labels; with a * in it several")]
+    images: Annotated[str, Field(description="the folder, or .zip, that the labels name images of")]
+    skeleton: str
+    test: Annotated[
+        Annotated[float, Field(ge=0, lt=1)] | str | None,
+        Field(
+            description="share of the images that test, or their own file of labels; null: as a table says"
+        ),
+    ] = None
+
+
+SetName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
+
+
 class Profile(Section):
     """One way to run the paper: which data, which sizes, which machine."""
 
@@ -217,6 +236,8 @@ class Profile(Section):
     stage1: InitialStage
     stage2: RefinementStage
     stage3: RefinementStage
+    datasets: Annotated[dict[SetName, Dataset], Field(description="one's own, beside the published")] = {}
+    skeletons: Annotated[dict[str, Any], Field(description="one's own, as in core/skeletons.yaml")] = {}
 
     @property
     def synthetic(self) -> bool:
@@ -231,6 +252,22 @@ class Profile(Section):
     def stage(self, stage: int) -> InitialStage | RefinementStage:
         """The section of stage `stage`, from 1."""
         return self.stage1 if stage == 1 else self.refinement(stage)
+
+    def skeleton_named(self, name: str) -> Skeleton | None:
+        """One of the project's, or of its own; None if there is none of that name."""
+        if name in SKELETONS:
+            return SKELETONS[name]
+        return skeleton_of(name, self.skeletons[name]) if name in self.skeletons else None
+
+    def skeleton_of_set(self, name: str) -> Skeleton:
+        """The skeleton of one of its `datasets`."""
+        skeleton = self.skeleton_named(self.datasets[name].skeleton)
+        assert skeleton is not None, "checked when it was read"
+        return skeleton
+
+    def trains(self, model: str) -> bool:
+        """Whether it says how long a model is trained."""
+        return all(model in self.stage(stage).steps for stage in range(1, CASCADE_STAGES_IN_DVC_YAML + 1))
 
     def input_of(self, stage: int) -> int:
         """Side of a stage's crops, pixels."""
@@ -270,6 +307,23 @@ class Profile(Section):
         return self
 
     @model_validator(mode="after")
+    def _skeletons_are_whole(self) -> "Profile":
+        for name, entry in self.skeletons.items():
+            if name in SKELETONS:
+                raise ValueError(f"skeletons has {name!r}, which is one of the project's: take another name")
+            try:
+                skeleton_of(name, entry)
+            except SkeletonError as error:
+                raise ValueError(str(error)) from error
+        known = (*SKELETONS, *self.skeletons)
+        for name, dataset in self.datasets.items():
+            if dataset.skeleton not in known:
+                raise ValueError(
+                    f"datasets.{name}.skeleton {dataset.skeleton!r} is none of {', '.join(known)}"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _embedded_is_described(self) -> "Profile":
         if self.synthetic and self.embedded is None:
             raise ValueError("archives: embedded needs a section `embedded`")
@@ -283,7 +337,10 @@ class Model(Section):
     train: Annotated[tuple[str, ...], Field(min_length=1, strict=False)]
     test: Annotated[tuple[str, ...], Field(strict=False)]
     labels: Labels
-    initial_box: Literal["image", "face"]
+    initial_box: Annotated[
+        Literal["image", "face", "annotation"],
+        Field(description="b0: the full image, the enlarged face, or the box that the labels have"),
+    ]
     face: Annotated[
         Literal["torso", "confidence"] | None,
         Field(description="of several faces: the one at the labelled torso, or the most confident"),
@@ -293,9 +350,6 @@ class Model(Section):
 
     @model_validator(mode="after")
     def _is_whole(self) -> "Model":
-        if self.skeleton not in SKELETONS:
-            raise ValueError(f"skeleton {self.skeleton!r} is none of {', '.join(SKELETONS)}")
-        check_skeleton(SKELETONS[self.skeleton])
         if self.initial_box == "face" and self.face is None:
             raise ValueError("initial_box: face needs `face`, torso or confidence")
         return self
@@ -324,14 +378,10 @@ class Params(Section):
         for name in self.models:
             if name not in self.model:
                 raise ValueError(f"models names {name!r}, which is none of {', '.join(self.model)}")
-        for stage in range(1, CASCADE_STAGES_IN_DVC_YAML + 1):
-            steps = self.profiles[self.profile].stage(stage).steps
-            for name in self.models:
-                if name not in steps:
-                    raise ValueError(
-                        f"profiles/{self.profile}.yaml:stage{stage}.steps has no number for model "
-                        f"{name!r}, only for {', '.join(steps)}"
-                    )
+        known = dict.fromkeys([*SKELETONS, *(name for of in self.profiles.values() for name in of.skeletons)])
+        for name, model in self.model.items():
+            if model.skeleton not in known:
+                raise ValueError(f"model.{name}.skeleton {model.skeleton!r} is none of {', '.join(known)}")
         self._check_named_sets()
         profile = self.profiles[self.profile]
         if profile.device.crops == "device" and profile.stage1.rotated > 0:
@@ -356,9 +406,29 @@ class Params(Section):
                     )
         trusted = set(named["trusted"])
         for model in self.models:
-            if trusted and not trusted & set(self.model[model].train):
+            if trusted and profile.trains(model) and not trusted & set(self.model[model].train):
                 raise ValueError(
                     f"profiles/{self.profile}.yaml:trusted names no set that the model {model} is trained on"
+                )
+
+    def check_trained(self, profile: str) -> None:
+        """That a profile trains the models that are to be run.
+
+        Raises
+        ------
+        ParamsError
+            Naming the model that it does not, and what to say instead.
+        """
+        trained = [name for name in self.model if self.profiles[profile].trains(name)]
+        for name in self.models:
+            if name not in trained:
+                by = [other for other, of in self.profiles.items() if of.trains(name)]
+                instead = [f"`models: [{', '.join(trained)}]`"] if trained else []
+                instead += [f"`profile: {other}`" for other in by[:1]]
+                raise ParamsError(
+                    f"profile {profile} doesn't train the model {name}: profiles/{profile}.yaml has no steps "
+                    f"for it in stage1 to stage{CASCADE_STAGES_IN_DVC_YAML}; add them, or say "
+                    f"{' or '.join(instead)} in params.yaml"
                 )
 
     def sigma_of(self, model: str) -> float:

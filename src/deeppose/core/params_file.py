@@ -1,5 +1,7 @@
 """Reading params.yaml and profiles/; all that is not allowed in them is named at once."""
 
+import re
+import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, get_args
@@ -9,6 +11,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from deeppose.core.errors import ParamsError
+from deeppose.core.files import write_text
 from deeppose.core.params import Embedded, Params, Profile, Section, Training
 
 MOST_VALUES = 10_000
@@ -24,8 +27,12 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
     ParamsError
         Naming every bad key, its value and what is allowed.
     """
+    return _checked(path, read_values(path))
+
+
+def _checked(path: Path, values: Any) -> Params:  # noqa: ANN401
     try:
-        return Params.model_validate(read_values(path))
+        return Params.model_validate(values)
     except ValidationError as error:
         problems = _explained(error.errors(include_url=False))
         lines = [f"  {key}: {' or '.join(wrong)}" for key, wrong in problems.items()]
@@ -48,6 +55,55 @@ def read_values(path: Path = Path("params.yaml")) -> Any:  # noqa: ANN401 - what
         raise ParamsError(f"{path} has `profiles`: each has a file of its own, profiles/NAME.yaml")
     files = sorted(path.with_name("profiles").glob("*.yaml"))
     return {**values, "profiles": {file.stem: _read_yaml(file) for file in files}}
+
+
+def add_model(name: str, model: dict[str, Any], profile: dict[str, Any], about: str) -> None:
+    """Write a profile and, into ./params.yaml, its one model, and that these are what is run next.
+
+    The text of params.yaml stays as it is otherwise.
+
+    Parameters
+    ----------
+    about
+        What the profile's first line says.
+
+    Raises
+    ------
+    ParamsError
+        If they are not allowed, or params.yaml is not laid out as it comes; nothing is written then.
+    """
+    path = Path("params.yaml")
+    values = read_values(path)
+    values["model"][name], values["profiles"][name] = model, profile
+    values |= {"profile": name, "models": [name]}
+    _checked(path, values)
+    entry = textwrap.indent(_dumped({name: model}), "  ")
+    text = path.read_text(encoding="utf-8")
+    for pattern, replaced in (
+        (r"^profile:[ \t]*[^\s#]+", f"profile: {name}"),
+        (r"^models:[ \t]*(\[[^]]*\]|(\n[ \t]*-[^\n]*)+)", f"models: [{name}]"),
+        (r"^model:[ \t]*(#.*)?\n", rf"\g<0>{entry}\n"),
+    ):
+        text = re.sub(pattern, replaced, text, count=1, flags=re.MULTILINE)
+    del values["profiles"]
+    try:
+        as_wanted = yaml.load(text, _Loader) == values
+    except yaml.YAMLError:
+        as_wanted = False
+    if not as_wanted:
+        raise ParamsError(
+            f"{path} has not one line `profile: …`, one `models: […]` and a section `model:` of indented "
+            f"lines: {name} can't be written into it"
+        )
+    write_text(path.with_name("profiles") / f"{name}.yaml", f"# {about}\n\n{_dumped(profile)}")
+    write_text(path, text)
+
+
+def _dumped(values: dict[str, Any]) -> str:
+    """As YAML, the innermost sections and lists in one line each."""
+    return str(
+        yaml.safe_dump(values, sort_keys=False, allow_unicode=True, default_flow_style=None, width=110)
+    )
 
 
 class _Loader(yaml.SafeLoader):

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from deeppose.core.errors import StageError
+from deeppose.core.errors import ParamsError, StageError
 from deeppose.core.examples import BOX_COLUMNS, Examples, Indices, read_examples
 from deeppose.core.files import read_json, read_parquet, reading
 from deeppose.core.geometry import Floats
 from deeppose.core.params import Model, Params, Profile, mirror_folders
 from deeppose.core.pose_files import read_poses
 from deeppose.core.predictors import in_file_names, stage_name
-from deeppose.core.skeleton import SKELETONS, Skeleton
+from deeppose.core.skeleton import Skeleton
 
 
 class _Place:
@@ -96,9 +96,23 @@ class Item:
     def model(self) -> Model:
         return self.params.model[self.model_name]
 
-    @property
+    @cached_property
     def skeleton(self) -> Skeleton:
-        return SKELETONS[self.model.skeleton]
+        """The model's: one of ours, or of the profile's own.
+
+        Raises
+        ------
+        ParamsError
+            If the profile has none of that name.
+        """
+        name = self.model.skeleton
+        found = self.profile.skeleton_named(name)
+        if found is None:
+            raise ParamsError(
+                f"profiles/{self.profile_name}.yaml has no skeleton {name!r}, which model {self.model_name} "
+                f"takes: put its entry there"
+            )
+        return found
 
     @property
     def sigma(self) -> float:
@@ -135,12 +149,17 @@ class Item:
         return mirror_folders(self.params.mirror)
 
     def read_manifest(self) -> dict[str, Any]:
-        """What `download` noted: `archives`, `left_out` (sets, with what would bring them), `peers`."""
+        """What `download` noted.
+
+        `archives`, `left_out` (sets, with what would bring them), `peers`, and `datasets` (one's own, each
+        with its entry and skeleton), which is left out where there are none.
+        """
         if not self.manifest.is_file():
             raise StageError(f"{self.manifest} is not there: the stage download makes it")
         manifest: dict[str, Any] = read_json(self.manifest)
         with reading(self.manifest):
-            return {name: dict(manifest[name]) for name in ("archives", "left_out", "peers")}
+            noted = ["archives", "left_out", "peers", *(["datasets"] if "datasets" in manifest else [])]
+            return {name: dict(manifest[name]) for name in noted}
 
     @cached_property
     def left_out(self) -> dict[str, str]:

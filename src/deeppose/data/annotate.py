@@ -15,7 +15,14 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from deeppose.core.errors import AnnotationError
-from deeppose.core.examples import TORSO_COLUMNS, Examples, Indices, choose_held_out, write_examples
+from deeppose.core.examples import (
+    ANNOTATED_COLUMNS,
+    TORSO_COLUMNS,
+    Examples,
+    Indices,
+    choose_held_out,
+    write_examples,
+)
 from deeppose.core.files import atomic_path, write_json, write_parquet
 from deeppose.core.geometry import Bools, diameter
 from deeppose.core.images import Pixels, write_images
@@ -25,6 +32,7 @@ from deeppose.core.viewpoint import viewpoints
 from deeppose.data.archives.zips import open_archive, read_image
 from deeppose.data.findings import count_findings, equal_images_in_train_and_test, image_digest
 from deeppose.data.manifest import check_archives
+from deeppose.data.own_sets import read_noted
 from deeppose.data.pose_set import PoseSet
 from deeppose.data.registry import read_set
 
@@ -64,8 +72,11 @@ def annotate_model(item: Item) -> None:
     """
     model, tests = item.model, [name for name in item.model.test if name not in item.left_out]
     check_archives(item)
-    folders = item.archive_folders()
-    sets = {name: read_set(name, folders, model.labels) for name in dict.fromkeys((*model.train, *tests))}
+    folders, own = item.archive_folders(), item.read_manifest().get("datasets", {})
+    sets = {
+        name: read_noted(name, own[name]) if name in own else read_set(name, folders, model.labels)
+        for name in dict.fromkeys((*model.train, *tests))
+    }
     with atomic_path(item.train.folder) as train_folder, atomic_path(item.test.folder) as test_folder:
         train, test = Half(train_folder, item.skeleton), Half(test_folder, item.skeleton)
         annotated = annotate(
@@ -80,6 +91,10 @@ def annotate_model(item: Item) -> None:
         )
         write_examples(annotated.train, *train.example_tables)
         write_examples(annotated.test, *test.example_tables)
+        # One's own is no code that stages depend on: they run again where these files change.
+        if not isinstance(described := item.skeleton.described, str):
+            write_json(train_folder / "skeleton.json", described)
+            write_json(test_folder / "skeleton.json", described)
     write_parquet(item.viewpoints, annotated.viewpoints)
     write_json(item.mean_colour, annotated.mean_colour)
     write_json(item.annotations_report, annotated.report)
@@ -148,6 +163,8 @@ def annotate(
 
 
 Part = tuple[PoseSet, NDArray[np.bool_]]
+Stored = tuple[Path, str, bool]
+"""An image: its archive, its member there, and whether it is turned upright."""
 Colours = Callable[[Bools], tuple[float, float, float]]
 
 
@@ -157,8 +174,8 @@ def _pack(parts: Sequence[Part], images_path: Path) -> tuple[pd.DataFrame, Colou
     Beside the table, one row an example in the order of the parts, what gives the chosen ones' mean colour.
     """
     rows = [(pose_set, row) for pose_set, chosen in parts for row in np.flatnonzero(chosen)]
-    numbers: dict[tuple[Path, str], int] = {}
-    image = [numbers.setdefault((s.archive, s.members[row]), len(numbers)) for s, row in rows]
+    numbers: dict[Stored, int] = {}
+    image = [numbers.setdefault((s.archive, s.members[row], s.upright), len(numbers)) for s, row in rows]
     digests: list[str] = []
     colours = np.zeros((len(numbers), 3), dtype=np.int64)
 
@@ -183,6 +200,11 @@ def _pack(parts: Sequence[Part], images_path: Path) -> tuple[pd.DataFrame, Colou
             "height": height.astype(np.int32),
         }
     )
+    first = 0
+    for pose_set, chosen in parts:
+        last = first + int(chosen.sum())
+        pose_set.taking(np.flatnonzero(chosen)).check_sizes(places[of_image[first:last], 1:])
+        first = last
     diameters = [diameter(s.poses[chosen], s.labelled[chosen], s.skeleton) for s, chosen in parts]
     torsos = [
         np.full((chosen.sum(), 4), np.nan) if s.torso_boxes is None else s.torso_boxes[chosen]
@@ -190,6 +212,11 @@ def _pack(parts: Sequence[Part], images_path: Path) -> tuple[pd.DataFrame, Colou
     ]
     table["diameter"] = np.concatenate([np.zeros(0), *diameters])
     table[TORSO_COLUMNS] = np.concatenate([np.zeros((0, 4)), *torsos])
+    if any(pose_set.boxes is not None for pose_set, _ in parts):
+        annotated = [
+            np.full((chosen.sum(), 4), np.nan) if s.boxes is None else s.boxes[chosen] for s, chosen in parts
+        ]
+        table[ANNOTATED_COLUMNS] = np.concatenate(annotated)
 
     def mean_colour(chosen: Bools) -> tuple[float, float, float]:
         shown = np.unique(of_image[chosen])
@@ -226,18 +253,18 @@ CHUNK = 8
 """Images that a thread decodes at a time: one alone would cost as much again to hand out."""
 
 
-def _decoded(images: Sequence[tuple[Path, str]]) -> Iterator[tuple[Pixels, str, Indices]]:
+def _decoded(images: Sequence[Stored]) -> Iterator[tuple[Pixels, str, Indices]]:
     """Images in order, each with its digest and, by channel, the sum over its pixels `(3,)`.
 
     All cores decode, just so far ahead that they have work and few are in memory.
     """
-    archives = {path: open_archive(path) for path in dict.fromkeys(path for path, _ in images)}
+    archives = {path: open_archive(path) for path in dict.fromkeys(path for path, *_ in images)}
     cores = os.cpu_count() or 1
 
-    def decode(chunk: Sequence[tuple[Path, str]]) -> list[tuple[Pixels, str, Indices]]:
+    def decode(chunk: Sequence[Stored]) -> list[tuple[Pixels, str, Indices]]:
         found = []
-        for path, member in chunk:
-            pixels = read_image(archives[path], member)
+        for path, member, upright in chunk:
+            pixels = read_image(archives[path], member, upright=upright)
             # numpy's own sum takes longer than decoding; these are whole numbers too.
             total = np.array(cv2.sumElems(pixels)[:3], dtype=np.int64)
             found.append((pixels, image_digest(pixels), total))

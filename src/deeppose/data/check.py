@@ -1,5 +1,6 @@
 """What `deeppose datasets check` says of one set: is it the published one, and what is odd in it."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -10,7 +11,7 @@ from tqdm import tqdm
 
 from deeppose.data.archives.checksums import archive_sha256
 from deeppose.data.archives.contents import check_contents, classify, unexpected_counts
-from deeppose.data.archives.zips import open_archive, read_image
+from deeppose.data.archives.zips import is_turned, open_archive, read_image
 from deeppose.data.findings import (
     arms_against_the_naming,
     count_findings,
@@ -38,19 +39,39 @@ def check_set(name: str, folders: Sequence[Path]) -> dict[str, Any]:
     check_contents(entry, archive)
     digest = archive_sha256(archive)
     pose_set = read_set(name, folders, "oc")
+    known = {"archive_sha256": digest, "packing": classify(entry, digest)}
+    return _found(pose_set, known, {"unexpected_counts": unexpected_counts(entry, pose_set)})
+
+
+def check_own(pose_set: PoseSet) -> dict[str, Any]:
+    """Decode all images of a set of one's own, and report; all values are fit for JSON.
+
+    Raises
+    ------
+    ArchiveError, ImageError
+        If an image is missing or can't be decoded, or its labels are of another size.
+    """
+    several = sum(count > 1 for count in Counter(pose_set.members).values())
+    boxes = pose_set.boxes
+    without = len(pose_set.poses) if boxes is None else int(np.isnan(boxes).any(axis=1).sum())
+    return _found(pose_set, {}, {"images_of_several": several, "examples_without_box": without})
+
+
+def _found(pose_set: PoseSet, known: dict[str, Any], counted: dict[str, Any]) -> dict[str, Any]:
     sizes, digests = read_all_images(pose_set)
+    pose_set.check_sizes(sizes)
     return {
-        "dataset": name,
-        "archive": str(archive),
-        "archive_sha256": digest,
-        "packing": classify(entry, digest),
+        "dataset": pose_set.name,
+        "archive": str(pose_set.archive),
+        **known,
         "labels": pose_set.labels,
         "examples": len(pose_set.poses),
         "train": int(pose_set.train.sum()),
         "test": int((~pose_set.train).sum()),
         "images": len(set(pose_set.members)),
         "images_without_example": images_without_example(pose_set),
-        "unexpected_counts": unexpected_counts(entry, pose_set),
+        **{f"images_with_exif_orientation_{_way(pose_set)}": count_turned(pose_set)},
+        **counted,
         "smallest_width": int(sizes[:, 0].min()),
         "largest_width": int(sizes[:, 0].max()),
         **count_findings(pose_set, sizes),
@@ -69,6 +90,16 @@ def images_without_example(pose_set: PoseSet) -> int:
     return sum(path.parent in folders for path in images)
 
 
+def _way(pose_set: PoseSet) -> str:
+    return "turned_upright" if pose_set.upright else "taken_as_stored"
+
+
+def count_turned(pose_set: PoseSet) -> int:
+    """How many images a camera noted of that they lie otherwise than they are stored."""
+    with open_archive(pose_set.archive) as archive:
+        return sum(is_turned(archive, member) for member in dict.fromkeys(pose_set.members))
+
+
 def read_all_images(pose_set: PoseSet) -> tuple[NDArray[np.int64], list[str]]:
     """Decode every image once: width and height of each example's image, `(n, 2)`, and its digest.
 
@@ -80,7 +111,7 @@ def read_all_images(pose_set: PoseSet) -> tuple[NDArray[np.int64], list[str]]:
     facts: dict[str, tuple[int, int, str]] = {}
     with open_archive(pose_set.archive) as archive:
         for member in tqdm(dict.fromkeys(pose_set.members), desc=pose_set.name, unit="image", disable=None):
-            image = read_image(archive, member)
+            image = read_image(archive, member, upright=pose_set.upright)
             facts[member] = (image.shape[1], image.shape[0], image_digest(image))
     sizes = np.array([facts[member][:2] for member in pose_set.members], dtype=np.int64)
     return sizes, [facts[member][2] for member in pose_set.members]

@@ -40,7 +40,7 @@ def count_findings(pose_set: PoseSet, sizes: NDArray[np.integer]) -> dict[str, i
     boxes_outside = None
     if boxes is not None:
         low, high = boxes[:, :2] - boxes[:, 2:] / 2, boxes[:, :2] + boxes[:, 2:] / 2
-        boxes_outside = int((~((low >= -0.5) & (high <= sizes - 0.5)).all(axis=1)).sum())
+        boxes_outside = int(((low < -0.5) | (high > sizes - 0.5)).any(axis=1).sum())
     return {
         "examples_without_labels": int((~labelled.any(axis=1)).sum()),
         "unlabelled_joints": int((~labelled).sum()),

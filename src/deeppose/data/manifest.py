@@ -11,6 +11,7 @@ from deeppose.core.params import Params
 from deeppose.core.paths import Item
 from deeppose.data.archives.checksums import archive_sha256
 from deeppose.data.archives.download import ATTEMPTS, obtain
+from deeppose.data.own_sets import note_of
 from deeppose.data.peers import find_peers
 from deeppose.data.registry import ENTRIES, Entry, entry_named, find_archive, how_to_get, where_looked
 from deeppose.data.synthetic.archives import write_embedded
@@ -26,29 +27,40 @@ def make_manifests(params: Params, profile: str) -> dict[str, dict[str, object]]
     Returns
     -------
     `archives` (by file name its checksum and packing), `left_out` (by set what would bring it), `peers`
-    (other people's predictions, by file name).
+    (other people's predictions, by file name); and of one's own, where there are any, `skeleton` and
+    `datasets`.
 
     Raises
     ------
     ArchiveError
         If an archive holds something else than the published set.
     ParamsError
-        If a model names a set that isn't known.
+        If the profile trains no such model, or a model names a set that isn't known.
     MissingArchiveError
-        If no model has all the archives that it is trained on.
+        If no model has all the archives that it is trained on, or a set of one's own is not there.
     """
+    params.check_trained(profile)
     items = [Item(params, profile, model) for model in params.models]
+    own = params.profiles[profile].datasets
+    published = [entry.name for entry in ENTRIES]
+    if taken := [name for name in own if name in published]:
+        raise ParamsError(
+            f"profiles/{profile}.yaml:datasets.{taken[0]} is a published set: take another name"
+        )
+    known = [*published, *own]
     for item in items:
         for key, names in (("train", item.model.train), ("test", item.model.test)):
             for name in names:
-                if name not in (known := [entry.name for entry in ENTRIES]):
+                if name not in known:
                     raise ParamsError(
                         f"model.{item.model_name}.{key} names {name!r}, which is none of {', '.join(known)}"
                     )
     if params.profiles[profile].synthetic:
         sets = _synthetic_sets(items[0])
-        return {item.model_name: _of_synthetic(item, sets) for item in items}
-    return {item.model_name: _of_published(item) for item in items}
+        manifests = {item.model_name: _of_synthetic(item, sets) for item in items}
+    else:
+        manifests = {item.model_name: _of_published(item) for item in items}
+    return {item.model_name: manifests[item.model_name] | _of_ones_own(item) for item in items}
 
 
 def check_archives(item: Item) -> None:
@@ -91,7 +103,7 @@ def _synthetic_sets(item: Item) -> dict[str, Any]:
     stamp_path = folder / "drawn-from.json"
     # The modules that the synthetic people and their labels follow from.
     generator = sorted((PACKAGE / "data/synthetic").glob("*.py"))
-    beside = ("data/readers/flic.py", "data/readers/observer_centric.py", "core/skeleton.py")
+    beside = ("data/readers/flic.py", "data/readers/observer_centric.py", "core/skeletons.yaml")
     generator += [PACKAGE / name for name in beside]
     made_from = {
         "settings": settings.model_dump(),
@@ -116,7 +128,7 @@ def _of_synthetic(item: Item, sets: dict[str, Any]) -> dict[str, object]:
     """The archives of synthetic people that a model stands on."""
     archives: dict[str, object] = {}
     left_out: dict[str, str] = {}
-    for name in dict.fromkeys(item.model.train + item.model.test):
+    for name in _names(item, own=False):
         entry = entry_named(name)
         if unlabelled := _without_labels(item, entry):
             left_out[name] = unlabelled
@@ -126,6 +138,25 @@ def _of_synthetic(item: Item, sets: dict[str, Any]) -> dict[str, object]:
         else:
             archives |= sets[name]
     return {"archives": archives, "left_out": left_out, "peers": {}}
+
+
+def _of_ones_own(item: Item) -> dict[str, object]:
+    """What a model stands on beside what is published: its skeleton and sets, where they are one's own."""
+    described = item.skeleton.described
+    sets = {}
+    for name in _names(item, own=True):
+        dataset = item.profile.datasets[name]
+        sets[name] = note_of(name, dataset, item.profile.skeleton_of_set(name))
+        print(f"{name}: {dataset.annotations} and the images that it names in {dataset.images}")
+    return ({} if isinstance(described, str) else {"skeleton": described}) | (
+        {"datasets": sets} if sets else {}
+    )
+
+
+def _names(item: Item, *, own: bool) -> list[str]:
+    """The sets of a model that are one's own, or the published ones."""
+    names = dict.fromkeys(item.model.train + item.model.test)
+    return [name for name in names if (name in item.profile.datasets) == own]
 
 
 def _whole(folder: Path, sets: Any, checksums: Path) -> bool:  # noqa: ANN401 - whatever was noted
@@ -152,7 +183,7 @@ def _of_published(item: Item) -> dict[str, object]:
     A set that only tests may be missing; so may one that trains, as long as another model can be trained.
     """
     folders = item.archive_folders()
-    names = dict.fromkeys(item.model.train + item.model.test)
+    names = _names(item, own=False)
     wanted = [entry_named(name) for name in names]
     if item.model.labels == "oc":
         for entry in ENTRIES:
@@ -164,7 +195,10 @@ def _of_published(item: Item) -> dict[str, object]:
             else:
                 wanted.append(entry)
     another_can_train = any(
-        all(find_archive(entry_named(name), folders) for name in item.params.model[other].train)
+        all(
+            name in item.profile.datasets or find_archive(entry_named(name), folders)
+            for name in item.params.model[other].train
+        )
         for other in item.params.models
         if other != item.model_name
     )

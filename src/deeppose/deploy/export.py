@@ -22,7 +22,7 @@ from torch.nn import functional
 from deeppose.core.errors import ExportError, OutputError, StageError
 from deeppose.core.files import atomic_path, check_outputs, read_json, write_json
 from deeppose.core.images import Pixels
-from deeppose.core.skeleton import SKELETONS
+from deeppose.core.skeleton import Described, skeleton_from
 from deeppose.networks.alexnet import LRN_ALPHA, LRN_CHANNELS, LRN_K, LocalResponseNorm
 from deeppose.networks.regressor import Regressor
 from deeppose.networks.weights import load_stage
@@ -79,7 +79,7 @@ def _files(folder: Path, stage: int) -> tuple[Path, Path]:
     return folder / f"stage{stage}.onnx", folder / f"stage{stage}.json"
 
 
-def export_stage(weights: Path, stage: int, skeleton: str, folder: Path) -> Exported:
+def export_stage(weights: Path, stage: int, skeleton: Described, folder: Path) -> Exported:
     """Write one stage as stage<s>.onnx and stage<s>.json into `folder`, once its outputs were compared.
 
     Parameters
@@ -176,7 +176,7 @@ def describe(network: Regressor, description: dict[str, Any]) -> dict[str, Any]:
     description
         As :func:`deeppose.networks.weights.load_stage` gives it.
     """
-    skeleton = SKELETONS[description["skeleton"]]
+    skeleton = skeleton_from(description["skeleton"])
     joints = len(skeleton.joints)
     if description["stage"] == 1:
         box = {"initial_box": description["initial_box"]}

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from deeppose.boxes.faces import FaceDetector
 from deeppose.boxes.initial_boxes import enlarged
+from deeppose.core.errors import GeometryError
 from deeppose.core.geometry import Floats, diameter, image_box
 from deeppose.core.images import Pixels
 from deeppose.deploy.cascade import SMALLEST_DIAMETER, Cascade, Estimate
@@ -49,8 +50,8 @@ class Person:
     stages
         `(S, k, 2)` pixels, the pose after each stage.
     score
-        How sure it is that somebody is there: the mean confidence of the joints after stage 1; None of networks
-        without maps.
+        How sure it is that somebody is there: the mean confidence of the joints after stage 1; None of
+        networks without maps.
     confidences
         `(k,)`, the probability that a joint of the last stage is within 0.2 pose diameters of its place; None
         of networks without maps, which don't say.
@@ -161,6 +162,8 @@ def find_people(cascade: Cascade, photo: Pixels, detector: Detector | None = Non
 
     Raises
     ------
+    GeometryError
+        If it was trained on boxes that labels give, and there is no detector.
     NotFiniteError
         If a coordinate is NaN or infinite.
     """
@@ -193,6 +196,8 @@ def poses_in(cascade: Cascade, photo: Pixels, boxes: Floats) -> list[Person]:
 def _candidates(cascade: Cascade, photo: Pixels, finding: Finding) -> Candidates:
     """Boxes of the kind that the cascade was trained on."""
     rule = cascade.stages[0].description["initial_box"]
+    if rule["kind"] == "annotation":
+        raise GeometryError("the boxes that the model starts from are given: say by --box where it is")
     boxes: list[Floats] = []
     groups: list[int] = []
     faces: list[Face | None] = []

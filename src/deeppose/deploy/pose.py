@@ -10,6 +10,7 @@ import deeppose
 from deeppose.core.errors import GeometryError, ImageError, WeightsError
 from deeppose.core.images import Pixels
 from deeppose.core.published import PUBLISHED, PUT_BACK
+from deeppose.core.skeleton import Described
 from deeppose.deploy.cascade import Cascade
 from deeppose.deploy.people import Detector, Person, find_people, poses_in
 from deeppose.deploy.photo import read_photo
@@ -113,13 +114,13 @@ def published_folder(model: str) -> Path:
     return Path(deeppose.__file__).parents[2] / "data" / PUBLISHED / model
 
 
-def load_cascade(weights: Sequence[Path], skeleton: str | None = None, device: str = "cpu") -> Cascade:
+def load_cascade(weights: Sequence[Path], skeleton: Described | None = None, device: str = "cpu") -> Cascade:
     """Load the weights of stages 1, 2, ….
 
     Parameters
     ----------
     skeleton
-        The name of what their joints must be of; None: of that of stage 1.
+        What their joints must be of; None: that of stage 1.
 
     Raises
     ------
@@ -131,5 +132,5 @@ def load_cascade(weights: Sequence[Path], skeleton: str | None = None, device: s
     stages: list[TorchStage] = []
     for number, path in enumerate(weights, start=1):
         stages.append(TorchStage(path, number, skeleton, device))
-        skeleton = stages[0].skeleton.name
+        skeleton = stages[0].skeleton.described
     return Cascade(tuple(stages))

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from deeppose.core.images import Pixels
-from deeppose.core.skeleton import SKELETONS
+from deeppose.core.skeleton import Described, skeleton_from
 from deeppose.deploy.runtime import Outputs
 from deeppose.networks.fused import merged
 from deeppose.networks.spatial import SpatialNet
@@ -15,12 +15,12 @@ from deeppose.networks.weights import load_stage
 class TorchStage:
     """A :class:`deeppose.deploy.runtime.StageNetwork`."""
 
-    def __init__(self, weights: Path, stage: int, skeleton: str | None, device: str = "cpu") -> None:
+    def __init__(self, weights: Path, stage: int, skeleton: Described | None, device: str = "cpu") -> None:
         """Load a stage's weights, see :func:`deeppose.networks.weights.load_stage` for what it raises."""
         network, self.description = load_stage(weights, stage, skeleton)
         self._device = torch.device(device)
         self._network = merged(network, self._device)
-        self.skeleton = SKELETONS[self.description["skeleton"]]
+        self.skeleton = skeleton_from(self.description["skeleton"])
         self.size, self.padding = network.size, network.padding
         self.has_maps = isinstance(network, SpatialNet)
 

@@ -58,7 +58,9 @@ def metrics(evaluation: Evaluation, cascade_stages: int) -> dict[str, Any]:
     limb_names = [limb.name for limb in skeleton.limbs if limb.kind is not None]
     measured: dict[str, Any] = {}
     for set_name in dict.fromkeys(evaluation.joints["set"]):
-        joints, limbs = of_set(evaluation.joints, set_name), of_set(evaluation.limbs, set_name)
+        joints = of_set(evaluation.joints, set_name)
+        # Not so: of a skeleton without limbs that PCP counts there are none.
+        limbs = evaluation.limbs[evaluation.limbs["set"] == set_name]
         by_predictor = {
             as_key(predictor): rates(
                 matrix(joints, predictor, "joint", skeleton.joints, "error"),

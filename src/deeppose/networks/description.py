@@ -4,8 +4,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
+from deeppose.core.errors import SkeletonError
 from deeppose.core.params import MOST_SIZE, AlexNet, PositiveInt, Section, SpatialNet
-from deeppose.core.skeleton import SKELETONS
+from deeppose.core.skeleton import skeleton_from
 
 Level = Annotated[float, Field(ge=0, le=255)]
 Colour = tuple[Level, Level, Level]
@@ -40,12 +41,18 @@ class Face(Section):
     scale: Annotated[float, Field(gt=0, le=1000)]
 
 
+class Annotation(Section):
+    """b⁰ is the box that an image's labels have."""
+
+    kind: Literal["annotation"]
+
+
 class Description(Section):
     """Of one stage; the defaults are what weights without a word on it were trained with."""
 
     stage: PositiveInt
-    skeleton: str
-    initial_box: Annotated[Image | Face, Field(discriminator="kind")] = Image(kind="image")
+    skeleton: str | dict[str, Any]
+    initial_box: Annotated[Image | Face | Annotation, Field(discriminator="kind")] = Image(kind="image")
     average_mirrored: bool = False
     sigma: Annotated[float, Field(gt=0, le=1000)] | None = None
     smallest_box: Annotated[float, Field(gt=0, le=1)] | None = None
@@ -53,11 +60,13 @@ class Description(Section):
 
     @model_validator(mode="after")
     def _can_be_run(self) -> Self:
-        if self.skeleton not in SKELETONS:
-            raise ValueError(f"skeleton {self.skeleton!r} is none of {', '.join(SKELETONS)}")
-        joints = len(SKELETONS[self.skeleton].joints)
+        try:
+            skeleton = skeleton_from(self.skeleton)
+        except SkeletonError as error:
+            raise ValueError(str(error)) from error
+        joints = len(skeleton.joints)
         if self.network.joints != joints:
-            raise ValueError(f"a network of {self.network.joints} joints, but {self.skeleton} has {joints}")
+            raise ValueError(f"a network of {self.network.joints} joints, but {skeleton.name} has {joints}")
         if self.stage > 1 and (self.sigma is None or self.smallest_box is None):
             raise ValueError(f"stage {self.stage} without sigma or smallest_box")
         return self

@@ -11,6 +11,7 @@ from torch import Tensor
 from deeppose.core.errors import WeightsError
 from deeppose.core.files import atomic_path
 from deeppose.core.published import PUBLISHED, PUT_BACK
+from deeppose.core.skeleton import Described, skeleton_from
 from deeppose.networks.alexnet import AlexNet
 from deeppose.networks.description import read_description
 from deeppose.networks.regressor import Regressor
@@ -48,13 +49,13 @@ def _halved(name: str, value: Tensor) -> Tensor:
     return half if half.isfinite().all() else value.detach()
 
 
-def load_stage(path: Path, stage: int, skeleton: str | None = None) -> tuple[Regressor, dict[str, Any]]:
+def load_stage(path: Path, stage: int, skeleton: Described | None = None) -> tuple[Regressor, dict[str, Any]]:
     """As :func:`load_network`, of a file that lies where a stage's weights are looked for.
 
     Parameters
     ----------
     skeleton
-        The name of what its joints must be of; None: of any.
+        What its joints must be of; None: any.
 
     Raises
     ------
@@ -64,9 +65,11 @@ def load_stage(path: Path, stage: int, skeleton: str | None = None) -> tuple[Reg
     network, description = load_network(path)
     found, joints = description["stage"], description["skeleton"]
     if (found, joints) != (stage, skeleton or joints):
+        has, wanted = (skeleton_from(described).name for described in (joints, skeleton or joints))
+        changed = ", as they were before they were changed" if has == wanted and found == stage else ""
         raise WeightsError(
-            f"{path} holds weights of stage {found} for {joints} joints, not of stage {stage} for "
-            f"{skeleton or joints} joints: {_remedy(path)}"
+            f"{path} holds weights of stage {found} for {has} joints{changed}, not of stage {stage} for "
+            f"{wanted} joints: {_remedy(path)}"
         )
     return network, description
 

@@ -82,12 +82,17 @@ class Source:
 
     def whose_left(self, shown: SetCatalogue) -> str:
         """What left and right mean in a picture's legend."""
-        if self.labels[shown.name].startswith("observer-centric"):
+        labels = self.labels[shown.name]
+        if labels.startswith("observer-centric"):
             return "Left and right are as if the person faced the camera."
-        return "Left and right are the person's own."
+        if labels.startswith("person-centric"):
+            return "Left and right are the person's own."
+        return "Left and right are as they are labelled."
 
     def why_left_out(self, shown: SetCatalogue, entry: Entry) -> str:
-        """Why a figure of a set can't be made from these errors, in a line; "" if it can."""
+        """Why a table or figure can't be made from these errors, in a line; "" if it can."""
+        if entry.kind == "pcp table" and not self.item.skeleton.limb_kinds:
+            return f"{entry.called} is left out: the skeleton has no limb with a kind, so none counts"
         if entry.folder == "tables" or of_set(self.evaluation.joints, shown.name)["error"].notna().any():
             return ""
         return f"{entry.called} is left out: no pose of {shown.title} has a diameter, so no joint counts"

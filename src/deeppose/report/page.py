@@ -289,6 +289,9 @@ def _data_files(run: Run) -> Iterator[dict[str, str]]:
     for model, manifest in run.manifests.items():
         for file, found in manifest["archives"].items():
             yield {"model": model, "file": file, "what": found["packing"], "sha256": found["sha256"]}
+        for name, found in manifest.get("datasets", {}).items():
+            what = f"a set of one's own, {found['entry']['format']}: labels and images"
+            yield {"model": model, "file": name, "what": what, "sha256": found["sha256"]}
         for file, found in manifest["peers"].items():
             what = f"predictions of {found['method']} on {catalogue_of(found['set']).title}"
             yield {"model": model, "file": file, "what": what, "sha256": found["sha256"]}

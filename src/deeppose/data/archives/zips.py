@@ -5,6 +5,7 @@ An archive is a zip file, or a folder that holds what was in one.
 
 import contextlib
 import hashlib
+import io
 import zipfile
 from collections.abc import Iterator
 from io import BufferedIOBase
@@ -14,6 +15,7 @@ from typing import Any, cast
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import ExifTags, Image
 
 from deeppose.core.errors import AnnotationError, ArchiveError, ImageError
 from deeppose.data.archives.matlab import LARGEST, load_variable
@@ -192,10 +194,14 @@ def verify_archive(path: Path) -> None:
             member_sha256(archive, member)
 
 
-def read_image(archive: Archive, member: str) -> NDArray[np.uint8]:
-    """Decode one image: `(height, width, 3)`, RGB, rows and columns as stored.
+def read_image(archive: Archive, member: str, *, upright: bool = False) -> NDArray[np.uint8]:
+    """Decode one image: `(height, width, 3)`, RGB.
 
-    An orientation that a camera noted in the file is not applied, since the labels were made without it.
+    Parameters
+    ----------
+    upright
+        Whether it is turned as a camera noted in the file (EXIF). Labels of the published sets were made
+        without that: rows and columns are as stored.
 
     Raises
     ------
@@ -206,7 +212,8 @@ def read_image(archive: Archive, member: str) -> NDArray[np.uint8]:
     """
     data = np.frombuffer(read_member(archive, member), dtype=np.uint8)
     try:
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION) if data.size else None
+        flags = cv2.IMREAD_COLOR if upright else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+        image = cv2.imdecode(data, flags) if data.size else None
         why = f"{data.size} bytes"
     except cv2.error as error:  # of more pixels than it takes
         image, why = None, error.err
@@ -215,6 +222,15 @@ def read_image(archive: Archive, member: str) -> NDArray[np.uint8]:
             f"{archive.filename}: image {member} can't be decoded ({why}): get the archive again"
         )
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
+
+
+def is_turned(archive: Archive, member: str) -> bool:
+    """Whether a camera noted in an image (EXIF) that it lies otherwise than it is stored."""
+    try:
+        with Image.open(io.BytesIO(read_member(archive, member))) as image:
+            return bool(image.getexif().get(ExifTags.Base.Orientation, 1) != 1)
+    except (OSError, ValueError, SyntaxError):  # whoever decodes it says so
+        return False
 
 
 def read_mat(data: bytes, where: str, key: str) -> NDArray[Any]:
