@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from deeppose.core.errors import AnnotationError
+from deeppose.core.errors import AnnotationError, TableError
 from deeppose.data.readers.tables import read_deeplabcut, read_table
 
 JOINTS = ("nose", "withers", "tail")
@@ -61,7 +61,7 @@ def test_a_table_of_several_in_an_image(written):
         ("2.jpg,tests,tail,1,2", "line 5: part is 'tests'"),
         ("2.jpg,test,nose,1,2", "line 5 has a joint again: nose of 2.jpg"),
         ("2.jpg,train,tail,1,2", "line 5: 2.jpg is in both parts"),
-        ("2.jpg,test,tail,1", "line 5: 4 fields where the first line has 5"),
+        ("2.jpg,test,tail,1", "line 5: 4 fields where the header has 5"),
         ("2.jpg,test,tail,one,2", "line 5: x is 'one', not a number"),
         ("2.jpg,test,tail,1,inf", "line 5: y is 'inf', not a finite number"),
         ("2.jpg,test,tail,1,", "line 5: y is '', not a number"),
@@ -69,23 +69,41 @@ def test_a_table_of_several_in_an_image(written):
     ],
 )
 def test_a_wrong_line_is_named(written, line, told):
-    with pytest.raises(AnnotationError, match=re.escape(told)):
+    with pytest.raises((AnnotationError, TableError), match=re.escape(told)):
         read_table(written(TABLE + line), JOINTS)
 
 
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("", "is empty"),
-        ("image,joint,x\n1.jpg,nose,1\n", "line 1: no column 'y', only image, joint, x"),
+        ("", "line 1: the columns image, joint, x, y are expected, each once; found none"),
+        (
+            "image,joint,x\n1.jpg,nose,1\n",
+            "line 1: the columns image, joint, x, y are expected, each once; found image, joint, x",
+        ),
         ("image,joint,x,y,z\n1.jpg,nose,1,2,3\n", "line 1: the column 'z' is none of image, part,"),
-        ("image,joint,x,y\n\xe9.jpg,nose,1,2\n".encode("latin-1"), "is not a readable CSV file in UTF-8"),
+        ('image,joint,x,y\n1.jpg,nose,1.5,2\n2.jpg,nose,"1,5",2\n', "another decimal mark"),
     ],
 )
 def test_what_is_no_such_table(tmp_path, text, told):
     (tmp_path / "t.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
-    with pytest.raises(AnnotationError, match=re.escape(told)):
+    with pytest.raises((AnnotationError, TableError), match=re.escape(told)):
         read_table(tmp_path / "t.csv", JOINTS)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
+def test_tables_as_spreadsheets_write_them(tmp_path, encoding):
+    lines = ["image;joint;x;y", "é.jpg;nose;1,5;2", "é.jpg;tail;3,25;4", ""]
+    (tmp_path / "t.csv").write_bytes("\r\n".join(lines).encode(encoding))
+    (one,) = read_table(tmp_path / "t.csv", JOINTS)
+    assert (one.image, one.points) == ("é.jpg", {"nose": (1.5, 2), "tail": (3.25, 4)})
+
+
+def test_collected_data_with_decimal_commas(written):
+    (one,) = read_deeplabcut(
+        written("scorer;me;me\nbodyparts;nose;nose\ncoords;x;y\n1.png;1,5;2,25\n"), JOINTS[:1]
+    )
+    assert one.points == {"nose": (1.5, 2.25)}
 
 
 def test_collected_data(written):
@@ -115,7 +133,7 @@ def test_collected_data_of_several(written):
     ],
 )
 def test_collected_data_that_can_not_be_right(written, change, told):
-    with pytest.raises(AnnotationError, match=re.escape(told)):
+    with pytest.raises((AnnotationError, TableError), match=re.escape(told)):
         read_deeplabcut(written(COLLECTED.replace(*change)), JOINTS[:2])
 
 

@@ -1,6 +1,5 @@
 """Readers of labels in tables: a line a joint, or DeepLabCut's CollectedData, a line an image."""
 
-import csv
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,34 +7,38 @@ from typing import Any
 
 from deeppose.core.errors import AnnotationError
 from deeppose.data.readers.labelled import Labelled, Point
+from deeppose.data.tables import read_rows, with_points
 
 Row = tuple[str, list[str]]
 """Where it stands, in words, and its fields."""
 
 
-def rows_of(path: Path) -> list[Row]:
-    """The lines of a CSV file that aren't empty.
+def rows_of(path: Path, columns: Sequence[str]) -> list[Row]:
+    """The lines of a CSV file that aren't empty, as spreadsheets of any country save them.
+
+    Parameters
+    ----------
+    columns
+        What the first line has, once each.
 
     Raises
     ------
     AnnotationError
-        If it can't be read as UTF-8, or a line has more or fewer fields than the first.
+        If it can't be read.
+    TableError
+        See :func:`deeppose.data.tables.read_rows` and :func:`deeppose.data.tables.with_points`.
     """
-    rows: list[Row] = []
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file)
-            for fields in reader:
-                if any(fields):
-                    rows.append((f"{path}, line {reader.line_num}", [field.strip() for field in fields]))
-    except (OSError, csv.Error, UnicodeDecodeError) as error:
-        raise AnnotationError(f"{path} is not a readable CSV file in UTF-8 ({error})") from error
-    if not rows:
-        raise AnnotationError(f"{path} is empty")
-    for where, fields in rows:
-        if len(fields) != len(rows[0][1]):
-            raise AnnotationError(f"{where}: {len(fields)} fields where the first line has {len(rows[0][1])}")
-    return rows
+        data = path.read_bytes()
+    except OSError as error:
+        raise AnnotationError(f"{path} can't be read: {error.strerror}") from error
+    rows = read_rows(data, str(path), columns)
+    # They stand below x and y, in one of the lines above the labels.
+    axes = next((cells for cells in rows.cells if {"x", "y"} <= set(cells)), [])
+    numbers = {place: name for place, name in enumerate(axes) if name in ("x", "y")}
+    cells = with_points(rows, str(path), numbers)
+    places = (f"{path}, line {line}" for line in rows.lines)
+    return list(zip(places, cells, strict=True))
 
 
 def read_table(path: Path, joints: Sequence[str]) -> list[Labelled]:
@@ -48,9 +51,7 @@ def read_table(path: Path, joints: Sequence[str]) -> list[Labelled]:
     AnnotationError
         If a column is missing or a line can't be right, naming it.
     """
-    (first, header), *rows = rows_of(path)
-    if lacking := [name for name in ("image", "joint", "x", "y") if name not in header]:
-        raise AnnotationError(f"{first}: no column {lacking[0]!r}, only {', '.join(header)}")
+    (first, header), *rows = rows_of(path, ("image", "joint", "x", "y"))
     if unknown := [name for name in header if name not in ("image", "part", "person", "joint", "x", "y")]:
         raise AnnotationError(
             f"{first}: the column {unknown[0]!r} is none of image, part, person, joint, x, y"
@@ -79,9 +80,7 @@ def read_table(path: Path, joints: Sequence[str]) -> list[Labelled]:
 
 def table_joints(path: Path) -> list[str]:
     """The joints that a table names, in the order in which they come; errors as of :func:`read_table`."""
-    (first, header), *rows = rows_of(path)
-    if "joint" not in header:
-        raise AnnotationError(f"{first}: no column 'joint', only {', '.join(header)}")
+    (_, header), *rows = rows_of(path, ("image", "joint", "x", "y"))
     return list(dict.fromkeys(fields[header.index("joint")] for _, fields in rows))
 
 
@@ -100,7 +99,7 @@ def _deeplabcut(path: Path) -> tuple[dict[str, list[str]], list[Row]]:
     """The lines above the labels, by what begins them, and the lines of labels."""
     if path.suffix == ".h5":
         raise AnnotationError(f"{path}: HDF5 is not read: take {path.with_suffix('.csv').name} beside it")
-    rows = rows_of(path)
+    rows = rows_of(path, ("scorer",))
     above = {}
     while rows and rows[0][1][0] in ("scorer", "individuals", "bodyparts", "coords"):
         above[rows[0][1][0]] = rows[0][1]
