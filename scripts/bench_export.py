@@ -23,7 +23,8 @@ from pages import page_of, table
 
 from deeppose.cascade.devices import set_up_device
 from deeppose.core.params_file import load_params
-from deeppose.deploy.export import INPUT, OUTPUT, TOLERANCE, export_network, open_session, sample_crops
+from deeppose.deploy.export import TOLERANCE, export_network, sample_crops
+from deeppose.deploy.onnx_runtime import INPUT, JOINTS, open_session
 from deeppose.networks.fused import merged
 from deeppose.networks.regressor import Regressor
 
@@ -62,7 +63,7 @@ def beside(network: Regressor, threads: int) -> dict[str, Any]:
         crops = sample_crops(batch, network.size)
         calls = {
             OURS: partial(for_prediction, torch.from_numpy(crops)),
-            EXPORTED: partial(session.run, [OUTPUT], {INPUT: crops}),
+            EXPORTED: partial(session.run, [JOINTS], {INPUT: crops}),
         }
         with torch.inference_mode():
             turns = in_turn({name: partial(seconds_a_call, call) for name, call in calls.items()}, ROUNDS)

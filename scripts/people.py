@@ -25,10 +25,9 @@ from project_copy import check_mirror
 from scipy.optimize import minimize
 from scipy.stats import rankdata
 
-from deeppose.boxes.faces import FaceDetector
-from deeppose.boxes.initial_boxes import enlarged
+from deeppose.boxes.face_detector import FaceDetector
 from deeppose.core.files import read_json, write_json, write_text
-from deeppose.core.geometry import Floats, diameter
+from deeppose.core.geometry import Floats, diameter, enlarged
 from deeppose.core.images import Pixels
 from deeppose.core.params import mirror_folders
 from deeppose.core.params_file import load_params
@@ -359,8 +358,8 @@ def page(measured: dict[str, Any]) -> str:
         "diameters of the true pose. A person who isn't found has no right joint.",
         "A full body is looked for in boxes made of each face, and in the full image. Stage 1 sees them all; "
         "of each face the box is kept that it is most confident of, and tried once more with a box around "
-        "the pose that it found. Of poses that lie on one another the most confident is kept. An upper body is "
-        "looked for around each face, as in training.",
+        "the pose that it found. Of poses that lie on one another the most confident is kept. An upper body "
+        "is looked for around each face, as in training.",
         "A joint's confidence comes from its map: the standard deviation of the joint's place on it, in pose "
         "diameters, through a logistic curve. The paper's own network has no maps and gives no confidence.",
         *blocks,

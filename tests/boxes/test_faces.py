@@ -4,7 +4,8 @@ import pandas as pd
 import pytest
 from skimage.data import astronaut
 
-from deeppose.boxes.faces import FaceDetector, faces_table
+from deeppose.boxes.face_detector import FaceDetector
+from deeppose.boxes.faces import faces_table
 
 # Of the astronaut picture, 512×512: between the eyes, and about how wide the face is.
 EYES = (224, 100)

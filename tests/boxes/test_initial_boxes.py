@@ -7,7 +7,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from deeppose.boxes.faces import FaceDetector, faces_table
+from deeppose.boxes.face_detector import FaceDetector
+from deeppose.boxes.faces import faces_table
 from deeppose.boxes.initial_boxes import (
     choose_faces,
     containing_factor,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from deeppose.boxes.faces import FACE_COLUMNS
 from deeppose.core.errors import AnnotationError, FaceError
 from deeppose.core.examples import ANNOTATED_COLUMNS, BOX_COLUMNS, TORSO_COLUMNS, Examples, Indices
-from deeppose.core.geometry import Bools, Floats, image_box
+from deeppose.core.geometry import Bools, Floats, enlarged, image_box
 
 Rule = Literal["torso", "confidence"]
 Chosen = NDArray[np.object_]
@@ -243,11 +243,6 @@ def choose_faces(
     chosen = np.where(alone, ONLY_FACE, np.where(named, TORSO, CONFIDENCE)).astype(object)
     chosen[np.isnan(own[:, 0])] = NO_FACE
     return own, chosen
-
-
-def enlarged(boxes: Floats, factor: float) -> Floats:
-    """Boxes `(..., 4)` with `factor` times their sides, about their own centres."""
-    return np.concatenate([boxes[..., :2], boxes[..., 2:] * factor], axis=-1)
 
 
 def factors_needed(faces: Floats, poses: Floats, labelled: Bools) -> Floats:

@@ -53,6 +53,8 @@ class OneLineEnding:
             return "interrupted", INTERRUPTED
         if isinstance(error, DeepPoseError):
             return str(error), 1
+        if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("deeppose"):
+            return f"{error.name} is not installed: `pip install 'deeppose[pipeline]'`, or `make env`", 1
         if isinstance(error, BrokenPipeError):
             return "", 1
         if isinstance(error, OSError):

@@ -152,6 +152,11 @@ def turn_about(points: Floats, centres: Floats, angles: Floats) -> Floats:
     return centres[..., None, :] + turned
 
 
+def enlarged(boxes: Floats, factor: float) -> Floats:
+    """Boxes `(..., 4)` with `factor` times their sides, about their own centres."""
+    return np.concatenate([boxes[..., :2], boxes[..., 2:] * factor], axis=-1)
+
+
 def square_boxes(centres: Floats, sides: Floats) -> Floats:
     """Square boxes `(..., 4)` from centres `(..., 2)` and sides `(...)`."""
     return np.concatenate([centres, np.stack([sides, sides], axis=-1)], axis=-1)

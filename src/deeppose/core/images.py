@@ -2,14 +2,16 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from deeppose.core.errors import ImageError
 from deeppose.core.files import atomic_path
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Pixels = NDArray[np.uint8]
 
@@ -45,7 +47,7 @@ def write_images(path: Path, images: Iterable[Pixels]) -> list[Placed]:
 class Images:
     """The images of a table of examples, by row; pixels are read from disk when they are touched."""
 
-    def __init__(self, path: Path, examples: pd.DataFrame) -> None:
+    def __init__(self, path: Path, examples: "pd.DataFrame") -> None:
         """Open the file.
 
         Parameters

@@ -23,15 +23,18 @@ from deeppose.core.errors import ExportError, OutputError, StageError
 from deeppose.core.files import atomic_path, check_outputs, read_json, write_json
 from deeppose.core.images import Pixels
 from deeppose.core.skeleton import Described, skeleton_from
+from deeppose.deploy.onnx_runtime import INPUT, JOINTS, VARIANCES, open_session
 from deeppose.networks.alexnet import LRN_ALPHA, LRN_CHANNELS, LRN_K, LocalResponseNorm
 from deeppose.networks.regressor import Regressor
+from deeppose.networks.spatial import SpatialNet
 from deeppose.networks.weights import load_stage
 
 PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 TOLERANCE = 1e-4
 """How far an exported network's outputs may be from ours: of a box of 100 pixels a hundredth of a pixel."""
 CHECKED_BATCHES = (1, 3)
-INPUT, OUTPUT = "crops", "joints"
+LEAST_HALVED = 256
+"""Numbers of a weight that is worth a cast."""
 
 
 class Exported(NamedTuple):
@@ -79,7 +82,7 @@ def _files(folder: Path, stage: int) -> tuple[Path, Path]:
     return folder / f"stage{stage}.onnx", folder / f"stage{stage}.json"
 
 
-def export_stage(weights: Path, stage: int, skeleton: Described, folder: Path) -> Exported:
+def export_stage(weights: Path, stage: int, skeleton: Described | None, folder: Path) -> Exported:
     """Write one stage as stage<s>.onnx and stage<s>.json into `folder`, once its outputs were compared.
 
     Parameters
@@ -106,7 +109,8 @@ def export_stage(weights: Path, stage: int, skeleton: Described, folder: Path) -
 def export_network(network: Regressor, path: Path) -> float:
     """Write a network as ONNX and compare it with itself; the file is kept if they agree.
 
-    Its input `crops` and its output `joints` are those of :meth:`Regressor.forward`, for any batch.
+    Its input `crops` and its outputs `joints` and, of a network with maps, `variances` are those of
+    :meth:`Regressor.with_variances`, for any batch. Weights that half precision holds are stored so.
 
     Returns
     -------
@@ -138,22 +142,16 @@ def largest_difference(network: Regressor, path: Path) -> float:
     differences = []
     for batch in CHECKED_BATCHES:
         crops = sample_crops(batch, network.size)
-        (found,) = session.run([OUTPUT], {INPUT: crops})
         with torch.inference_mode():
-            expected = network(torch.from_numpy(crops)).numpy()
-        if found.shape != expected.shape:
-            raise ExportError(f"{path} gives {found.shape} for a batch of {batch}, not {expected.shape}")
-        differences.append(np.abs(found - expected).max())
+            expected = [
+                output for output in network.with_variances(torch.from_numpy(crops)) if output is not None
+            ]
+        for found, output in zip(session.run(None, {INPUT: crops}), expected, strict=True):
+            if found.shape != output.shape:
+                raise ExportError(f"{path} gives {found.shape} for a batch of {batch}, not {output.shape}")
+            differences.append(np.abs(found - output.numpy()).max())
     # A maximum that a NaN gets through.
     return float(np.max(differences))
-
-
-def open_session(path: Path, threads: int) -> Any:  # noqa: ANN401 - onnxruntime has no types
-    """An exported network, ready to run on the CPU with so many threads."""
-    runtime = importlib.import_module("onnxruntime")
-    options = runtime.SessionOptions()
-    options.intra_op_num_threads = threads
-    return runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
 def sample_crops(count: int, size: int) -> Pixels:
@@ -185,7 +183,8 @@ def describe(network: Regressor, description: dict[str, Any]) -> dict[str, Any]:
     return {
         "stage": description["stage"],
         "input": {"name": INPUT, "type": "uint8", "shape": ["batch", network.size, network.size, 3]},
-        "output": {"name": OUTPUT, "type": "float32", "shape": ["batch", joints, 2]},
+        "output": {"name": JOINTS, "type": "float32", "shape": ["batch", joints, 2]},
+        "skeleton": skeleton.described,
         "joints": list(skeleton.joints),
         "diameter": [list(pair) for pair in skeleton.diameter],
         "mirrored": list(skeleton.mirrored),
@@ -204,19 +203,59 @@ def _write_onnx(network: Regressor, path: Path) -> None:
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         program = exporter.export(
-            _in_plain_operations(network),
+            _WithVariances(_in_plain_operations(network)),
             (example,),
             input_names=[INPUT],
-            output_names=[OUTPUT],
+            output_names=[JOINTS, VARIANCES] if isinstance(network, SpatialNet) else [JOINTS],
             dynamic_shapes=({0: torch.export.Dim("batch")},),
             dynamo=True,
             external_data=False,
+            optimize=False,
             verbose=False,
         )
     # Where in whose folders each operation was called is no part of the result.
     for node in program.model.graph.all_nodes():
         node.metadata_props.clear()
+    # Not all that the exporter has for it: folded batch normalisation isn't exact in half precision.
+    optimizer = importlib.import_module("onnxscript.optimizer")
+    optimizer.inline(program.model)
+    optimizer.fold_constants_ir(program.model, onnx_shape_inference=True)
+    optimizer.remove_unused_nodes(program.model)
     program.save(path)
+    _halve(path)
+
+
+def _halve(path: Path) -> None:
+    """Store the weights that half precision holds so, each with a cast that a runtime does once."""
+    onnx = importlib.import_module("onnx")
+    model = onnx.load(path)
+    casts = []
+    for weight in model.graph.initializer:
+        values = onnx.numpy_helper.to_array(weight)
+        if values.dtype != np.float32 or values.size < LEAST_HALVED:
+            continue
+        with np.errstate(over="ignore"):
+            half = values.astype(np.float16)
+        if (half == values).all():
+            single, name = weight.name, f"{weight.name}_half"
+            weight.CopyFrom(onnx.numpy_helper.from_array(half, name))
+            casts.append(onnx.helper.make_node("Cast", [name], [single], to=onnx.TensorProto.FLOAT))
+    nodes = [*casts, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    onnx.save(model, path)
+
+
+class _WithVariances(nn.Module):
+    """A network's joints and, where it has maps, their variances as its outputs."""
+
+    def __init__(self, network: Regressor) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, crops: Tensor) -> tuple[Tensor, ...] | Tensor:
+        joints, variances = self.network.with_variances(crops)
+        return joints if variances is None else (joints, variances)
 
 
 def _in_plain_operations(network: Regressor) -> Regressor:

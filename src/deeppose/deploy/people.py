@@ -10,10 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from deeppose.boxes.faces import FaceDetector
-from deeppose.boxes.initial_boxes import enlarged
+from deeppose.boxes.face_detector import FaceDetector
 from deeppose.core.errors import GeometryError
-from deeppose.core.geometry import Floats, diameter, image_box
+from deeppose.core.geometry import Floats, diameter, enlarged, image_box
 from deeppose.core.images import Pixels
 from deeppose.deploy.cascade import SMALLEST_DIAMETER, Cascade, Estimate
 

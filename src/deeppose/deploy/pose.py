@@ -14,6 +14,7 @@ from deeppose.core.skeleton import Described
 from deeppose.deploy.cascade import Cascade
 from deeppose.deploy.people import Detector, Person, find_people, poses_in
 from deeppose.deploy.photo import read_photo
+from deeppose.deploy.runtime import StageNetwork
 
 
 class Pose:
@@ -28,9 +29,10 @@ class Pose:
     model
         "lsp", whole bodies of 14 joints, or "flic", upper bodies of 10: the weights that are published.
     weights
-        A folder with other weights, stage1.safetensors and on, as the pipeline trains them.
+        A folder with other weights: stage1.safetensors and on, as the pipeline trains them, or stage1.onnx
+        and on, as `deeppose export` writes them.
     device
-        "cpu", or a GPU as torch names it: "cuda".
+        "cpu", or a GPU as torch names it: "cuda"; of ONNX files "cpu" alone.
 
     Attributes
     ----------
@@ -46,11 +48,7 @@ class Pose:
         WeightsError
             If they are not there, or can't be loaded.
         """
-        folder = published_folder(model) if weights is None else Path(weights)
-        paths = sorted(folder.glob("stage*.safetensors"))
-        if not paths:
-            there = PUT_BACK if weights is None else "`dvc repro` trains them"
-            raise WeightsError(f"{folder} holds no weights (stage1.safetensors, …): {there}")
+        paths = published_weights(model) if weights is None else weights_in(Path(weights))
         self.cascade = load_cascade(paths, device=device)
         self.joints = self.cascade.skeleton.joints
 
@@ -109,13 +107,44 @@ def checked(image: Pixels) -> Pixels:
     return np.ascontiguousarray(image)
 
 
-def published_folder(model: str) -> Path:
-    """Where the published weights of a model lie: in the checkout that this package was installed from."""
-    return Path(deeppose.__file__).parents[2] / "data" / PUBLISHED / model
+def published_weights(model: str) -> list[Path]:
+    """The weights that come with this package: networks in a wheel, else those of the checkout.
+
+    Raises
+    ------
+    WeightsError
+        If there are none.
+    """
+    package = Path(deeppose.__file__).parent
+    packed, checkout = (
+        package / "deploy" / "networks" / model,
+        package.parents[1] / "data" / PUBLISHED / model,
+    )
+    if packed.is_dir():
+        return weights_in(packed)
+    if not checkout.is_dir():
+        raise WeightsError(
+            f"there are no weights of a model {model!r} with this package: {PUT_BACK}, in a checkout"
+        )
+    return weights_in(checkout)
+
+
+def weights_in(folder: Path) -> list[Path]:
+    """The weights of stages 1, 2, … in a folder.
+
+    Raises
+    ------
+    WeightsError
+        If there are none.
+    """
+    for suffix in ("onnx", "safetensors"):
+        if paths := sorted(folder.glob(f"stage*.{suffix}")):
+            return paths
+    raise WeightsError(f"{folder} holds no weights, stage1.safetensors or stage1.onnx and on")
 
 
 def load_cascade(weights: Sequence[Path], skeleton: Described | None = None, device: str = "cpu") -> Cascade:
-    """Load the weights of stages 1, 2, ….
+    """Load the weights of stages 1, 2, …, by what runs their kind of file.
 
     Parameters
     ----------
@@ -125,12 +154,17 @@ def load_cascade(weights: Sequence[Path], skeleton: Described | None = None, dev
     Raises
     ------
     WeightsError
-        See :func:`deeppose.networks.weights.load_stage`.
+        If they can't be loaded, or are of another stage or of other joints.
     """
-    from deeppose.deploy.torch_runtime import TorchStage
-
-    stages: list[TorchStage] = []
+    stages: list[StageNetwork] = []
     for number, path in enumerate(weights, start=1):
-        stages.append(TorchStage(path, number, skeleton, device))
+        if path.suffix == ".onnx":
+            from deeppose.deploy.onnx_runtime import OnnxStage
+
+            stages.append(OnnxStage(path, number, skeleton))
+        else:
+            from deeppose.deploy.torch_runtime import TorchStage
+
+            stages.append(TorchStage(path, number, skeleton, device))
         skeleton = stages[0].skeleton.described
     return Cascade(tuple(stages))

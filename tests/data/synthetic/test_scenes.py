@@ -10,7 +10,7 @@ import pytest
 import scipy.io
 from pydantic import ValidationError
 
-from deeppose.boxes.faces import FaceDetector
+from deeppose.boxes.face_detector import FaceDetector
 from deeppose.core.params import Embedded
 from deeppose.data.readers.buffy import read_buffy
 from deeppose.data.readers.flic import read_flic

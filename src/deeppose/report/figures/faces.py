@@ -13,10 +13,10 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
 from deeppose.boxes.faces import FACE_COLUMNS
-from deeppose.boxes.initial_boxes import NO_FACE, enlarged
+from deeppose.boxes.initial_boxes import NO_FACE
 from deeppose.core.errors import FaceError
 from deeppose.core.examples import TORSO_COLUMNS, Examples, Indices
-from deeppose.core.geometry import Floats
+from deeppose.core.geometry import Floats, enlarged
 from deeppose.core.images import ImageSource, Pixels
 from deeppose.report.style import BOX_COLOURS, PREDICTED_COLOUR, TRUE_COLOUR, new_figure, strip, styled
 
