@@ -19,8 +19,8 @@ def main(wanted: str) -> None:
     if wanted not in ("cpu", "cuda", "auto"):
         sys.exit(f"TORCH={wanted} is none of cpu, cuda, auto")
     project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
-    everything = sum(project["optional-dependencies"].values(), [])
-    pins = [pin for pin in everything if pin.startswith(("torch==", "torchvision=="))]
+    extras = project["optional-dependencies"].values()
+    pins = [pin for extra in extras for pin in extra if pin.startswith(("torch==", "torchvision=="))]
     cpu = wanted == "cpu" or (wanted == "auto" and not shutil.which("nvidia-smi") and cpu_index_answers())
     print(f"torch: the {'CPU build' if cpu else 'build of the package index'}", file=sys.stderr)
     print(*pins, *(["--torch-backend=cpu"] if cpu else []))

@@ -1,4 +1,4 @@
-"""A wheel that predicts by itself: dist/deeppose-….whl, with the published networks and the face detector in it.
+"""A wheel that predicts by itself, with the published networks and the face detector in it.
 
     python scripts/wheel.py [FOLDER]
 

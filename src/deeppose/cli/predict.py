@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from deeppose.cli.weights import weights_of
+from deeppose.cli.weights import weights_to_predict
 from deeppose.core.errors import DeepPoseError, GeometryError, ImageError, NotFiniteError
 from deeppose.core.files import check_outputs
 from deeppose.core.predictors import stage_name
@@ -100,7 +100,7 @@ def predict(
     names = expanded(inputs)
     targets = targets_of(names, output) if form is None or output is not None else {}
     given = [parse_box(text) for text in box or ()]
-    weights, skeleton = weights_of(model, profile)
+    weights, skeleton = weights_to_predict(model, profile)
     finder = people_detector(detector)
     cascade = load_cascade(weights, skeleton)
     drawn = partial(drawn_stages if stages else drawn_people, skeleton=cascade.skeleton, least=min_confidence)

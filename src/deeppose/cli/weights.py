@@ -11,6 +11,23 @@ if TYPE_CHECKING:
     from deeppose.core.skeleton import Described
 
 
+def weights_to_predict(model: str, profile: str | None) -> "tuple[list[Path], Described | None]":
+    """As :func:`weights_of`; in a folder without params those that come with the package.
+
+    Raises
+    ------
+    ParamsError
+        If the params have no such model or profile, or there are none and a profile is named.
+    WeightsError
+        If they have not been trained, or can't be read.
+    """
+    if profile is None and not Path("params.yaml").exists():
+        from deeppose.deploy.pose import published_weights
+
+        return published_weights(model), None
+    return weights_of(model, profile)
+
+
 def weights_of(model: str, profile: str | None) -> "tuple[list[Path], Described]":
     """The weights of a model's stages, first to last, and the model's skeleton.
 
