@@ -2,6 +2,9 @@
 
 import importlib
 import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,14 @@ ERRORS_ALONE = 3
 """Of what ONNX Runtime may say."""
 MOST_THREADS = 8
 """Crops are small: more threads wait for each other."""
+
+
+def load_onnx_stages(networks: Sequence[Path], skeleton: Described | None) -> tuple["OnnxStage", ...]:
+    """The networks of stages 1, 2, …, loaded beside each other; errors as of :class:`OnnxStage`."""
+    first = read_description(networks[0].with_suffix(".json"), 1, skeleton)
+    numbers = range(1, len(networks) + 1)
+    with ThreadPoolExecutor(len(networks)) as pool:
+        return tuple(pool.map(OnnxStage, networks, numbers, repeat(first["skeleton"])))
 
 
 class OnnxStage:

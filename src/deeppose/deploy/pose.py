@@ -14,7 +14,6 @@ from deeppose.core.skeleton import Described
 from deeppose.deploy.cascade import Cascade
 from deeppose.deploy.people import Detector, Person, find_people, poses_in
 from deeppose.deploy.photo import read_photo
-from deeppose.deploy.runtime import StageNetwork
 
 
 class Pose:
@@ -156,15 +155,10 @@ def load_cascade(weights: Sequence[Path], skeleton: Described | None = None, dev
     WeightsError
         If they can't be loaded, or are of another stage or of other joints.
     """
-    stages: list[StageNetwork] = []
-    for number, path in enumerate(weights, start=1):
-        if path.suffix == ".onnx":
-            from deeppose.deploy.onnx_runtime import OnnxStage
+    if all(path.suffix == ".onnx" for path in weights):
+        from deeppose.deploy.onnx_runtime import load_onnx_stages
 
-            stages.append(OnnxStage(path, number, skeleton))
-        else:
-            from deeppose.deploy.torch_runtime import TorchStage
+        return Cascade(load_onnx_stages(weights, skeleton))
+    from deeppose.deploy.torch_runtime import load_torch_stages
 
-            stages.append(TorchStage(path, number, skeleton, device))
-        skeleton = stages[0].skeleton.described
-    return Cascade(tuple(stages))
+    return Cascade(load_torch_stages(weights, skeleton, device))

@@ -1,5 +1,6 @@
 """Networks by torch, from the weights that the pipeline trained."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -10,6 +11,17 @@ from deeppose.deploy.runtime import Outputs
 from deeppose.networks.fused import merged
 from deeppose.networks.spatial import SpatialNet
 from deeppose.networks.weights import load_stage
+
+
+def load_torch_stages(
+    weights: Sequence[Path], skeleton: Described | None, device: str
+) -> tuple["TorchStage", ...]:
+    """The networks of stages 1, 2, …; errors as of :class:`TorchStage`."""
+    stages: list[TorchStage] = []
+    for number, path in enumerate(weights, start=1):
+        stages.append(TorchStage(path, number, skeleton, device))
+        skeleton = stages[0].skeleton.described
+    return tuple(stages)
 
 
 class TorchStage:
