@@ -8,7 +8,7 @@ from itertools import repeat
 from pathlib import Path
 from typing import Any
 
-from deeppose.core.errors import WeightsError
+from deeppose.core.errors import StageError, WeightsError
 from deeppose.core.files import read_json
 from deeppose.core.images import Pixels
 from deeppose.core.skeleton import Described, skeleton_from
@@ -49,7 +49,7 @@ class OnnxStage:
             self._session = open_session(network, min(os.cpu_count() or 1, MOST_THREADS))
         except Exception as error:  # ONNX Runtime's own errors have no common type
             raise WeightsError(
-                f"{network} is no network that can be run ({error}): export it again"
+                f"{network} can't be run ({error}): export it again"
             ) from error
         self._names = [output.name for output in self._session.get_outputs()]
         self.has_maps = VARIANCES in self._names
@@ -72,7 +72,7 @@ def read_description(path: Path, stage: int, skeleton: Described | None) -> dict
         description: dict[str, Any] = read_json(path)
         found = description["stage"], description["skeleton"]
         description["input"]["shape"][1], description["padding"], description["average_mirrored"]
-    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+    except (StageError, KeyError, TypeError, IndexError) as error:
         raise WeightsError(f"{path} doesn't describe a network ({error}): export it again") from error
     if found != (stage, skeleton or found[1]):
         raise WeightsError(f"{path} is of stage {found[0]} and of {found[1]}, not of {stage} and {skeleton}")
