@@ -79,7 +79,7 @@ RUNS = {
     "build-augmented-set": Run("build_augmented_set", "lsp", 2, TRAINING),
     "train-stage2, first batches": Run("train", "lsp", 2, (*TRAINING, "augmented-set-stage2.parquet")),
     "predict-test": Run("predict_test", "lsp", 0, (*EXAMPLES, "*-initial-boxes.parquet"), few=True),
-    "evaluate": Run("evaluate", "lsp", 0, (*EXAMPLES, "test-circumstances.parquet", "test-predictions/*")),
+    "evaluate": Run("evaluate", "lsp", 0, (*EXAMPLES, "test-viewpoints.parquet", "test-predictions/*")),
     # Last, since it finds no face where others need some.
     "detect-faces": Run("detect_faces", "flic", 0, EXAMPLES, few=True),
 }

@@ -7,7 +7,7 @@ from typing import Any
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
-from deeppose.report.style import new_figure, save_photos, styled
+from deeppose.report.style import new_figure, save_picture, styled
 
 MARKERS = "osD^vP*X<>"
 DASHES = ("-", "--", ":")
@@ -18,7 +18,7 @@ CAPTION = (
 
 
 def draw(stages: dict[str, dict[str, Any]], report: Path) -> None:
-    save_photos(figure(stages), report.parent, report.stem)
+    save_picture(figure(stages), report.parent, report.stem)
 
 
 @styled

@@ -82,7 +82,7 @@ def make_project(folder: Path, size: int) -> None:
                 path = of_model / "test-predictions" / f"{name}-{predictor}.parquet"
                 write_poses(path, of + generator.normal(0, ERROR, of.shape))
         seen = viewpoints("lsp", test.poses, skeleton, None, np.arange(size) % 2 == 0)
-        seen.to_parquet(of_model / "test-circumstances.parquet", index=False)
+        seen.to_parquet(of_model / "test-viewpoints.parquet", index=False)
         for stage in (1, 2):
             write_weights(folder, of_model / f"stage{stage}.safetensors", stage)
 

@@ -47,7 +47,7 @@ def project(tmp_path, monkeypatch):
             make(tmp_path, profile, model, stages, left_out, peer)
         monkeypatch.setattr(plots, "save_plot", plot_saver if save else keep)
         monkeypatch.setattr(plots, "save_picture", picture_saver if save else keep)
-        monkeypatch.setattr(photos, "save_photos", photo_saver if save else keep)
+        monkeypatch.setattr(photos, "save_picture", photo_saver if save else keep)
         monkeypatch.setattr(photos, "picture_size", measure if save else lambda _: (1, 1))
         item = Item(load_params(), profile, model)
         if item.reports.is_dir():
@@ -59,7 +59,7 @@ def project(tmp_path, monkeypatch):
         return tmp_path / "reports" / profile / model, dict(written)
 
     plot_saver, picture_saver = plots.save_plot, plots.save_picture
-    photo_saver, measure = photos.save_photos, photos.picture_size
+    photo_saver, measure = photos.save_picture, photos.picture_size
     return make_all
 
 
@@ -128,7 +128,7 @@ def make(root, profile, model, stages, left_out, peer):
     joints_table = pd.read_parquet(evaluation / "joint-errors.parquet")
     seen = [viewpoints(name, poses[examples.rows("test", name)], skeleton, None, None) for name in tested]
     apart = rates_by_viewpoint(joints_table, pd.concat(seen), PDJ_THRESHOLDS)
-    apart.to_parquet(evaluation / "by-circumstance.parquet")
+    apart.to_parquet(evaluation / "by-viewpoint.parquet")
     because = {name: f"no {name} here: get it from its page" for name in left_out}
     manifests = data.parent / "manifests"
     manifests.mkdir(exist_ok=True)
@@ -177,12 +177,12 @@ def test_lsp_brings_its_tables_and_figures_and_parse_table_2(project):
     assert tables == {
         "table1-pcp-lsp",
         "pdj-lsp",
-        "pdj-lsp-by-circumstance",
+        "pdj-lsp-by-viewpoint",
         "table2-pcp-parse",
         "pdj-parse",
         "counts",
     }
-    apart = (reports / "tables" / "pdj-lsp-by-circumstance.md").read_text("utf-8")
+    apart = (reports / "tables" / "pdj-lsp-by-viewpoint.md").read_text("utf-8")
     assert "| stage 3 | trunk: upright |" in apart
     assert "stage 3 − DeepPose | difference" in (reports / "tables" / "table2-pcp-parse.md").read_text(
         "utf-8"

@@ -16,8 +16,8 @@ from deeppose.report.figures.poses import (
     stick_sheet,
 )
 from deeppose.report.style import (
-    MOST_BYTES_OF_PHOTOS,
-    save_photos,
+    MOST_BYTES,
+    save_picture,
     save_plot,
 )
 
@@ -28,7 +28,7 @@ def test_the_same_figure_gives_the_same_bytes(curves, choice, tmp_path):
         save_plot(limbs_figure(curves, "stage 3", NETWORK, "PDJ"), folder, "figure4")
         save_plot(normals_figure(*normals(5), "pixels", FULL_BODY, "Normals"), folder, "normals")
         poses = np.stack([pose(), pose()])
-        save_photos(stick_sheet([image()] * 2, poses, poses, FULL_BODY, choice, "Poses"), folder, "figure8")
+        save_picture(stick_sheet([image()] * 2, poses, poses, FULL_BODY, choice, "Poses"), folder, "figure8")
     names = sorted(path.name for path in (tmp_path / "first").iterdir())
     assert names == ["figure4.png", "figure4.svg", "figure8.png", "normals.png", "normals.svg"]
     for name in names:
@@ -38,8 +38,8 @@ def test_the_same_figure_gives_the_same_bytes(curves, choice, tmp_path):
 def test_photographs_are_light_and_keep_the_limbs_colours(choice, tmp_path):
     noise = np.random.default_rng(0).integers(0, 255, (400, 300, 3), np.uint8)
     truth = np.stack([pose(), pose(seed=1)]) * 7
-    save_photos(stick_sheet([noise] * 2, truth, truth, FULL_BODY, choice, "Poses"), tmp_path, "poses")
-    assert (tmp_path / "poses.png").stat().st_size <= MOST_BYTES_OF_PHOTOS
+    save_picture(stick_sheet([noise] * 2, truth, truth, FULL_BODY, choice, "Poses"), tmp_path, "poses")
+    assert (tmp_path / "poses.png").stat().st_size <= MOST_BYTES
     with Image.open(tmp_path / "poses.png") as picture:
         seen = {to_hex(np.array(colour) / 255) for _, colour in picture.convert("RGB").getcolors(1 << 24)}
     assert {LIMB_COLOURS[limb.name] for limb in FULL_BODY.limbs} | {"#ffffff"} <= seen

@@ -79,7 +79,7 @@ def write_evaluation(project: Path, model: str, skeleton: Skeleton, sets: tuple[
     joints.to_parquet(folder / "joint-errors.parquet", index=False)
     limbs.to_parquet(folder / "limb-errors.parquet", index=False)
     apart = rates_by_viewpoint(joints, pd.concat(seen), PDJ_THRESHOLDS)
-    apart.to_parquet(folder / "by-circumstance.parquet", index=False)
+    apart.to_parquet(folder / "by-viewpoint.parquet", index=False)
     (folder / "metrics.json").write_text(json.dumps(metrics))
 
 

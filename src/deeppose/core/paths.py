@@ -82,7 +82,7 @@ class Item:
 
     annotations_report = _Place("annotations.json")
     mean_colour = _Place("mean-colour.json")
-    viewpoints = _Place("test-circumstances.parquet")
+    viewpoints = _Place("test-viewpoints.parquet")
     initial_box_rule = _Place("initial-box-rule.json")
     initial_boxes_report = _Place("initial-boxes.json")
     containment = _Place("containment.csv")
@@ -209,7 +209,7 @@ class Item:
 
     @property
     def plotted(self) -> Path:
-        return Path("data") / self.profile_name / "drawn" / f"{self.model_name}.json"
+        return Path("data") / self.profile_name / "plotted" / f"{self.model_name}.json"
 
     @property
     def photographed(self) -> Path:

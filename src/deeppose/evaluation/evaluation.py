@@ -38,7 +38,7 @@ class Evaluation:
         """Write the tables into a folder that is there."""
         self.joints.to_parquet(folder / "joint-errors.parquet", index=False)
         self.limbs.to_parquet(folder / "limb-errors.parquet", index=False)
-        self.by_viewpoint.to_parquet(folder / "by-circumstance.parquet", index=False)
+        self.by_viewpoint.to_parquet(folder / "by-viewpoint.parquet", index=False)
 
 
 def read_evaluation(item: Item) -> Evaluation:
@@ -47,7 +47,7 @@ def read_evaluation(item: Item) -> Evaluation:
         model=item.model_name,
         joints=read_parquet(item.evaluation / "joint-errors.parquet"),
         limbs=read_parquet(item.evaluation / "limb-errors.parquet"),
-        by_viewpoint=read_parquet(item.evaluation / "by-circumstance.parquet"),
+        by_viewpoint=read_parquet(item.evaluation / "by-viewpoint.parquet"),
         skeleton=item.skeleton,
     )
 

@@ -17,7 +17,7 @@ from deeppose.report.captions import Source, read_source
 from deeppose.report.catalogue import INITIAL_BOXES, Entry, SetCatalogue, catalogue_of
 from deeppose.report.figures.faces import boxes_figure, choose_box_examples
 from deeppose.report.figures.poses import Choice, choose_examples, choose_worst, stages_sheet, stick_sheet
-from deeppose.report.style import picture_size, save_photos
+from deeppose.report.style import picture_size, save_picture
 
 ROWS_OF_STAGES_SHEET = 3
 IMAGES_OF_STICK_SHEET = 24
@@ -75,7 +75,7 @@ def _plot_poses(
         title = entry.titled(f"{what} {title} after {last}")
         choice = replace(choice, rule=f"{choice.rule} {source.whose_left(shown)}")
         figure = stick_sheet(pictures, truth, poses[last], item.skeleton, choice, title, cut=shown.scenes)
-    save_photos(figure, item.reports / entry.folder, entry.file)
+    save_picture(figure, item.reports / entry.folder, entry.file)
 
 
 def _plot_initial_boxes(item: Item, images: Images) -> None:
@@ -86,4 +86,4 @@ def _plot_initial_boxes(item: Item, images: Images) -> None:
     scale = read_json(item.initial_boxes_report)["scale"]
     title = "Initial boxes from faces, test images"
     figure = boxes_figure(images, examples, faces, choice, scale, title)
-    save_photos(figure, item.reports / INITIAL_BOXES.folder, INITIAL_BOXES.file)
+    save_picture(figure, item.reports / INITIAL_BOXES.folder, INITIAL_BOXES.file)

@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from PIL import Image
+from scipy.spatial import cKDTree
 
 from deeppose.core.colours import LIMB_COLOURS, SPARE_LIMB_COLOURS
 from deeppose.core.files import atomic_path
@@ -23,9 +24,9 @@ R = TypeVar("R")
 
 PNG_DPI = 150
 # Figures that show photographs are kept small: some are in git.
-PHOTO_DPI = (120, 100, 85, 72, 60)
-PHOTO_COLOURS = 100
-MOST_BYTES_OF_PHOTOS = 300_000
+FEWER_DPI = (120, 100, 85, 72, 60)
+SUITED_COLOURS = 100
+MOST_BYTES = 300_000
 
 # Colours are told apart in grey by their lightness, and lines by dashes and markers as well.
 JOINT_LINES: dict[str, dict[str, Any]] = {
@@ -113,42 +114,35 @@ def _wrapped(text: str, characters: float) -> str:
 
 def save_plot(figure: Figure, folder: Path, name: str) -> None:
     """Write `name`.png and `name`.svg into `folder`; the same figure gives the same bytes."""
-    for kind in ("png", "svg"):
-        _save(figure, folder / f"{name}.{kind}", kind)
+    save_picture(figure, folder, name)
+    with atomic_path(folder / f"{name}.svg") as temporary:
+        _render(figure, temporary, "svg", PNG_DPI)
 
 
 def save_picture(figure: Figure, folder: Path, name: str) -> None:
-    """Write `name`.png into `folder`."""
-    _save(figure, folder / f"{name}.png", "png")
-
-
-def save_photos(figure: Figure, folder: Path, name: str) -> None:
     """Write `name`.png of at most 300 kB into `folder`; the same figure gives the same bytes.
 
     It has a palette of its own; where that is not enough, fewer pixels an inch.
     """
-    for dpi in (PNG_DPI, *PHOTO_DPI):
+    for dpi in (PNG_DPI, *FEWER_DPI):
         written = io.BytesIO()
         _render(figure, written, "png", dpi)
         small = io.BytesIO()
         _with_palette(Image.open(written).convert("RGB")).save(small, "png", optimize=True)
-        if len(small.getvalue()) <= MOST_BYTES_OF_PHOTOS:
+        if len(small.getvalue()) <= MOST_BYTES:
             break
     with atomic_path(folder / f"{name}.png") as temporary:
         temporary.write_bytes(small.getvalue())
 
 
 def _with_palette(picture: Image.Image) -> Image.Image:
-    """A picture of few colours: those that poses and boxes have, and the ones that suit the photographs."""
-    # `deeppose predict` takes this module, but not SciPy.
-    from scipy.spatial import cKDTree
-
+    """A picture of few colours: those that poses and boxes have, and the ones that suit all else in it."""
     own = [*LIMB_COLOURS.values(), *SPARE_LIMB_COLOURS, PREDICTED_COLOUR, TRUE_COLOUR, *BOX_COLOURS, BLACK]
-    suited = picture.quantize(PHOTO_COLOURS, method=Image.Quantize.MEDIANCUT).getpalette() or []
+    suited = picture.quantize(SUITED_COLOURS, method=Image.Quantize.MEDIANCUT).getpalette() or []
     palette = np.vstack(
         [
             [list(bytes.fromhex(colour.removeprefix("#"))) for colour in own],
-            np.reshape(suited[: 3 * PHOTO_COLOURS], (-1, 3)),
+            np.reshape(suited[: 3 * SUITED_COLOURS], (-1, 3)),
         ]
     )
     packed = np.asarray(picture).astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
@@ -169,11 +163,6 @@ def picture_size(path: Path) -> tuple[int, int]:
 _PNG_SIZE = slice(16, 24)
 # The writers would put the date and matplotlib's version into the file.
 _NO_METADATA: dict[str, dict[str, None]] = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
-
-
-def _save(figure: Figure, target: Path, kind: str) -> None:
-    with atomic_path(target) as temporary:
-        _render(figure, temporary, kind, PNG_DPI)
 
 
 @styled

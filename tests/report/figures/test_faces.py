@@ -9,7 +9,7 @@ from deeppose.core.errors import FaceError
 from deeppose.core.examples import BOX_COLUMNS, TORSO_COLUMNS, Examples
 from deeppose.report.figures.curves import containment_figure
 from deeppose.report.figures.faces import ROWS, boxes_figure, choose_box_examples
-from deeppose.report.style import save_photos
+from deeppose.report.style import save_picture
 
 FACE = (50.0, 30.0, 10.0, 12.0, 0.9)
 OTHER = (90.0, 30.0, 10.0, 12.0, 0.8)
@@ -120,7 +120,7 @@ def test_an_initial_box_is_seen_whole(examples):
 
 def test_the_same_bytes_every_time(examples, tmp_path):
     for name in ("a", "b"):
-        save_photos(figure(examples), tmp_path, name)
+        save_picture(figure(examples), tmp_path, name)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
