@@ -334,7 +334,7 @@ def test_only_what_shows_photographs_stands_on_them(project, tmp_path):
     reports, _ = project("flic")
     noted = json.loads((tmp_path / "data/cpu/photographed/flic.json").read_text())
     assert set(noted) == {path.name for path in (reports / "photos").iterdir()}
-    assert "photos" not in (tmp_path / "data/cpu/drawn/flic.json").read_text()
+    assert "photos" not in (tmp_path / "data/cpu/plotted/flic.json").read_text()
     shutil.rmtree(tmp_path / "data/cpu/flic/test")
     shutil.rmtree(tmp_path / "data/cpu/flic/test-predictions")
     plots.plot(Item(load_params(), "cpu", "flic"))
