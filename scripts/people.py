@@ -358,9 +358,9 @@ def page(measured: dict[str, Any]) -> str:
         "Neither model was trained on these images; no test part was looked at. A joint is right within 0.2 "
         "diameters of the true pose. A person who isn't found has no right joint.",
         "A full body is looked for in boxes made of each face, and in the full image. Stage 1 sees them all; "
-        "of each face the box is kept that it is most confident of, and tried once more with a box around the "
-        "pose that it found. Of poses that lie on one another the most confident is kept. An upper body is "
-        "looked for around each face, as in training.",
+        "of each face the box is kept that it is most confident of, and tried once more with a box around "
+        "the pose that it found. Of poses that lie on one another the most confident is kept. An upper body "
+        "is looked for around each face, as in training.",
         "A joint's confidence comes from its map: the standard deviation of the joint's place on it, in pose "
         "diameters, through a logistic curve. The paper's own network has no maps and gives no confidence.",
         *blocks,

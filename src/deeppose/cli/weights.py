@@ -52,6 +52,13 @@ def weights_of(model: str, profile: str | None) -> tuple[list[Path], str]:
     return paths, params.model[model].skeleton
 
 
+def labels_of(model: str) -> str:
+    """Whose left and right a model's joints have: "observer-centric" or "person-centric"."""
+    from deeppose.core.params_file import load_params
+
+    return {"oc": "observer-centric", "pc": "person-centric"}[load_params().model[model].labels]
+
+
 def profile_for_photographs(params: "Params") -> str:
     """The profile of params.yaml, or the published one where that has seen synthetic people alone."""
     return PUBLISHED if has_synthetic_people(params) and PUBLISHED in params.profiles else params.profile

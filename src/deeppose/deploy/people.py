@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from deeppose.boxes.faces import FaceDetector
 from deeppose.boxes.initial_boxes import enlarged
-from deeppose.core.geometry import Floats, diameter, image_box
+from deeppose.core.errors import GeometryError
+from deeppose.core.geometry import Floats, diameter, from_first_column, image_box
 from deeppose.core.images import Pixels
 from deeppose.deploy.cascade import SMALLEST_DIAMETER, Cascade, Estimate
 
@@ -49,8 +50,8 @@ class Person:
     stages
         `(S, k, 2)` pixels, the pose after each stage.
     score
-        How sure it is that somebody is there: the mean confidence of the joints after stage 1; None of networks
-        without maps.
+        How sure it is that somebody is there: the mean confidence of the joints after stage 1; None of
+        networks without maps.
     confidences
         `(k,)`, the probability that a joint of the last stage is within 0.2 pose diameters of its place; None
         of networks without maps, which don't say.
@@ -184,9 +185,18 @@ def poses_in(cascade: Cascade, photo: Pixels, boxes: Floats) -> list[Person]:
 
     Raises
     ------
+    GeometryError
+        If a box and the photo have no pixel in common.
     NotFiniteError
         If a coordinate is NaN or infinite.
     """
+    whole = image_box(photo.shape[1], photo.shape[0])
+    for box in boxes:
+        if (np.abs(box[:2] - whole[:2]) >= (box[2:] + whole[2:]) / 2).any():
+            corner = ",".join(f"{value:g}" for value in from_first_column(box))
+            raise GeometryError(
+                f"the box {corner} lies outside the image, which is {whole[2]:g}×{whole[3]:g} pixels"
+            )
     return _people(cascade, photo, boxes, [None] * len(boxes), cascade.initial(photo, boxes))
 
 

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 import deeppose
 from deeppose.core.errors import GeometryError, ImageError, WeightsError
+from deeppose.core.geometry import centred
 from deeppose.core.images import Pixels
 from deeppose.core.published import PUBLISHED, PUT_BACK
 from deeppose.deploy.cascade import Cascade
@@ -77,20 +78,23 @@ class Pose:
         ImageError
             If a file can't be decoded, or an array is no image.
         GeometryError
-            If a box has no area.
+            If boxes are none, or one has no area or lies outside the image.
+        NotFiniteError
+            If a joint is NaN or infinite: the weights are damaged.
         """
         photo = checked(image) if isinstance(image, np.ndarray) else read_photo(Path(image)).pixels
         if boxes is None:
             return find_people(self.cascade, photo, detector)
-        corners = np.reshape(np.asarray(boxes, dtype=np.float64), (-1, 4))
-        if not np.isfinite(corners).all() or (corners[:, 2:] <= 0).any():
-            raise GeometryError("boxes are first column, first row, width, height, with an area")
-        return poses_in(self.cascade, photo, from_corners(corners)) if len(corners) else []
-
-
-def from_corners(boxes: np.ndarray) -> np.ndarray:
-    """Boxes of first column, first row, width, height, `(n, 4)`, as centre x, centre y, width, height."""
-    return np.concatenate([boxes[:, :2] + (boxes[:, 2:] - 1) / 2, boxes[:, 2:]], axis=1)
+        given = np.asarray(boxes, dtype=np.float64)
+        if given.size == 0:
+            return []
+        rows = given.ndim == 2 and given.shape[1] == 4
+        if not rows or not np.isfinite(given).all() or (given[:, 2:] <= 0).any():
+            raise GeometryError(
+                "boxes are rows of first column, first row, width, height, with an area: (n, 4), "
+                f"not {given.tolist()}"
+            )
+        return poses_in(self.cascade, photo, centred(given))
 
 
 def checked(image: Pixels) -> Pixels:

@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from deeppose.core.errors import ImageError
+from deeppose.core.errors import ImageError, OutputError
 from deeppose.core.files import atomic_path
 from deeppose.core.images import Pixels
 
@@ -72,6 +72,8 @@ class VideoWriter:
         if self._writer is None:
             code = cv2.VideoWriter.fourcc(*"mp4v")
             self._writer = cv2.VideoWriter(str(self._path), code, self._rate, (width, height))
+            if not self._writer.isOpened():
+                raise OutputError(f"OpenCV writes no video of {width}×{height} pixels here: draw without -o")
         self._writer.write(np.ascontiguousarray(picture[:height, :width, ::-1]))
 
     def close(self) -> None:
