@@ -1,5 +1,6 @@
 """Videos, by OpenCV's own reader and writer."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,9 @@ import numpy as np
 from deeppose.core.errors import ImageError, OutputError
 from deeppose.core.files import atomic_path
 from deeppose.core.images import Pixels
+
+# Read when the first video is opened. What is wrong with a video is said by who asks for its frames.
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 FRAME_RATE = 25.0
 """Frames a second of a video that doesn't say."""
