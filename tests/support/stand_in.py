@@ -15,9 +15,8 @@ FINDING = Finding(
 )
 PERSON = (200, 30, 40)
 """The colour of a rectangle that is a person to :class:`Sees`."""
-TEMPLATE = np.random.default_rng(1).uniform(0.1, 0.9, (len(FULL_BODY.joints), 2))
-TEMPLATE[[2, 9]] = (0.3, 0.6), (0.7, 0.3)  # the diameter
-TEMPLATE[[13, 0]] = (0.5, 0.0), (0.2, 1.0)
+TEMPLATE = np.array([(5 * joint % 14, joint) for joint in range(14)]) / 13
+"""Joints well apart, in shares of the rectangle that they fill."""
 
 
 class StandIn:
