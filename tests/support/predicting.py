@@ -4,6 +4,7 @@ import sys
 
 import cv2
 import pytest
+import torch
 from project import copy_params
 from small_cascade import photo_pixels, write_weights
 
@@ -32,4 +33,6 @@ def predict(project, monkeypatch, capsys):
         out, err = capsys.readouterr()
         return ended.value.code or 0, out, err
 
-    return run
+    before = torch.get_num_threads()
+    yield run
+    torch.set_num_threads(before)
