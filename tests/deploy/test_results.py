@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+import re
 
 import numpy as np
 import pytest
@@ -85,6 +86,14 @@ def test_jsonl_has_everything_in_each_line(schema, images):
     assert [json.loads(line) for line in lines] == [as_values(found) | ABOUT for found in images]
     for line in lines:
         schema.validate(json.loads(line))
+
+
+def test_the_example_of_the_page_is_of_the_schema(schema):
+    page = (ROOT / "docs/predict.md").read_text("utf-8")
+    document, coco = map(json.loads, re.findall(r"```json\n(.*?)```", page, re.DOTALL))
+    schema.validate(document)
+    assert set(document) == {*ABOUT, "images"}
+    assert set(coco[0]) == set(json.loads(written("coco", IMAGES))[0])
 
 
 @pytest.mark.parametrize(
