@@ -168,6 +168,12 @@ def test_csv_has_the_most_confident_person_and_misses():
     assert [line.split(",")[0] for line in written("csv", FRAMES).splitlines()[1::K]] == ["0", "1"]
 
 
+def test_csv_has_the_most_confident_wherever_it_stands():
+    """People in given boxes come in the boxes' order."""
+    images = [Found("p.png", 9, 9, [person(7.0, 0.25), person()])]
+    assert written("csv", images) == written("csv", [Found("p.png", 9, 9, [person()])])
+
+
 def test_csv_is_read_by_score(tmp_path):
     (tmp_path / "p.csv").write_text(written("csv", IMAGES[:2]), encoding="utf-8")
     members = ["images/none.png", "images/im1001.jpg"]

@@ -1,3 +1,7 @@
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -47,6 +51,17 @@ def test_a_video_that_fails_leaves_what_was_there(tmp_path):
     with pytest.raises(ImageError, match="no"):
         failing()
     assert (tmp_path / "v.mp4").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["v.mp4"]
+
+
+def test_what_a_kill_leaves_is_cleared_away_by_the_next_run(tmp_path):
+    code = "import sys, os; sys.path.append(sys.argv[1]); import test_video; from pathlib import Path\n"
+    code += "with test_video.new_video(Path(sys.argv[2]), 10.0) as video:\n"
+    code += "    video.write(test_video.frame(0)); os.kill(os.getpid(), 9)"
+    here = str(Path(__file__).parent)
+    subprocess.run([sys.executable, "-c", code, here, str(tmp_path / "v.mp4")], check=False)
+    assert [path.suffix for path in tmp_path.iterdir()] == [".part"]
+    write(tmp_path / "v.mp4")
     assert [path.name for path in tmp_path.iterdir()] == ["v.mp4"]
 
 

@@ -118,7 +118,8 @@ def _csv(images: Iterator[Found], skeleton: Skeleton) -> Iterator[str]:
     for found in images:
         # By the image's name, which a broken file before it doesn't change.
         example = found.image if found.frame is None else found.frame
-        pose = found.people[0].pose.tolist() if found.people else [("", "")] * len(skeleton.joints)
+        best = max(found.people, key=lambda person: person.score or 0.0, default=None)
+        pose = [("", "")] * len(skeleton.joints) if best is None else best.pose.tolist()
         rows.writerows([example, joint, x, y] for joint, (x, y) in zip(skeleton.joints, pose, strict=True))
         yield written.getvalue().removesuffix("\n")
         written.seek(0)

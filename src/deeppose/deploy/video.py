@@ -90,13 +90,14 @@ class VideoWriter:
 def new_video(path: Path, rate: float) -> Iterator[VideoWriter]:
     """Write a video: at `path` is the whole of it, or what was there before."""
     with atomic_path(path) as temporary:
-        # The container is told by the name.
-        unfinished = temporary.with_name(f"{temporary.name}.mp4")
+        # OpenCV tells the container by the name; what a kill leaves is found by the folder's.
+        temporary.mkdir()
+        unfinished, whole = temporary / "video.mp4", temporary.with_suffix(".whole")
         writer = VideoWriter(unfinished, rate)
         try:
             yield writer
-            writer.close()
-            unfinished.replace(temporary)
         finally:
             writer.close()
-            unfinished.unlink(missing_ok=True)
+        unfinished.replace(whole)
+        temporary.rmdir()
+        whole.replace(temporary)
