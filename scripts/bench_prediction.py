@@ -20,16 +20,19 @@ import torch
 from bench_network import LIMIT, Products, products_of, profile_rows
 from bench_setup import PROFILE, network_of, random_examples, random_pictures
 from benching import Row, Section, in_turn, timed
+from skimage.data import astronaut
 
 from deeppose.cascade.prediction import Predictor, predict_stage
-from deeppose.cli.predict import weights_of
+from deeppose.cli.weights import weights_of
 from deeppose.core.examples import Examples
 from deeppose.core.geometry import image_box
 from deeppose.core.images import Pixels
 from deeppose.core.params import CASCADE_STAGES_IN_DVC_YAML, Params
 from deeppose.core.published import PUBLISHED
 from deeppose.core.skeleton import FULL_BODY
-from deeppose.deploy.photo import load_cascade, read_photo
+from deeppose.deploy.people import find_people, poses_in
+from deeppose.deploy.photo import read_photo
+from deeppose.deploy.pose import load_cascade
 from deeppose.networks.fused import merged
 from deeppose.networks.regressor import Regressor
 from deeppose.networks.weights import load_network
@@ -42,6 +45,7 @@ CPU_BATCH, LARGE_BATCH = 32, 256
 """Crops: what suits a CPU's caches and the memory that a process keeps, and what suits a GPU."""
 PHOTO = Path("docs/astronaut.jpg")
 OURS, ALONE = "a batch, s an image", "one image alone, s"
+FOUND = "a photo of a megapixel, its people found, s"
 LARGE = f"a batch, in larger ones of {LARGE_BATCH} crops, s an image"
 LIMIT_ALONE = f"{LIMIT}, one image"
 
@@ -112,13 +116,14 @@ def published_sections(params: Params, images: int, rounds: int) -> list[Section
     """The published weights: a batch, a photo from a file that isn't in memory, and where its time goes."""
     cascade = load_cascade(weights_of("lsp", PUBLISHED)[0])
     pictures, examples = random_pictures(images), random_examples(images)
-    average = cascade.skeleton.mirrored if cascade.stages[0][1]["average_mirrored"] else None
     as_trained = [load_network(path) for path in weights_of("lsp", PUBLISHED)[0]]
+    ready = [(merged(network, torch.device("cpu")), description) for network, description in as_trained]
+    average = cascade.skeleton.mirrored if as_trained[0][1]["average_mirrored"] else None
     size = params.profiles[PUBLISHED].prediction_batch
     ways: dict[str, tuple[Stages, int, float | None]] = {
-        f"batches of {size} crops, s an image": (cascade.stages, size, 0.1),
+        f"batches of {size} crops, s an image": (ready, size, 0.1),
         f"batches of {size} crops, normalisations by themselves, s an image": (as_trained, size, None),
-        f"in larger batches, of {LARGE_BATCH} crops, s an image": (cascade.stages, LARGE_BATCH, None),
+        f"in larger batches, of {LARGE_BATCH} crops, s an image": (ready, LARGE_BATCH, None),
     }
     works = {
         name: partial(predict, stages, Predictor(batch, 0, torch.device("cpu"), average), pictures, examples)
@@ -130,7 +135,7 @@ def published_sections(params: Params, images: int, rounds: int) -> list[Section
         height, width, _ = pictures[0].shape
 
         def from_file() -> None:
-            cascade.predict(read_photo(file).pixels, image_box(width, height))
+            poses_in(cascade, read_photo(file).pixels, image_box(width, height)[None])
 
         def cold() -> float:
             with file.open("rb") as opened:
@@ -139,10 +144,14 @@ def published_sections(params: Params, images: int, rounds: int) -> list[Section
                 os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
             return timed(from_file)()
 
-        turns = in_turn({name: timed(work) for name, work in works.items()} | {ALONE: cold}, rounds)
+        photo = cv2.resize(astronaut(), (1000, 1000))
+        found = timed(partial(find_people, cascade, photo))
+        alone = {ALONE: cold, FOUND: found}
+        turns = in_turn({name: timed(work) for name, work in works.items()} | alone, rounds)
         profiled = profile_rows(from_file)
     rows = [Row(name, turns.median(name) / images, ".3f", None, most) for name, (_, _, most) in ways.items()]
     rows.append(Row("one image from a cold file, s", turns.median(ALONE), ".3f", None, 0.2))
+    rows.append(Row(FOUND, turns.median(FOUND), ".3f", None, 1.0))
     note = (
         f"The published weights for LSP; {images} images of LSP's size in a batch, each crop and its "
         "mirrored copy; the model is loaded."

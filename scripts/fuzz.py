@@ -228,7 +228,9 @@ def options(random: Random) -> None:
     box = ",".join(str(one_of(random, (*NUMBERS, 3, 20, 1e-300, "x"))) for _ in range(4))
     option = one_of(random, ("--model", "--profile", "-o", "--x"))
     given = ("--box", box) if random.random() < 0.8 else (option, one_of(random, ("lsp", "cpu", *WORDS)))
-    photo = one_of(random, ("photos/p.png", *WORDS)) if random.random() < 0.2 else "photos/p.png"
+    # Above here lie the folders of others.
+    words = [word for word in WORDS if word != ".."]
+    photo = one_of(random, ("photos/p.png", *words)) if random.random() < 0.2 else "photos/p.png"
     predict(photo, *given)
 
 

@@ -178,7 +178,8 @@ def command(*arguments: str) -> str:
 
 def predict(*arguments: str) -> list[Any]:
     """Joints by stage of each person."""
-    people = json.loads(command("predict", "--json", *arguments))
+    images = json.loads(command("predict", "--format", "json", *arguments))["images"]
+    people = [person for image in images for person in image["people"]]
     for person in people:
         finite(person["box"], *person["stages"].values())
     return [person["stages"] for person in people]

@@ -6,14 +6,19 @@ from hypothesis.extra.numpy import arrays
 
 from deeppose.core.errors import GeometryError
 from deeppose.core.geometry import (
+    centred,
     denormalise,
     diameter,
+    from_first_column,
     image_box,
     joint_box_sides,
+    joint_boxes,
     mirror_boxes,
     mirror_labels,
     mirror_poses,
     normalise,
+    of_own_joint,
+    refined,
     square_boxes,
 )
 from deeppose.core.skeleton import FLIC_LABELLED, FULL_BODY
@@ -158,6 +163,24 @@ class TestJointBoxes:
         found = square_boxes(np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([5.0, 6.0]))
         assert found.tolist() == [[1, 2, 5, 5], [3, 4, 6, 6]]
 
+    def test_a_square_about_each_joint(self):
+        previous = np.arange(2 * 14 * 2, dtype=float).reshape(2, 14, 2)
+        previous[1] = 7.0
+        found, sides, clamped = joint_boxes(previous, np.tile(BOX, (2, 1)), FULL_BODY, 1.5, 0.1)
+        across = 1.5 * np.linalg.norm(previous[0, LEFT_SHOULDER] - previous[0, RIGHT_HIP])
+        np.testing.assert_allclose(sides, [across, 5.0])
+        assert clamped == 1
+        np.testing.assert_allclose(found[3], [*previous[0, 3], across, across])
+        np.testing.assert_allclose(found[14 + 3], [7, 7, 5, 5])
+
+    def test_of_each_crop_its_own_joint_is_read_and_moves_that_joint(self):
+        outputs = np.arange(2 * 3 * 3 * 2, dtype=float).reshape(6, 3, 2)
+        own = of_own_joint(outputs, 2)
+        assert own[1, 2].tolist() == outputs[5, 2].tolist()
+        assert own[0, 1].tolist() == outputs[1, 1].tolist()
+        moved = refined(np.ones((2, 3, 2)), np.array([10.0, 100.0]), outputs)
+        np.testing.assert_allclose(moved[1, 2], 1 + 100 * outputs[5, 2])
+
 
 class TestMirror:
     def test_pixel_centres_by_hand(self):
@@ -202,3 +225,13 @@ class TestMirror:
         mirror_boxes(box, np.array([10]))
         np.testing.assert_array_equal(points, before)
         np.testing.assert_array_equal(box[0], BOX)
+
+
+class TestFirstPixels:
+    def test_by_hand(self):
+        boxes = np.array([[0.0, 0, 90, 120], [20, 10, 31, 40]])
+        np.testing.assert_array_equal(centred(boxes), [[44.5, 59.5, 90, 120], [35, 29.5, 31, 40]])
+        np.testing.assert_array_equal(from_first_column(centred(boxes)), boxes)
+
+    def test_the_whole_image_begins_at_the_first_pixel(self):
+        np.testing.assert_array_equal(from_first_column(image_box(7, 5)), [0, 0, 7, 5])

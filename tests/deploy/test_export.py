@@ -20,7 +20,8 @@ from deeppose.cli import main as cli
 from deeppose.core.errors import ExportError
 from deeppose.core.skeleton import FULL_BODY
 from deeppose.deploy import export
-from deeppose.deploy.photo import load_cascade
+from deeppose.deploy.people import poses_in
+from deeppose.deploy.pose import load_cascade
 from deeppose.networks.weights import build_network, load_network, save_network
 
 pytestmark = pytest.mark.skipif(
@@ -205,10 +206,10 @@ def smooth_photo():
 def test_the_code_of_the_page_predicts_what_we_predict(project, exported, page):
     stages = [page["Stage"](exported / f"stage{number}.onnx") for number in (1, 2)]
     photo, box = smooth_photo(), np.array([31.0, 38.0, 50.0, 64.0])
-    expected = load_cascade(weights_of(project)).predict(photo, box)
+    (expected,) = poses_in(load_cascade(weights_of(project)), photo, box[None])
     found = page["predict"](photo, stages, box)
-    moved = np.linalg.norm(expected["stage 2"] - expected["stage 1"], axis=-1)
-    off = np.linalg.norm(found - expected["stage 2"], axis=-1)
+    moved = np.linalg.norm(expected.stages[1] - expected.stages[0], axis=-1)
+    off = np.linalg.norm(found - expected.pose, axis=-1)
     assert off.max() < 0.05 * np.median(moved)
 
 

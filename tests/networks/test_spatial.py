@@ -7,6 +7,7 @@ import torch
 from efficientnet_lite_pytorch import EfficientNet
 from torch import nn
 
+from deeppose.networks.fused import merged
 from deeppose.networks.spatial import (
     MAP_WEIGHT,
     REACH,
@@ -75,6 +76,46 @@ def test_a_joint_beyond_the_map_counts_as_at_its_edge():
     edge = float(cell_centres(12)[-1])
     far, near = (map_cross_entropy(maps, torch.tensor([[[x, 0.0]]])) for x in (9.0, edge))
     torch.testing.assert_close(far, near)
+
+
+# How sure a map is
+
+
+def with_maps(maps):
+    net = network()
+    net.maps = lambda crops: maps
+    return net.with_variances(None)
+
+
+def test_a_map_of_one_cell_is_sure():
+    joints, variances = with_maps(torch.tensor([[[[3.0]]]]))
+    assert joints.tolist() == [[[0, 0]]]
+    assert variances.tolist() == [[[0, 0]]]
+
+
+def test_a_map_of_two_cells_a_side_by_hand():
+    """Places ±0.375; the right column has three quarters of the mass, the lower row a half."""
+    maps = torch.log(torch.tensor([[[[1 / 8, 3 / 8], [1 / 8, 3 / 8]]]]))
+    joints, variances = with_maps(maps)
+    torch.testing.assert_close(joints, torch.tensor([[[0.375 / 2, 0.0]]]))
+    torch.testing.assert_close(variances, torch.tensor([[[0.375**2 * 3 / 4, 0.375**2]]]))
+
+
+def test_a_peak_has_no_variance_below_zero():
+    maps = torch.full((1, 1, 48, 48), -60.0)
+    maps[0, 0, 40, 3] = 60
+    assert with_maps(maps)[1].tolist() == [[[0, 0]]]
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_joints_are_the_same_with_and_without_variances(fused):
+    net = network().eval()
+    net = merged(net, torch.device("cpu")) if fused else net
+    with torch.inference_mode():
+        joints, variances = net.with_variances(crops(2))
+        assert torch.equal(joints, net(crops(2)))
+    assert variances.shape == joints.shape
+    assert (variances > 0).all()
 
 
 # The network

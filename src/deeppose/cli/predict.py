@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from deeppose.cli.weights import weights_to_predict
+from deeppose.cli.weights import labels_of, weights_to_predict
 from deeppose.core.errors import DeepPoseError, GeometryError, ImageError, NotFiniteError
 from deeppose.core.files import check_outputs
 from deeppose.core.predictors import stage_name
@@ -98,19 +98,21 @@ def predict(
     from deeppose.deploy.video import Video, new_video
 
     names = expanded(inputs)
+    if form in ("coco", "csv") and len(names) > 1 and any(map(is_video, names)):
+        raise ImageError(f"--format {form} numbers the frames of a video: give it alone, or take jsonl")
     targets = targets_of(names, output) if form is None or output is not None else {}
     given = [parse_box(text) for text in box or ()]
     weights, skeleton = weights_to_predict(model, profile)
     finder = people_detector(detector)
-    cascade = load_cascade(weights, skeleton)
-    drawn = partial(drawn_stages if stages else drawn_people, skeleton=cascade.skeleton, least=min_confidence)
+    # Of a few small crops: two threads take three times as long where others use the cores, too.
+    cascade = load_cascade(weights, skeleton, threads=1)
+    drawn = partial(drawn_people, skeleton=cascade.skeleton, least=min_confidence)
+    if stages:
+        drawn = partial(drawn_stages, skeleton=cascade.skeleton, least=min_confidence, stages=len(weights))
     failed: list[str] = []
 
     def found_in(name: str, photo: "Pixels", frame: int | None = None) -> Found:
         height, width, _ = photo.shape
-        for text, where in zip(box or (), given, strict=True):
-            if not meets(where, photo):
-                raise GeometryError(f"--box {text} lies outside {name}, which is {width}×{height} pixels")
         people = poses_in(cascade, photo, np.array(given)) if given else find_people(cascade, photo, finder)
         return Found(name, width, height, people, frame)
 
@@ -140,8 +142,10 @@ def predict(
             try:
                 yield from of_video(name) if is_video(name) else of_photo(name)
             except DeepPoseError as error:
-                at = f"{name}: {error}; its weights are in {weights[0].parent}"
-                typer.echo(f"deeppose: {at if isinstance(error, NotFiniteError) else error}", err=True)
+                # The others name the file themselves.
+                at = f"{name}: " if isinstance(error, GeometryError | NotFiniteError) else ""
+                by = f"; its weights are in {weights[0].parent}" if isinstance(error, NotFiniteError) else ""
+                typer.echo(f"deeppose: {at}{error}{by}", err=True)
                 failed.append(name)
 
     if form is None:
@@ -181,6 +185,7 @@ def about(model: str, weights: Sequence[Path], skeleton: "Skeleton") -> dict[str
         "model": model,
         "joints": list(skeleton.joints),
         "limbs": [[limb.start, limb.end] for limb in skeleton.limbs],
+        "labels": labels_of(model),
         "weights": {stage_name(number): sha256(path) for number, path in enumerate(weights, start=1)},
     }
 
@@ -255,6 +260,8 @@ def parse_box(text: str) -> "np.ndarray":
     """
     import numpy as np
 
+    from deeppose.core.geometry import centred
+
     try:
         x, y, w, h = (float(part) for part in text.split(","))
     except ValueError as error:
@@ -264,11 +271,4 @@ def parse_box(text: str) -> "np.ndarray":
     for name, value, least in (("X", x, -LARGEST_BOX), ("Y", y, -LARGEST_BOX), ("W", w, 1), ("H", h, 1)):
         if not least <= value <= LARGEST_BOX:
             raise GeometryError(f"--box {text}: {name} is {value:g}, not from {least:g} to {LARGEST_BOX:g}")
-    return np.array([x + (w - 1) / 2, y + (h - 1) / 2, w, h])
-
-
-def meets(box: "np.ndarray", photo: "Pixels") -> bool:
-    """Whether a box `(4,)` and a photo have a pixel in common."""
-    height, width, _ = photo.shape
-    (x, y), (w, h) = box[:2], box[2:]
-    return bool(abs(x - (width - 1) / 2) < (width + w) / 2 and abs(y - (height - 1) / 2) < (height + h) / 2)
+    return centred(np.array([x, y, w, h]))

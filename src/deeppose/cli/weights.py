@@ -69,6 +69,15 @@ def weights_of(model: str, profile: str | None) -> "tuple[list[Path], Described]
     return paths, Item(params, profile, model).skeleton.described
 
 
+def labels_of(model: str) -> str:
+    """Whose left and right a model's joints have: "observer-centric" or "person-centric"."""
+    if not Path("params.yaml").exists():
+        return "observer-centric"
+    from deeppose.core.params_file import load_params
+
+    return {"oc": "observer-centric", "pc": "person-centric"}[load_params().model[model].labels]
+
+
 def profile_for_photographs(params: "Params", model: str) -> str:
     """The profile of params.yaml, or another where that has seen synthetic people alone or has no such model.
 

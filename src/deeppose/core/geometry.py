@@ -23,6 +23,16 @@ def image_box(width: int | NDArray[np.int64], height: int | NDArray[np.int64]) -
     return np.concatenate([(sides - 1) / 2, sides], axis=-1)
 
 
+def centred(boxes: Floats) -> Floats:
+    """Boxes `(..., 4)` of first column, first row, width, height as ours, which begin with the centre."""
+    return np.concatenate([boxes[..., :2] + (boxes[..., 2:] - 1) / 2, boxes[..., 2:]], axis=-1)
+
+
+def from_first_column(boxes: Floats) -> Floats:
+    """The inverse of :func:`centred`."""
+    return np.concatenate([boxes[..., :2] - (boxes[..., 2:] - 1) / 2, boxes[..., 2:]], axis=-1)
+
+
 def normalise(points: Floats, boxes: Floats) -> Floats:
     """N(y; b), Eq. 1: points in pixels, `(..., 2)`, relative to boxes `(..., 4)`.
 

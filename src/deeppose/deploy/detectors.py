@@ -55,4 +55,5 @@ def _torchvision() -> Any:  # noqa: ANN401
             weights = detection.FasterRCNN_MobileNet_V3_Large_FPN_Weights.DEFAULT
             return detection.fasterrcnn_mobilenet_v3_large_fpn(weights=weights).eval()
     except (OSError, RuntimeError) as error:
-        raise WeightsError(f"torchvision's detector can't be downloaded ({error}); {WITHOUT}") from error
+        why = " ".join(str(error).split())
+        raise WeightsError(f"torchvision's detector can't be downloaded ({why}); {WITHOUT}") from error

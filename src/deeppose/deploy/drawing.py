@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -17,10 +18,12 @@ LEAST_SIDE, MOST_SIDE = 480, 1600
 """Of the longer side of a picture, pixels."""
 LIMB_WIDTH = 0.06
 """In pose diameters."""
-WHITE, BLACK, GREY = (255, 255, 255), (0, 0, 0), (190, 190, 190)
+WHITE, BLACK = (255, 255, 255), (0, 0, 0)
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 TITLE = 28
 """Height of a panel's title, pixels."""
+LETTERS = 0.5
+"""Size of letters, in OpenCV's unit: 11 pixels high. In pictures of MOST_SIDE they are twice as high."""
 
 
 def drawn_people(photo: Pixels, people: Sequence[Person], skeleton: Skeleton, least: float) -> Pixels:
@@ -37,22 +40,25 @@ def drawn_people(photo: Pixels, people: Sequence[Person], skeleton: Skeleton, le
     -------
     `(h, w, 3)`, RGB, the longer side LEAST_SIDE to MOST_SIDE.
     """
-    picture, scale = _canvas(photo)
+    picture, scale = _canvas(photo, MOST_SIDE, MOST_SIDE)
     for person in people:
         _draw_box(picture, person.box, scale)
         _draw_pose(picture, person.pose, person.confidences, skeleton, scale, least)
     for number, person in enumerate(people, start=1):
         score = "" if person.score is None else f" {person.score:.2f}"
-        left, top = _pixel(person.box[:2] - person.box[2:] / 2, scale)
-        _write(picture, f"{number}{score}", (left + 3, top + 17))
+        # Boxes may begin outside the picture, all of them at one corner of it.
+        highest = person.pose[person.pose[:, 1].argmin()]
+        _write(picture, f"{number}{score}", _pixel(highest, scale))
     return picture
 
 
-def drawn_stages(photo: Pixels, people: Sequence[Person], skeleton: Skeleton, least: float) -> Pixels:
-    """The panels of the cascade side by side, of wide photos one below the other: b⁰, then the
-    poses after each stage; else as :func:`drawn_people`."""
-    canvas, scale = _canvas(photo)
-    stages = len(people[0].stages) if people else 0
+def drawn_stages(
+    photo: Pixels, people: Sequence[Person], skeleton: Skeleton, least: float, stages: int
+) -> Pixels:
+    """A panel with b⁰ and one with the poses after each of the stages; else as :func:`drawn_people`."""
+    columns = max(range(1, stages + 2), key=lambda count: _room(photo, count, stages + 1).scale)
+    room = _room(photo, columns, stages + 1)
+    canvas, scale = _canvas(photo, room.width, room.height)
     panels = []
     for stage in range(stages + 1):
         panel = canvas.copy()
@@ -64,9 +70,24 @@ def drawn_stages(photo: Pixels, people: Sequence[Person], skeleton: Skeleton, le
                 _draw_pose(panel, person.stages[stage - 1], confidences, skeleton, scale, least)
         title = np.full((TITLE, panel.shape[1], 3), 255, dtype=np.uint8)
         words = f"stage {stage}" if stage else "initial box"
-        cv2.putText(title, words, (6, TITLE - 9), FONT, 0.55, BLACK, 1, cv2.LINE_AA)
+        cv2.putText(title, words, (6, TITLE - 9), FONT, LETTERS, BLACK, 1, cv2.LINE_AA)
         panels.append(np.concatenate([title, panel]))
-    return _shrunk(np.concatenate(panels, axis=int(canvas.shape[0] > canvas.shape[1])))[0]
+    panels += [np.full_like(panels[0], 255)] * (-len(panels) % columns)
+    rows = [np.concatenate(panels[first : first + columns], 1) for first in range(0, len(panels), columns)]
+    return np.concatenate(rows)
+
+
+class _Room(NamedTuple):
+    """What a panel's picture may have, pixels, and by how much the photo is scaled for that."""
+
+    width: int
+    height: int
+    scale: float
+
+
+def _room(photo: Pixels, columns: int, panels: int) -> _Room:
+    width, height = MOST_SIDE // columns, MOST_SIDE // -(-panels // columns) - TITLE
+    return _Room(width, height, min(width / photo.shape[1], height / photo.shape[0]))
 
 
 def save_png(picture: Pixels, path: Path) -> None:
@@ -81,24 +102,14 @@ def save_png(picture: Pixels, path: Path) -> None:
         temporary.write_bytes(cv2.imencode(".png", picture[..., ::-1])[1].tobytes())
 
 
-def _canvas(photo: Pixels) -> tuple[Pixels, Floats]:
+def _canvas(photo: Pixels, most_width: int, most_height: int) -> tuple[Pixels, Floats]:
     """The photo at the size of a picture, and the scale from one to the other along x and y."""
-    picture, scale = _shrunk(photo)
-    longer = max(picture.shape[:2])
-    if longer < LEAST_SIDE:
-        factor = -(-LEAST_SIDE // longer)
-        picture = picture.repeat(factor, axis=0).repeat(factor, axis=1)
-        scale = scale * factor
-    return np.ascontiguousarray(picture) if picture is not photo else photo.copy(), scale
-
-
-def _shrunk(photo: Pixels) -> tuple[Pixels, Floats]:
     sides = np.array([photo.shape[1], photo.shape[0]])
-    wanted = np.maximum(1, np.round(sides * min(1, MOST_SIDE / sides.max()))).astype(int)
-    if (wanted == sides).all():
-        return photo, np.ones(2)
-    picture: Pixels = cv2.resize(photo, wanted.tolist(), interpolation=cv2.INTER_AREA).astype(np.uint8)
-    return picture, wanted / sides
+    room = float((np.array([most_width, most_height]) / sides).min())
+    wanted = np.maximum(1, (sides * min(1.0, room)).astype(int))
+    picture = cv2.resize(photo, wanted.tolist(), interpolation=cv2.INTER_AREA).astype(np.uint8)
+    factor = max(1, min(-(-LEAST_SIDE // int(sides.max())), int(room)))
+    return picture.repeat(factor, axis=0).repeat(factor, axis=1), wanted / sides * factor
 
 
 def _pixel(point: Floats, scale: Floats) -> tuple[int, int]:
@@ -108,9 +119,14 @@ def _pixel(point: Floats, scale: Floats) -> tuple[int, int]:
 
 
 def _draw_box(picture: Pixels, box: Floats, scale: Floats) -> None:
-    corners = [_pixel(box[:2] + sign * box[2:] / 2, scale) for sign in (-1, 1)]
+    """A box, what lies outside the picture at its edge."""
+    last = np.array([picture.shape[1], picture.shape[0]]) - 2
+    corners = [
+        np.clip(_pixel(box[:2] + sign * box[2:] / 2, scale), 1, np.maximum(last, 1)).tolist()
+        for sign in (-1, 1)
+    ]
     cv2.rectangle(picture, corners[0], corners[1], BLACK, 3, cv2.LINE_AA)
-    cv2.rectangle(picture, corners[0], corners[1], GREY, 1, cv2.LINE_AA)
+    cv2.rectangle(picture, corners[0], corners[1], WHITE, 1, cv2.LINE_AA)
 
 
 def _draw_pose(
@@ -144,9 +160,11 @@ def _rgb(colour: str) -> tuple[int, ...]:
 
 
 def _write(picture: Pixels, words: str, place: tuple[int, int]) -> None:
-    """Words whose lower left corner is at a place, or as near as the picture has room."""
-    (width, height), below = cv2.getTextSize(words, FONT, 0.5, 1)
-    x = min(max(place[0], 2), max(2, picture.shape[1] - width - 2))
-    y = min(max(place[1], height + 2), max(height + 2, picture.shape[0] - below))
+    """Words right above a place, or as near as the picture has room."""
+    size = max(LETTERS, 2 * LETTERS * max(picture.shape[:2]) / MOST_SIDE)
+    thick = round(2 * size)
+    (width, height), below = cv2.getTextSize(words, FONT, size, thick)
+    x = min(max(place[0] - width // 2, 2), max(2, picture.shape[1] - width - 2))
+    y = min(max(place[1] - 2 * height, height + 2), max(height + 2, picture.shape[0] - below))
     cv2.rectangle(picture, (x - 2, y - height - 2), (x + width + 2, y + below), BLACK, -1)
-    cv2.putText(picture, words, (x, y), FONT, 0.5, WHITE, 1, cv2.LINE_AA)
+    cv2.putText(picture, words, (x, y), FONT, size, WHITE, thick, cv2.LINE_AA)

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable
+from glob import glob
 from pathlib import Path
 
 from deeppose.core.errors import ImageError
@@ -26,16 +27,17 @@ def expanded(names: Iterable[str]) -> list[str]:
         path = Path(name)
         if name.startswith(("http://", "https://")):
             raise ImageError(f"{name} is an address: download it first (curl -O {name}), then give the file")
-        if name != STDIN and path.is_dir():
-            inside = sorted(str(file) for file in path.iterdir() if file.suffix.lower() in IMAGES | VIDEOS)
+        if name not in ("", STDIN) and path.is_dir():
+            inside = [str(file) for file in path.iterdir() if file.suffix.lower() in IMAGES | VIDEOS]
             if not inside:
                 raise ImageError(f"{name} is a folder without images ({', '.join(sorted(IMAGES))})")
-            files += inside
+            files += sorted(inside)
         elif set(name) & set("*?[") and not path.exists():
-            matched = sorted(map(str, Path(path.anchor or ".").glob(name.removeprefix(path.anchor))))
+            # Path.glob refuses some patterns, such as a**.
+            matched = [file for file in glob(name, recursive=True) if Path(file).is_file()]  # noqa: PTH207
             if not matched:
                 raise ImageError(f"nothing here matches {name}")
-            files += matched
+            files += sorted(matched)
         else:
             files.append(name)
     return files

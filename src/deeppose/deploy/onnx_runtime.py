@@ -1,7 +1,6 @@
 """Networks by ONNX Runtime, from the files that `deeppose export` writes: without torch."""
 
 import importlib
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import repeat
@@ -17,22 +16,24 @@ from deeppose.deploy.runtime import Outputs
 INPUT, JOINTS, VARIANCES = "crops", "joints", "variances"
 ERRORS_ALONE = 3
 """Of what ONNX Runtime may say."""
-MOST_THREADS = 8
-"""Crops are small: more threads wait for each other."""
 
 
-def load_onnx_stages(networks: Sequence[Path], skeleton: Described | None) -> tuple["OnnxStage", ...]:
+def load_onnx_stages(
+    networks: Sequence[Path], skeleton: Described | None, threads: int | None
+) -> tuple["OnnxStage", ...]:
     """The networks of stages 1, 2, …, loaded beside each other; errors as of :class:`OnnxStage`."""
     first = read_description(networks[0].with_suffix(".json"), 1, skeleton)
     numbers = range(1, len(networks) + 1)
     with ThreadPoolExecutor(len(networks)) as pool:
-        return tuple(pool.map(OnnxStage, networks, numbers, repeat(first["skeleton"])))
+        return tuple(pool.map(OnnxStage, networks, numbers, repeat(first["skeleton"]), repeat(threads)))
 
 
 class OnnxStage:
     """A :class:`deeppose.deploy.runtime.StageNetwork`."""
 
-    def __init__(self, network: Path, stage: int, skeleton: Described | None) -> None:
+    def __init__(
+        self, network: Path, stage: int, skeleton: Described | None, threads: int | None = None
+    ) -> None:
         """Load a stage's network and the JSON beside it.
 
         Raises
@@ -46,7 +47,7 @@ class OnnxStage:
         red, green, blue = self.description["padding"]
         self.padding = red, green, blue
         try:
-            self._session = open_session(network, min(os.cpu_count() or 1, MOST_THREADS))
+            self._session = open_session(network, threads or 0)
         except Exception as error:  # ONNX Runtime's own errors have no common type
             raise WeightsError(f"{network} can't be run ({error}): export it again") from error
         self._names = [output.name for output in self._session.get_outputs()]
@@ -78,7 +79,7 @@ def read_description(path: Path, stage: int, skeleton: Described | None) -> dict
 
 
 def open_session(path: Path, threads: int) -> Any:  # noqa: ANN401 - onnxruntime has no types
-    """An exported network, ready to run on the CPU with so many threads."""
+    """An exported network, ready to run on the CPU with so many threads; 0: as many as there are cores."""
     runtime = importlib.import_module("onnxruntime")
     options = runtime.SessionOptions()
     options.intra_op_num_threads = threads

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from deeppose.boxes.face_detector import FaceDetector
 from deeppose.core.errors import GeometryError
-from deeppose.core.geometry import Floats, diameter, enlarged, image_box
+from deeppose.core.geometry import Floats, diameter, enlarged, from_first_column, image_box
 from deeppose.core.images import Pixels
 from deeppose.deploy.cascade import SMALLEST_DIAMETER, Cascade, Estimate
 
@@ -178,7 +178,15 @@ def find_people(cascade: Cascade, photo: Pixels, detector: Detector | None = Non
     first = cascade.initial(photo, boxes)
     if cascade.has_maps:
         boxes, groups, first = _most_confident(cascade, photo, boxes, groups, first, finding)
-    return _people(cascade, photo, boxes, [faces[group] for group in groups], first) if len(boxes) else []
+    if len(boxes) == 0:
+        return []
+    found: list[Person] = []
+    # Poses that were apart after stage 1 may be of one person after the last.
+    for person in _people(cascade, photo, boxes, [faces[group] for group in groups], first):
+        apart = [_apart(np.stack([person.pose, other.pose]), cascade) for other in found]
+        if not cascade.has_maps or all(distance >= finding.apart for distance in apart):
+            found.append(person)
+    return found
 
 
 def poses_in(cascade: Cascade, photo: Pixels, boxes: Floats) -> list[Person]:
@@ -186,9 +194,18 @@ def poses_in(cascade: Cascade, photo: Pixels, boxes: Floats) -> list[Person]:
 
     Raises
     ------
+    GeometryError
+        If a box and the photo have no pixel in common.
     NotFiniteError
         If a coordinate is NaN or infinite.
     """
+    whole = image_box(photo.shape[1], photo.shape[0])
+    for box in boxes:
+        if (np.abs(box[:2] - whole[:2]) >= (box[2:] + whole[2:]) / 2).any():
+            corner = ",".join(f"{value:g}" for value in from_first_column(box))
+            raise GeometryError(
+                f"the box {corner} lies outside the image, which is {whole[2]:g}×{whole[3]:g} pixels"
+            )
     return _people(cascade, photo, boxes, [None] * len(boxes), cascade.initial(photo, boxes))
 
 

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 import deeppose
 from deeppose.core.errors import GeometryError, ImageError, WeightsError
+from deeppose.core.geometry import centred
 from deeppose.core.images import Pixels
 from deeppose.core.published import PUBLISHED, PUT_BACK
 from deeppose.core.skeleton import Described
@@ -75,20 +76,23 @@ class Pose:
         ImageError
             If a file can't be decoded, or an array is no image.
         GeometryError
-            If a box has no area.
+            If boxes are none, or one has no area or lies outside the image.
+        NotFiniteError
+            If a joint is NaN or infinite: the weights are damaged.
         """
         photo = checked(image) if isinstance(image, np.ndarray) else read_photo(Path(image)).pixels
         if boxes is None:
             return find_people(self.cascade, photo, detector)
-        corners = np.reshape(np.asarray(boxes, dtype=np.float64), (-1, 4))
-        if not np.isfinite(corners).all() or (corners[:, 2:] <= 0).any():
-            raise GeometryError("boxes are first column, first row, width, height, with an area")
-        return poses_in(self.cascade, photo, from_corners(corners)) if len(corners) else []
-
-
-def from_corners(boxes: np.ndarray) -> np.ndarray:
-    """Boxes of first column, first row, width, height, `(n, 4)`, as centre x, centre y, width, height."""
-    return np.concatenate([boxes[:, :2] + (boxes[:, 2:] - 1) / 2, boxes[:, 2:]], axis=1)
+        given = np.asarray(boxes, dtype=np.float64)
+        if given.size == 0:
+            return []
+        rows = given.ndim == 2 and given.shape[1] == 4
+        if not rows or not np.isfinite(given).all() or (given[:, 2:] <= 0).any():
+            raise GeometryError(
+                "boxes are rows of first column, first row, width, height, with an area: (n, 4), "
+                f"not {given.tolist()}"
+            )
+        return poses_in(self.cascade, photo, centred(given))
 
 
 def checked(image: Pixels) -> Pixels:
@@ -142,13 +146,20 @@ def weights_in(folder: Path) -> list[Path]:
     raise WeightsError(f"{folder} holds no weights, stage1.safetensors or stage1.onnx and on")
 
 
-def load_cascade(weights: Sequence[Path], skeleton: Described | None = None, device: str = "cpu") -> Cascade:
+def load_cascade(
+    weights: Sequence[Path],
+    skeleton: Described | None = None,
+    device: str = "cpu",
+    threads: int | None = None,
+) -> Cascade:
     """Load the weights of stages 1, 2, …, by what runs their kind of file.
 
     Parameters
     ----------
     skeleton
         What their joints must be of; None: that of stage 1.
+    threads
+        That a network takes; None: as many as its runtime does.
 
     Raises
     ------
@@ -158,7 +169,7 @@ def load_cascade(weights: Sequence[Path], skeleton: Described | None = None, dev
     if all(path.suffix == ".onnx" for path in weights):
         from deeppose.deploy.onnx_runtime import load_onnx_stages
 
-        return Cascade(load_onnx_stages(weights, skeleton))
+        return Cascade(load_onnx_stages(weights, skeleton, threads))
     from deeppose.deploy.torch_runtime import load_torch_stages
 
-    return Cascade(load_torch_stages(weights, skeleton, device))
+    return Cascade(load_torch_stages(weights, skeleton, device, threads))

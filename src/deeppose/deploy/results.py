@@ -1,5 +1,7 @@
 """Predictions as text, written as they come: JSON, JSON lines, COCO results, CSV for `deeppose score`."""
 
+import csv
+import io
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from deeppose.core.geometry import Floats
+from deeppose.core.geometry import from_first_column
 from deeppose.core.predictors import stage_name
 from deeppose.core.skeleton import Skeleton
 from deeppose.deploy.people import Person
@@ -35,12 +37,6 @@ class Found(NamedTuple):
     frame: int | None = None
 
 
-def from_first_column(box: Floats) -> list[float]:
-    """A box as X, Y, W, H: first column, first row (from 0), width, height, pixels."""
-    x, y, w, h = (float(value) for value in box)
-    return [x - (w - 1) / 2, y - (h - 1) / 2, w, h]
-
-
 def as_values(found: Found) -> dict[str, Any]:
     """What JSON has of an image; docs/prediction.schema.json says what it means."""
     frame = {} if found.frame is None else {"frame": found.frame}
@@ -50,9 +46,9 @@ def as_values(found: Found) -> dict[str, Any]:
 
 def _person(person: Person) -> dict[str, Any]:
     confidences = [None] * len(person.pose) if person.confidences is None else person.confidences.tolist()
-    values: dict[str, Any] = {"box": from_first_column(person.box), "score": person.score}
+    values: dict[str, Any] = {"box": from_first_column(person.box).tolist(), "score": person.score}
     if person.face is not None:
-        values["face"] = {"box": from_first_column(person.face.box), "score": person.face.score}
+        values["face"] = {"box": from_first_column(person.face.box).tolist(), "score": person.face.score}
     return values | {
         "keypoints": [[*joint, sure] for joint, sure in zip(person.pose.tolist(), confidences, strict=True)],
         "stages": {stage_name(number): pose.tolist() for number, pose in enumerate(person.stages, start=1)},
@@ -96,7 +92,10 @@ def _in_brackets(groups: Iterator[list[str]], first: str, last: str) -> Iterator
 
 
 def _coco(found: Found) -> list[str]:
-    """COCO's results: https://cocodataset.org/#format-results, x and y from 0 at the first pixel's centre."""
+    """COCO's results: https://cocodataset.org/#format-results, x and y from 0 at the first pixel's centre.
+
+    Confidences and scores are numbers there: they are 1 of networks that don't say how sure they are.
+    """
     stem = Path(found.image).stem
     name: int | str = int(stem) if stem.isdecimal() else found.image
     if found.frame is not None:
@@ -104,19 +103,26 @@ def _coco(found: Found) -> list[str]:
     results = []
     for person in found.people:
         sure = np.ones(len(person.pose)) if person.confidences is None else person.confidences
-        keypoints = [
-            value for joint, c in zip(person.pose.tolist(), sure, strict=True) for value in (*joint, c)
-        ]
-        result = {"image_id": name, "category_id": 1, "keypoints": keypoints, "score": person.score}
+        keypoints = np.concatenate([person.pose, sure[:, None]], axis=1).ravel().tolist()
+        score = 1.0 if person.score is None else person.score
+        result = {"image_id": name, "category_id": 1, "keypoints": keypoints, "score": score}
         results.append(json.dumps(result, allow_nan=False))
     return results
 
 
 def _csv(images: Iterator[Found], skeleton: Skeleton) -> Iterator[str]:
     """One person an image, the most confident; of an image without people all joints are misses."""
-    yield "example,joint,x,y"
-    for example, found in enumerate(images):
-        pose = found.people[0].pose.tolist() if found.people else [("", "")] * len(skeleton.joints)
-        yield "\n".join(
-            f"{example},{joint},{x},{y}" for joint, (x, y) in zip(skeleton.joints, pose, strict=True)
-        )
+    written = io.StringIO()
+    rows = csv.writer(written, lineterminator="\n")
+    rows.writerow(["example", "joint", "x", "y"])
+    for found in images:
+        # By the image's name, which a broken file before it doesn't change.
+        example = found.image if found.frame is None else found.frame
+        best = max(found.people, key=lambda person: person.score or 0.0, default=None)
+        pose = [("", "")] * len(skeleton.joints) if best is None else best.pose.tolist()
+        rows.writerows([example, joint, x, y] for joint, (x, y) in zip(skeleton.joints, pose, strict=True))
+        yield written.getvalue().removesuffix("\n")
+        written.seek(0)
+        written.truncate()
+    if rest := written.getvalue():
+        yield rest.removesuffix("\n")

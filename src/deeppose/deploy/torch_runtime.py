@@ -14,9 +14,11 @@ from deeppose.networks.weights import load_stage
 
 
 def load_torch_stages(
-    weights: Sequence[Path], skeleton: Described | None, device: str
+    weights: Sequence[Path], skeleton: Described | None, device: str, threads: int | None
 ) -> tuple["TorchStage", ...]:
     """The networks of stages 1, 2, …; errors as of :class:`TorchStage`."""
+    if threads is not None:
+        torch.set_num_threads(threads)
     stages: list[TorchStage] = []
     for number, path in enumerate(weights, start=1):
         stages.append(TorchStage(path, number, skeleton, device))

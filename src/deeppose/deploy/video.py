@@ -1,5 +1,6 @@
 """Videos, by OpenCV's own reader and writer."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,9 +8,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from deeppose.core.errors import ImageError
+from deeppose.core.errors import ImageError, OutputError
 from deeppose.core.files import atomic_path
 from deeppose.core.images import Pixels
+
+# Read when the first video is opened. What is wrong with a video is said by who asks for its frames.
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 FRAME_RATE = 25.0
 """Frames a second of a video that doesn't say."""
@@ -72,6 +76,8 @@ class VideoWriter:
         if self._writer is None:
             code = cv2.VideoWriter.fourcc(*"mp4v")
             self._writer = cv2.VideoWriter(str(self._path), code, self._rate, (width, height))
+            if not self._writer.isOpened():
+                raise OutputError(f"OpenCV writes no video of {width}×{height} pixels here: draw without -o")
         self._writer.write(np.ascontiguousarray(picture[:height, :width, ::-1]))
 
     def close(self) -> None:
@@ -84,13 +90,14 @@ class VideoWriter:
 def new_video(path: Path, rate: float) -> Iterator[VideoWriter]:
     """Write a video: at `path` is the whole of it, or what was there before."""
     with atomic_path(path) as temporary:
-        # The container is told by the name.
-        unfinished = temporary.with_name(f"{temporary.name}.mp4")
+        # OpenCV tells the container by the name; what a kill leaves is found by the folder's.
+        temporary.mkdir()
+        unfinished, whole = temporary / "video.mp4", temporary.with_suffix(".whole")
         writer = VideoWriter(unfinished, rate)
         try:
             yield writer
-            writer.close()
-            unfinished.replace(temporary)
         finally:
             writer.close()
-            unfinished.unlink(missing_ok=True)
+        unfinished.replace(whole)
+        temporary.rmdir()
+        whole.replace(temporary)

@@ -1,0 +1,1 @@
+from predicting import predict, project  # noqa: F401 - fixtures

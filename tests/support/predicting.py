@@ -1,0 +1,38 @@
+"""Fixtures of those who predict photos: a folder with weights, and the command in it."""
+
+import sys
+
+import cv2
+import pytest
+import torch
+from project import copy_params
+from small_cascade import photo_pixels, write_weights
+
+from deeppose.cli import main as cli
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A folder with params.yaml, trained weights and two photos."""
+    monkeypatch.chdir(tmp_path)
+    copy_params(tmp_path)
+    write_weights(tmp_path / "data" / "cpu" / "lsp")
+    cv2.imwrite("photo.png", photo_pixels())
+    cv2.imwrite("other.png", photo_pixels(60, 50))
+    return tmp_path
+
+
+@pytest.fixture
+def predict(project, monkeypatch, capsys):
+    """Run `deeppose predict`; gives status, output, errors."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["deeppose", "predict", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        out, err = capsys.readouterr()
+        return ended.value.code or 0, out, err
+
+    before = torch.get_num_threads()
+    yield run
+    torch.set_num_threads(before)
