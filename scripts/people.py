@@ -50,21 +50,24 @@ RIGHT = 0.2
 """Of the true pose's diameter: how near a joint is that counts as right."""
 FALSE_PEOPLE = 0.02
 """Of the pictures that show nobody, the share that may have a person."""
-FACE_BOXES = {
-    "upper": [1.0, 6.0, 9.5],
-    "whole": [1.5, 8.0, 13.0],
-    "near": [1.0, 4.0, 5.0],
-    "far": [2.0, 10.0, 17.0],
-}
-"""Tried for full bodies: from how far above a face's centre, width and height, in sides of the face."""
-SETS_OF_BOXES = (
-    ("upper",),
-    ("whole",),
-    ("upper", "whole"),
-    ("near", "upper", "whole"),
-    ("upper", "whole", "far"),
-)
-ENLARGED = (None, 1.25, 1.5, 1.8)
+UPPER, WHOLE, FAR = [1.0, 6.0, 9.5], [1.5, 8.0, 13.0], [2.0, 10.0, 17.0]
+"""Boxes of a face: from how far above its centre, width and height, in sides of the face."""
+HIGH, LOW = [1.0, 0.6], [0.6, 0.6]
+"""Windows: height in heights of the photo, width in their own heights."""
+FIRST = {"face_boxes": [UPPER, WHOLE, FAR], "windows": [HIGH, LOW], "enlarged": 1.8}
+CHANGES: list[dict[str, Any]] = [
+    {},
+    {"face_boxes": [UPPER, WHOLE]},
+    {"face_boxes": [WHOLE]},
+    {"windows": []},
+    {"windows": [HIGH]},
+    {"enlarged": None},
+    {"enlarged": 1.4},
+    {"enlarged": 2.3},
+]
+"""One at a time; the best of each kind are taken together."""
+KEPT = 0.95
+"""Of the people with a face whose pose is right, the share that is found."""
 AROUND_TRUTH = (1.1, 1.35, 1.8, 2.5)
 """Boxes around true poses, their sides times these, on which confidences are fitted."""
 
@@ -85,10 +88,13 @@ class Judged(NamedTuple):
         Of each labelled person the share of the joints that are right.
     scores
         Of each picture the highest score of a person in it; 0 where nobody is found.
+    with_face
+        Of each person who is found with a face the score, and the share of right joints, `(n, 2)`.
     """
 
     right: Floats
     scores: Floats
+    with_face: Floats
 
 
 def main(what: str) -> None:
@@ -121,30 +127,33 @@ def choose_full_body(folders: Sequence[Path]) -> tuple[Finding, dict[str, Any]]:
         )
     choosing, reported = halves
     shown = [picture for kind in ("Image Parse", "FLIC") for picture in choosing[kind]]
-    finding = Finding(
-        None, None, 0.0, 0.5, {stage: fitted(cascade, shown, stage) for stage in ("first", "last")}
-    )
-    tried = []
-
-    def right_with(changed: Finding) -> float:
-        shares = [
-            judged(cascade, choosing[kind], changed).right.mean()
-            for kind in ("Image Parse", "scenes", "FLIC")
-        ]
-        tried.append({"face_boxes": changed.face_boxes, "enlarged": changed.enlarged, "right": shares})
+    logistic = {stage: fitted(cascade, shown, stage) for stage in ("first", "last")}
+    start = Finding(**FIRST, least=0.0, least_unseen=0.0, apart=0.5, logistic=logistic)
+    print(start, flush=True)
+    kinds = [kind for kind in choosing if kind != "nobody"]
+    tried, best = [], {}
+    for change in CHANGES:
+        finding = without_false_people(cascade, choosing["nobody"], replace(start, **change))
+        shares = [float(judged(cascade, choosing[kind], finding).right.mean()) for kind in kinds]
+        tried.append({name: getattr(finding, name) for name in FIRST} | {"right": shares})
         print(tried[-1], flush=True)
-        return float(np.mean(shares))
-
-    candidates = [
-        replace(finding, face_boxes=[FACE_BOXES[name] for name in names], enlarged=1.5)
-        for names in SETS_OF_BOXES
-    ]
-    finding = max(candidates, key=right_with)
-    finding = max((replace(finding, enlarged=factor) for factor in ENLARGED), key=right_with)
-    false = judged(cascade, choosing["nobody"], finding).scores
-    finding = replace(finding, least=round(float(np.quantile(false, 1 - FALSE_PEOPLE)), 3))
-    whole = Finding([], None, 0.0, 0.5, finding.logistic)
+        for name in change or FIRST:
+            if np.mean(shares) > best.get(name, (0.0,))[0]:
+                best[name] = float(np.mean(shares)), getattr(finding, name)
+    finding = replace(start, **{name: value for name, (_, value) in best.items()})
+    finding = without_false_people(cascade, choosing["nobody"], finding)
+    with_face = np.concatenate([judged(cascade, choosing[kind], finding).with_face for kind in kinds])
+    right = with_face[with_face[:, 1] >= 0.5, 0]
+    finding = replace(finding, least=round(float(np.quantile(right, 1 - KEPT)), 3))
+    print(finding, flush=True)
+    whole = replace(finding, face_boxes=[], windows=[], enlarged=None, least=0.0, least_unseen=0.0)
     return finding, {"tried": tried, **report(cascade, reported, {"full image": whole, "found": finding})}
+
+
+def without_false_people(cascade: Cascade, nobody: Sequence[Picture], finding: Finding) -> Finding:
+    """The lowest score of people without a face with which few pictures of nobody have one."""
+    false = judged(cascade, nobody, replace(finding, least_unseen=0.0)).scores
+    return replace(finding, least_unseen=round(float(np.quantile(false, 1 - FALSE_PEOPLE)), 3))
 
 
 def choose_upper_body(folders: Sequence[Path]) -> tuple[Finding, dict[str, Any]]:
@@ -156,12 +165,11 @@ def choose_upper_body(folders: Sequence[Path]) -> tuple[Finding, dict[str, Any]]
     nobody = list(pictures_of_nobody(flic))
     choosing, reported = ({"LSP": pictures[half::2], "nobody": nobody[half::2]} for half in (0, 1))
     logistic = {stage: fitted(cascade, choosing["LSP"], stage) for stage in ("first", "last")}
-    finding = Finding(None, None, 0.0, 0.5, logistic)
+    finding = Finding(None, [], None, 0.0, 1.0, 0.5, logistic)
     # Of the faces that are found some are none, and the pose that is made of them is wrong.
-    everybody = judged(cascade, choosing["LSP"], finding)
-    is_right = everybody.right >= 0.5
+    with_face = judged(cascade, choosing["LSP"], finding).with_face
     thresholds = np.linspace(0, 0.95, 96)
-    mistakes = [((everybody.scores >= t) != is_right).sum() for t in thresholds]
+    mistakes = [((with_face[:, 0] >= t) != (with_face[:, 1] >= 0.5)).sum() for t in thresholds]
     every, finding = finding, replace(finding, least=round(float(thresholds[int(np.argmin(mistakes))]), 3))
     return finding, report(cascade, reported, {"every face": every, "found": finding})
 
@@ -215,24 +223,30 @@ def pasted(
 
 def judged(cascade: Cascade, pictures: Sequence[Picture], finding: Finding) -> Judged:
     """Find people as a finding says, and compare them with the labelled ones."""
-    right, scores = [], []
+    right, scores, with_face = [], [], []
     for picture in pictures:
         with mock.patch.dict(people.findings(), {cascade.skeleton.name: finding}):
             found = find_people(cascade, picture.pixels)
-        poses = np.array([person.pose for person in found]).reshape(-1, len(cascade.skeleton.joints), 2)
-        right += shares_right(poses, picture.poses, cascade.skeleton)
-        scores.append(max((person.score or 0.0 for person in found), default=0.0))
-    return Judged(np.array(right), np.array(scores))
+        shares = np.zeros((len(picture.poses), len(found)))
+        for (person, pose), _ in np.ndenumerate(shares):
+            of_both = right_joints(found[pose].pose[None], picture.poses[[person]], cascade.skeleton)
+            shares[person, pose] = np.nanmean(of_both)
+        best = shares.max(axis=0, initial=0.0)
+        with_face += [
+            (someone.score, share) for someone, share in zip(found, best, strict=True) if someone.face
+        ]
+        scores.append(max((someone.score or 0.0 for someone in found), default=0.0))
+        right += each_once(shares)
+    return Judged(np.array(right), np.array(scores), np.reshape(with_face, (-1, 2)))
 
 
-def shares_right(found: Floats, true: Floats, skeleton: Skeleton) -> list[float]:
-    """Of each labelled person the share of right joints; a pose is one person's, the best first."""
-    shares = np.array([[np.nanmean(right_joints(f[None], t[None], skeleton)) for f in found] for t in true])
-    best = np.zeros(len(true))
-    for _ in range(min(shares.shape) if shares.ndim == 2 else 0):
-        person, pose = np.unravel_index(shares.argmax(), shares.shape)
-        best[person] = shares[person, pose]
-        shares[person], shares[:, pose] = -1, -1
+def each_once(shares: Floats) -> list[float]:
+    """Of each labelled person the share of right joints `(people, poses)`; a pose is one person's alone."""
+    left, best = shares.copy(), np.zeros(len(shares))
+    for _ in range(min(left.shape)):
+        person, pose = np.unravel_index(left.argmax(), left.shape)
+        best[person] = left[person, pose]
+        left[person], left[:, pose] = -1, -1
     return best.tolist()
 
 
@@ -333,7 +347,8 @@ def page(measured: dict[str, Any]) -> str:
         counts = ", ".join(f"{kind} {n} ({m} people)" for kind, (n, m) in of_skeleton["pictures"].items())
         blocks += [
             f"## {'Full' if skeleton == 'full-body' else 'Upper'} bodies",
-            f"Pictures: {counts}. Chosen on as many others: a person scores at least {finding['least']}.",
+            f"Pictures: {counts}. Chosen on as many others: a person with a face scores at least "
+            f"{finding['least']}, without one {finding['least_unseen']}.",
             table(heads, rows),
             f"Of {of_skeleton['joints']:,} joints in boxes around people, the confidence tells right ones "
             f"from wrong ones with an area under the ROC curve of {of_skeleton['auc']:.2f}.",
@@ -342,6 +357,7 @@ def page(measured: dict[str, Any]) -> str:
             tried = [
                 [
                     face_boxes_text(one["face_boxes"]),
+                    ", ".join(f"{high:g}" for high, _ in one["windows"]) or "none",
                     str(one["enlarged"] or "none"),
                     *map(rate_text, one["right"]),
                 ]
@@ -349,17 +365,18 @@ def page(measured: dict[str, Any]) -> str:
             ]
             blocks += [
                 "Chosen by the mean of three shares, on the other half:",
-                table(["Boxes of a face", "second pass, enlarged", *kinds], tried, (0, 1)),
+                table(["boxes of a face", "windows, in heights", "second pass", *kinds], tried, (0, 1, 2)),
             ]
     return page_of(
         "Who is in the picture, and how sure that is",
         "Made by `python scripts/people.py`, which also writes the numbers that `deeppose predict` goes by. "
         "Neither model was trained on these images; no test part was looked at. A joint is right within 0.2 "
         "diameters of the true pose. A person who isn't found has no right joint.",
-        "A full body is looked for in boxes made of each face, and in the full image. Stage 1 sees them all; "
-        "of each face the box is kept that it is most confident of, and tried once more with a box around "
-        "the pose that it found. Of poses that lie on one another the most confident is kept. An upper body "
-        "is looked for around each face, as in training.",
+        "A full body is looked for in boxes made of each face, in the full image, and in windows all over it. "
+        "Stage 1 sees them all; of each face the box is kept that it is most confident of. The most promising "
+        "are tried once more, with a box around the pose that was found, enlarged. Of poses that lie on one "
+        "another one is kept, sooner one with a face. An upper body is looked for around each face, as in "
+        "training. A person's score is the mean confidence of the surer half of the joints after stage 1.",
         "A joint's confidence comes from its map: the standard deviation of the joint's place on it, in pose "
         "diameters, through a logistic curve. The paper's own network has no maps and gives no confidence.",
         *blocks,

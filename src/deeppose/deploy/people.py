@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from deeppose.boxes.face_detector import FaceDetector
 from deeppose.core.errors import GeometryError
-from deeppose.core.geometry import Floats, diameter, enlarged, from_first_column, image_box
+from deeppose.core.geometry import Bools, Floats, diameter, enlarged, from_first_column, image_box
 from deeppose.core.images import Pixels
 from deeppose.deploy.cascade import SMALLEST_DIAMETER, Cascade, Estimate
 
@@ -20,6 +20,8 @@ FOUND = "people.json"
 """What scripts/people.py found on held-out images: see docs/people.md."""
 MOST_FACES = 16
 """Of a photo, the most confident."""
+MOST_TRIED = 16
+"""Groups of boxes that stage 1 sees a second time."""
 SMALLEST_SPREAD = 1e-6
 """Pose diameters; a map with all its mass in one cell has no spread."""
 
@@ -49,8 +51,8 @@ class Person:
     stages
         `(S, k, 2)` pixels, the pose after each stage.
     score
-        How sure it is that somebody is there: the mean confidence of the joints after stage 1; None of
-        networks without maps.
+        How sure it is that somebody is there: the mean confidence of the surer half of the joints after
+        stage 1; None of networks without maps.
     confidences
         `(k,)`, the probability that a joint of the last stage is within 0.2 pose diameters of its place; None
         of networks without maps, which don't say.
@@ -78,10 +80,13 @@ class Finding:
     face_boxes
         Boxes that are tried for each face: how far above its centre they begin, their width and height, all
         in sides of the face. None: as the model was trained.
+    windows
+        Boxes that are tried all over the photo, half of each beside the next: height in heights of the photo,
+        width in their own heights.
     enlarged
         Of the rectangle around a pose, for a second pass of stage 1; None where there is none.
-    least
-        The lowest mean confidence after stage 1 of what is a person.
+    least, least_unseen
+        The lowest score of who has a face or was detected, and of anybody else.
     apart
         Poses of a smaller mean distance between their joints, in diameters, are one person's.
     logistic
@@ -90,8 +95,10 @@ class Finding:
     """
 
     face_boxes: list[list[float]] | None
+    windows: list[list[float]]
     enlarged: float | None
     least: float
+    least_unseen: float
     apart: float
     logistic: dict[str, list[float]]
 
@@ -103,9 +110,27 @@ class Finding:
             for above, width, height in self.face_boxes or ()
         ]
 
+    def all_over(self, photo: Pixels) -> list[Floats]:
+        """The windows that are tried in a photo `(height, width, 3)`."""
+        boxes = []
+        sides = np.array([photo.shape[1], photo.shape[0]])
+        for high, wide in self.windows:
+            window = np.minimum(high * sides[1] * np.array([wide, 1]), sides)
+            steps = np.ceil((sides - window) / (window / 2) - 1e-9).astype(int) + 1
+            across, down = (
+                np.linspace(part / 2, side - part / 2, count) - 0.5
+                for part, side, count in zip(window, sides, steps, strict=True)
+            )
+            boxes += [np.array([x, y, *window]) for y in down for x in across]
+        return boxes
+
     def scores(self, spreads: Floats) -> Floats:
-        """How confident stage 1 is of each pose, `(n,)`: the mean over its joints."""
-        scores: Floats = self.confidences(spreads, "first").mean(axis=1)
+        """How confident stage 1 is of each pose, `(n,)`: the mean over the surer half of its joints.
+
+        Of people who are half in the picture, or behind something, half of the joints is what can be seen.
+        """
+        confidences = np.sort(self.confidences(spreads, "first"), axis=1)
+        scores: Floats = confidences[:, confidences.shape[1] // 2 :].mean(axis=1)
         return scores
 
     def confidences(self, spreads: Floats, stage: str) -> Floats:
@@ -139,11 +164,14 @@ class Candidates(NamedTuple):
         `(n,)`, what each box was made of: a number for each face, another for the full image.
     faces
         By group; None where it is no face.
+    detected
+        By group, whether something else than the cascade says that somebody is there.
     """
 
     boxes: Floats
     groups: Indices
     faces: list[Face | None]
+    detected: Bools
 
 
 def find_people(cascade: Cascade, photo: Pixels, detector: Detector | None = None) -> list[Person]:
@@ -171,13 +199,14 @@ def find_people(cascade: Cascade, photo: Pixels, detector: Detector | None = Non
         candidates = _candidates(cascade, photo, finding)
     else:
         found = detector(photo)[:, :4]
-        candidates = Candidates(found, np.arange(len(found)), [None] * len(found))
-    boxes, groups, faces = candidates
+        detected = np.ones(len(found), dtype=bool)
+        candidates = Candidates(found, np.arange(len(found)), [None] * len(found), detected)
+    boxes, groups, faces, _ = candidates
     if len(boxes) == 0:
         return []
     first = cascade.initial(photo, boxes)
     if cascade.has_maps:
-        boxes, groups, first = _most_confident(cascade, photo, boxes, groups, first, finding)
+        boxes, groups, first = _most_confident(cascade, photo, candidates, first, finding)
     if len(boxes) == 0:
         return []
     found: list[Person] = []
@@ -215,12 +244,14 @@ def _candidates(cascade: Cascade, photo: Pixels, finding: Finding) -> Candidates
     if rule["kind"] == "annotation":
         raise GeometryError("the boxes that the model starts from are given: say by --box where it is")
     boxes: list[Floats] = []
-    groups: list[int] = []
-    faces: list[Face | None] = []
     if rule["kind"] == "image":
-        boxes, groups, faces = [image_box(photo.shape[1], photo.shape[0])], [0], [None]
-        if not cascade.has_maps:
-            return Candidates(np.array(boxes), np.array(groups), faces)
+        boxes.append(image_box(photo.shape[1], photo.shape[0]))
+        if cascade.has_maps:
+            boxes += finding.all_over(photo)
+    groups = list(range(len(boxes)))
+    faces: list[Face | None] = [None] * len(boxes)
+    if rule["kind"] == "image" and not cascade.has_maps:
+        return Candidates(np.array(boxes), np.array(groups), faces, np.array([True]))
     (found,) = FaceDetector(threads=1).detect([photo])
     for row in found[:MOST_FACES]:
         face = Face(row[:4], float(row[4]))
@@ -228,17 +259,19 @@ def _candidates(cascade: Cascade, photo: Pixels, finding: Finding) -> Candidates
         boxes += of_face
         groups += [len(faces)] * len(of_face)
         faces.append(face)
-    return Candidates(np.reshape(boxes, (-1, 4)), np.array(groups, dtype=np.int64), faces)
+    detected = np.array([face is not None for face in faces], dtype=bool)
+    return Candidates(np.reshape(boxes, (-1, 4)), np.array(groups, dtype=np.int64), faces, detected)
 
 
 def _most_confident(
-    cascade: Cascade, photo: Pixels, boxes: Floats, groups: Indices, first: Estimate, finding: Finding
+    cascade: Cascade, photo: Pixels, candidates: Candidates, first: Estimate, finding: Finding
 ) -> tuple[Floats, Indices, Estimate]:
     """Of each group the box that stage 1 is most confident of, if it is a person, and nobody twice.
 
-    A group's boxes are those that are given, and one around the pose in the best of them.
+    A group's boxes are those that are given, and, of the most promising groups, one around the best pose.
     """
-    best = _best_of_each(finding.scores(first.spreads), groups)
+    boxes, groups, _, detected = candidates
+    best = _distinct(first, groups, detected, cascade, finding)[:MOST_TRIED]
     if finding.enlarged is not None:
         around = boxes_around(first.poses[best], finding.enlarged)
         boxes, groups = np.concatenate([boxes, around]), np.concatenate([groups, groups[best]])
@@ -246,14 +279,28 @@ def _most_confident(
         first = Estimate(
             np.concatenate([first.poses, second.poses]), np.concatenate([first.spreads, second.spreads])
         )
-        best = _best_of_each(finding.scores(first.spreads), groups)
     scores = finding.scores(first.spreads)
-    by_score = best[np.argsort(-scores[best], kind="stable")]
+    wanted = np.where(detected[groups], finding.least, finding.least_unseen)
+    kept = [
+        number
+        for number in _distinct(first, groups, detected, cascade, finding)
+        if scores[number] >= wanted[number]
+    ]
+    kept.sort(key=lambda number: -scores[number])
+    return boxes[kept], groups[kept], first.chosen(kept)
+
+
+def _distinct(
+    first: Estimate, groups: Indices, detected: Bools, cascade: Cascade, finding: Finding
+) -> list[int]:
+    """The best box of each group, but for those whose pose lies on a better one; detected groups go first."""
+    scores = finding.scores(first.spreads)
+    best = _best_of_each(scores, groups)
     kept: list[int] = []
-    for number in by_score[scores[by_score] >= finding.least]:
+    for number in best[np.lexsort((-scores[best], ~detected[groups[best]]))].tolist():
         if all(_apart(first.poses[[number, other]], cascade) >= finding.apart for other in kept):
             kept.append(number)
-    return boxes[kept], groups[kept], first.chosen(kept)
+    return kept
 
 
 def _best_of_each(scores: Floats, groups: Indices) -> Indices:
