@@ -372,11 +372,12 @@ def page(measured: dict[str, Any]) -> str:
         "Made by `python scripts/people.py`, which also writes the numbers that `deeppose predict` goes by. "
         "Neither model was trained on these images; no test part was looked at. A joint is right within 0.2 "
         "diameters of the true pose. A person who isn't found has no right joint.",
-        "A full body is looked for in boxes made of each face, in the full image, and in windows all over it. "
-        "Stage 1 sees them all; of each face the box is kept that it is most confident of. The most promising "
-        "are tried once more, with a box around the pose that was found, enlarged. Of poses that lie on one "
-        "another one is kept, sooner one with a face. An upper body is looked for around each face, as in "
-        "training. A person's score is the mean confidence of the surer half of the joints after stage 1.",
+        "A full body is looked for in boxes made of each face, in the full image, and in windows all over "
+        "it. Stage 1 sees them all; of each face the box is kept that it is most confident of. The most "
+        "promising are tried once more, with a box around the pose that was found, enlarged. Of poses that "
+        "lie on one another one is kept, sooner one with a face. An upper body is looked for around each "
+        "face, as in training. A person's score is the mean confidence of the surer half of the joints after "
+        "stage 1.",
         "A joint's confidence comes from its map: the standard deviation of the joint's place on it, in pose "
         "diameters, through a logistic curve. The paper's own network has no maps and gives no confidence.",
         *blocks,

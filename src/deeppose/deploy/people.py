@@ -198,9 +198,9 @@ def find_people(cascade: Cascade, photo: Pixels, detector: Detector | None = Non
     if detector is None:
         candidates = _candidates(cascade, photo, finding)
     else:
-        found = detector(photo)[:, :4]
-        detected = np.ones(len(found), dtype=bool)
-        candidates = Candidates(found, np.arange(len(found)), [None] * len(found), detected)
+        given = detector(photo)[:, :4]
+        detected = np.ones(len(given), dtype=bool)
+        candidates = Candidates(given, np.arange(len(given)), [None] * len(given), detected)
     boxes, groups, faces, _ = candidates
     if len(boxes) == 0:
         return []
