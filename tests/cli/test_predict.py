@@ -362,9 +362,11 @@ def test_an_output_that_can_not_be_written_is_said_before_weights_are_looked_for
     assert len(err.splitlines()) == 1
 
 
-def test_without_params_the_folder_is_wrong(predict, project):
+def test_without_params_the_published_weights_predict(predict, project):
     (project / "params.yaml").unlink()
-    status, _, err = predict("photo.png")
+    status, out, _ = predict("photo.png", "--box", "10,10,50,60")
+    assert (status, "data/cpu/lsp" in out) == (0, True)
+    status, _, err = predict("photo.png", "--profile", "cpu")
     assert status == 1
     assert "params.yaml can't be read" in err
     assert "run this in the project's folder" in err

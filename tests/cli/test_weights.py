@@ -1,13 +1,16 @@
 """Which weights `deeppose predict` takes, and which it doesn't."""
 
+import copy
 import json
 
+import pytest
 import safetensors.torch
 import torch
+from project_copy import edited_params
 from small_cascade import write_weights
 
 from deeppose.cli.weights import weights_of
-from deeppose.core.skeleton import UPPER_BODY
+from deeppose.core.skeleton import UPPER_BODY, skeleton_of
 from deeppose.networks.weights import load_network, save_network
 
 
@@ -98,3 +101,49 @@ def test_weights_of_another_model_are_not_taken(predict, project):
     status, out, err = predict("photo.png", "--format", "json")
     assert (status, out) == (1, "")
     assert "holds weights of stage 1 for upper-body joints, not of stage 1 for full-body joints" in err
+
+
+# A model of one's own
+
+
+@pytest.fixture
+def own(project):
+    """Params with a profile `horses` and its model, whose boxes labels give; its weights."""
+    entry = {"joints": ["nose", "near ear", "off ear"], "pairs": [["near ear", "off ear"]]}
+    entry["diameter"] = [["nose", "near ear"]]
+    with edited_params(project) as params:
+        profile = copy.deepcopy(params["profiles"]["cpu"]) | {"skeletons": {"ears": entry}, "trusted": None}
+        for stage in ("stage1", "stage2", "stage3"):
+            profile[stage] |= {"steps": {"horses": 9}, "repeated": {}}
+        params["profiles"]["horses"] = profile
+        model = {"skeleton": "ears", "train": ["horses"], "test": [], "initial_box": "annotation"}
+        params["model"]["horses"] = params["model"]["lsp"] | model
+    ears = skeleton_of("ears", entry)
+    write_weights(project / "data/horses/horses", skeleton=ears, initial_box={"kind": "annotation"})
+    return project
+
+
+def test_the_profile_that_trains_a_model_is_found(predict, own):
+    status, out, _ = predict("photo.png", "--model", "horses", "--box", "10,10,50,60")
+    assert (status, "by the weights in data/horses/horses" in out) == (0, True)
+    document = json.loads(
+        predict("photo.png", "--model", "horses", "--box", "1,1,50,60", "--format", "json")[1]
+    )
+    assert document["joints"] == ["nose", "near ear", "off ear"]
+    # Ours are found as before, whatever the params would run.
+    with edited_params(own) as params:
+        params |= {"profile": "horses", "models": ["horses"]}
+    assert "by the weights in data/cpu/lsp" in predict("photo.png")[1]
+
+
+def test_a_model_of_labelled_boxes_asks_for_one(predict, own):
+    status, _, err = predict("photo.png", "--model", "horses")
+    assert (status, "say by --box where it is" in err) == (1, True)
+
+
+def test_weights_of_a_skeleton_that_has_changed_are_not_taken(predict, own):
+    with edited_params(own) as params:
+        params["profiles"]["horses"]["skeletons"]["ears"]["joints"] = ["nose", "off ear", "near ear"]
+    status, _, err = predict("photo.png", "--model", "horses", "--box", "10,10,50,60")
+    assert status == 1
+    assert "stage 1 for ears joints, as they were before they were changed, not of stage 1 for ears" in err

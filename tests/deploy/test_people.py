@@ -5,9 +5,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from stand_in import FINDING, TEMPLATE, StandIn, photo_of, says, sees
 
-from deeppose.boxes.initial_boxes import enlarged
 from deeppose.core.errors import GeometryError
-from deeppose.core.geometry import centred, image_box
+from deeppose.core.geometry import centred, enlarged, image_box
 from deeppose.core.skeleton import FULL_BODY, UPPER_BODY
 from deeppose.deploy import people
 from deeppose.deploy.cascade import Cascade
@@ -72,7 +71,8 @@ def test_confidences_by_hand():
     found = FINDING.confidences(spreads, "first")  # −3 − 3 ln s
     np.testing.assert_allclose(found[:, 0], [1 / (1 + np.exp(3)), 1 / (1 + np.exp(-3))])
     np.testing.assert_allclose([found[0, 1], found[1, 1]], [0.5, 1], atol=1e-9)
-    np.testing.assert_allclose(FINDING.scores(spreads), found.mean(axis=1))
+    # The surer half of two joints is one.
+    np.testing.assert_allclose(FINDING.scores(spreads), found.max(axis=1))
     assert FINDING.confidences(spreads, "last")[0, 0] == pytest.approx(1 / (1 + np.exp(2)))
 
 
@@ -87,6 +87,7 @@ def test_the_wider_the_spread_the_less_confident(skeleton, spreads, stage):
 def test_what_was_chosen_makes_sense(skeleton):
     chosen = findings()[skeleton]
     assert 0 < chosen.least < 1
+    assert chosen.least <= chosen.least_unseen <= 1
     assert chosen.apart > 0
     assert chosen.enlarged is None or chosen.enlarged > 1
     assert all(slope < 0 for _, slope in chosen.logistic.values())
@@ -121,14 +122,14 @@ def test_the_full_image_is_a_candidate_too(found_by):
 
 def test_a_second_pass_takes_the_box_around_the_pose_if_that_is_surer(found_by):
     photo = photo_of((100, 60, 16, 32))
-    found_by([], least=0.0)
+    found_by([], least_unseen=0.0)
     (first,) = find_people(cascade(), photo)
-    found_by([], least=0.0, enlarged=2.0)
+    found_by([], least_unseen=0.0, enlarged=2.0)
     (second,) = find_people(cascade(), photo)
     np.testing.assert_allclose(second.box, boxes_around(first.pose[None], 2.0)[0])
     assert second.score > first.score
     # Where it is less sure, the first one stays.
-    found_by([], least=0.0, enlarged=1.0)
+    found_by([], least_unseen=0.0, enlarged=1.0)
     (third,) = find_people(cascade(), photo_of(SOMEBODY))
     assert third.box.tolist() == image_box(200, 160).tolist()
 
@@ -137,10 +138,42 @@ def test_who_scores_too_little_is_nobody(found_by):
     found_by([HEAD])
     assert find_people(cascade(), photo_of()) == []
     (person,) = find_people(cascade(), photo_of(SOMEBODY))
-    found_by([HEAD], least=person.score)
+    found_by([HEAD], least=person.score, least_unseen=1.0)
     assert len(find_people(cascade(), photo_of(SOMEBODY))) == 1
-    found_by([HEAD], least=np.nextafter(person.score, 1))
+    found_by([HEAD], least=np.nextafter(person.score, 1), least_unseen=1.0)
     assert find_people(cascade(), photo_of(SOMEBODY)) == []
+
+
+def test_who_has_no_face_needs_a_higher_score(found_by):
+    found_by([], least=0.0)
+    (person,) = find_people(cascade(), photo_of(SOMEBODY))
+    found_by([], least=0.0, least_unseen=np.nextafter(person.score, 1))
+    assert find_people(cascade(), photo_of(SOMEBODY)) == []
+
+
+def test_windows_are_all_over_the_photo():
+    finding = Finding(**vars(FINDING) | {"windows": [[1.0, 0.5], [0.5, 1.0]]})
+    high, low = finding.all_over(photo_of())[:4], finding.all_over(photo_of())[4:]
+    # 200 columns hold windows of 80 in steps of 40: four of them.
+    assert [box.tolist() for box in high] == [[x, 79.5, 80, 160] for x in (39.5, 79.5, 119.5, 159.5)]
+    assert len(low) == 4 * 3
+    assert {tuple(box[2:]) for box in low} == {(80, 80)}
+    (narrow,) = finding.all_over(np.zeros((160, 30, 3), np.uint8))[:1]
+    assert narrow.tolist() == [14.5, 79.5, 30, 160]
+
+
+def test_people_without_a_face_are_found_in_windows(found_by):
+    found_by([], least_unseen=0.4)
+    people_there = [(10, 40, 40, 80), (150, 40, 40, 80)]
+
+    def seen():
+        poses = [person.pose for person in find_people(cascade(), photo_of(*people_there))]
+        wanted = [np.array([x, y]) + TEMPLATE * [w, h] for x, y, w, h in people_there]
+        return [any(np.abs(pose - true).max() < 8 for pose in poses) for true in wanted]
+
+    assert seen() == [False, False], "in the full image both are taken for one"
+    found_by([], windows=[[1.0, 0.5]], least_unseen=0.4)
+    assert seen() == [True, True]
 
 
 def test_nobody_is_found_twice(found_by):

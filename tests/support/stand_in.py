@@ -8,8 +8,10 @@ from deeppose.deploy.runtime import Outputs
 
 FINDING = Finding(
     face_boxes=[[1.0, 4.0, 8.0], [2.0, 8.0, 16.0]],
+    windows=[],
     enlarged=None,
     least=0.4,
+    least_unseen=0.4,
     apart=0.5,
     logistic={"first": [-3.0, -3.0], "last": [-2.0, -2.5]},
 )
