@@ -20,7 +20,7 @@ FOUND = "people.json"
 """What scripts/people.py found on held-out images: see docs/people.md."""
 MOST_FACES = 16
 """Of a photo, the most confident."""
-MOST_TRIED = 16
+MOST_TRIED = 8
 """Groups of boxes that stage 1 sees a second time."""
 SMALLEST_SPREAD = 1e-6
 """Pose diameters; a map with all its mass in one cell has no spread."""
