@@ -133,7 +133,7 @@ function draw() {
   if (number < 2) view.box(box, "#fff", number === 0 ? 3 : 1.5);
   if (number > 1) {
     const before = stages[number - 2].pose;
-    now.boxes.forEach((square, index) => index !== joint() && view.box(square, "#9ab", 0.5));
+    now.boxes.forEach((square, index) => index !== joint() && view.box(square, "#fff9", 0.75));
     view.pose(before, about.limbs, null, true);
     view.pose(now.pose, about.limbs, number === last ? confidences : null);
     view.box(now.boxes[joint()], "#ffe600", 2);
@@ -325,6 +325,8 @@ for (const name of await fetch("samples.json").then((answer) => answer.json())) 
   });
   element("samples").append(button);
 }
+// Before anybody asks, so that the first answer is quick.
+ask("open", state.model).catch((error) => say(error.message, true));
 new ResizeObserver(draw).observe(canvas);
 /** For tests, and for the curious at the console. */
 Object.assign(window, { deeppose: state });

@@ -58,15 +58,15 @@ export class View {
     return [(x + 0.5) * this.scale, (y + 0.5) * this.scale];
   }
 
-  /** A line in a colour, on black. @param {Path2D} path @param {string} colour @param {number} width @param {number[]} [dash] */
+  /** A line in a colour, on black unless it is thin. @param {Path2D} path @param {string} colour @param {number} width @param {number[]} [dash] */
   stroke(path, colour, width, dash = []) {
     const { context, unit } = this;
     context.setLineDash(dash.map((part) => part * unit));
     context.lineCap = "round";
-    for (const [ink, extra] of /** @type {[string, number][]} */ ([["#000", 2], [colour, 0]])) {
+    for (const [ink, thick] of /** @type {[string, number][]} */ ([["#000", width + 2], [colour, width]])) {
       context.strokeStyle = ink;
-      context.lineWidth = (width + extra) * unit;
-      context.stroke(path);
+      context.lineWidth = thick * unit;
+      if (width >= 1 || ink === colour) context.stroke(path);
     }
   }
 

@@ -26,15 +26,16 @@ class Browser:
 
         command = [BROWSER, *OPTIONS, f"--user-data-dir={profile}", f"--window-size={width},{height}"]
         self.process = subprocess.Popen(
-            [*command, "about:blank"], preexec_fn=as_three_and_four, close_fds=False, stderr=subprocess.DEVNULL
+            [*command, "about:blank"],
+            preexec_fn=as_three_and_four,
+            close_fds=False,
+            stderr=subprocess.DEVNULL,
         )
         os.close(theirs_in), os.close(theirs_out)
         self.reader, self.writer = os.fdopen(ours_in, "rb"), ours_out
         self.unread, self.number, self.session = b"", 0, None
         self.errors, self.requests = [], []
-        (page,) = (
-            t for t in self.call("Target.getTargets")["targetInfos"] if t["type"] == "page"
-        )
+        (page,) = (t for t in self.call("Target.getTargets")["targetInfos"] if t["type"] == "page")
         attached = self.call("Target.attachToTarget", targetId=page["targetId"], flatten=True)
         self.session = attached["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network", "DOM"):
@@ -81,7 +82,11 @@ class Browser:
 
     def resize(self, width, height):
         self.call(
-            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=False,
         )
 
     def run(self, script):

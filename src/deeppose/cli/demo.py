@@ -18,8 +18,6 @@ ISOLATED = {"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-
 class Handler(SimpleHTTPRequestHandler):
     """Files of a folder for a page that is isolated from other sites."""
 
-    extensions_map = SimpleHTTPRequestHandler.extensions_map | {".mjs": "text/javascript"}
-
     def end_headers(self) -> None:
         """Say with every file that the page is isolated, and that it may change."""
         for name, value in (ISOLATED | {"Cache-Control": "no-cache"}).items():
@@ -43,7 +41,9 @@ def server_of(folder: Path, port: int = 0) -> ThreadingHTTPServer:
     try:
         return ThreadingHTTPServer((HERE, port), partial(Handler, directory=str(folder)))
     except OSError as error:
-        raise OutputError(f"port {port} can't be opened ({error.strerror}): name another by --port") from error
+        raise OutputError(
+            f"port {port} can't be opened ({error.strerror}): name another by --port"
+        ) from error
 
 
 def demo(

