@@ -11,6 +11,8 @@ const MOST_PIXELS = 64e6;
 const NEAR = 16; // Pixels on the screen: what a pointer meets.
 const [STEP, LEAP] = [1, 10]; // Pixels that a key moves, and with shift.
 const SMALLEST_BOX = 10;
+/** @type {Record<string, Point>} */
+const WAYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 /** @param {string} id @returns {any} */
 const element = (id) => document.getElementById(id);
@@ -59,6 +61,9 @@ function say(words, isError = false) {
   status.classList.toggle("error", isError);
 }
 
+/** @param {any} error */
+const fail = (error) => say(error.message, true);
+
 /** @param {Blob} file @param {string} name */
 async function open(file, name) {
   const asked = ++state.asked;
@@ -79,7 +84,7 @@ async function open(file, name) {
     return say(`${name} is no picture that this browser can decode: save it as JPEG or PNG.`, true);
   }
   const { data, width, height } = state.photo;
-  ask("setPhoto", { data, width, height }).catch((error) => say(error.message, true));
+  ask("setPhoto", { data, width, height }).catch(fail);
   await find();
 }
 
@@ -99,7 +104,7 @@ async function find() {
     state.found = found;
     state.people = structuredClone(found);
   } catch (error) {
-    return say(/** @type {Error} */ (error).message, true);
+    return fail(error);
   }
   const { people, about, name } = state;
   canvas.setAttribute("aria-label", `${name}: ${people.length} people with their poses`);
@@ -189,8 +194,7 @@ function tell(number) {
     }),
   );
   for (const term of document.querySelectorAll("[data-lit]")) {
-    const when = /** @type {HTMLElement} */ (term).dataset.lit?.split(" ") ?? [];
-    term.classList.toggle("lit", when.includes(String(Math.min(number, 2))));
+    term.classList.toggle("lit", String(term.getAttribute("data-lit")).includes(String(Math.min(number, 2))));
   }
 }
 
@@ -211,32 +215,39 @@ function drawCrop(number) {
   context.strokeStyle = "#ffe600";
   context.lineWidth = size / 64;
   context.beginPath();
-  if (number > 1) context.moveTo(size / 2, size / 2);
-  if (number > 1) context.lineTo(place[0], place[1]);
+  if (number > 1) {
+    context.moveTo(size / 2, size / 2);
+    context.lineTo(place[0], place[1]);
+  }
   context.moveTo(place[0] + size / 32, place[1]);
   context.arc(place[0], place[1], size / 32, 0, 2 * Math.PI);
   context.stroke();
 }
 
-let [isRunning, isWanted] = [false, false];
+/** @type {{one: Person, from: number} | null} */
+let wanted = null;
+let isRunning = false;
 /** The stages from the one that is shown on, anew: of what was moved. */
 async function again() {
   draw();
-  isWanted = true;
+  wanted = { one: person(), from: Math.max(stage() - 1, 0) };
   if (isRunning) return;
   isRunning = true;
   try {
-    while (isWanted) {
-      isWanted = false;
-      const [one, asked] = [person(), state.asked];
-      const known = one.stages.slice(0, Math.max(stage() - 1, 0));
-      const { stages, confidences } = await ask("remaining", state.model, known, one.box);
-      if (asked !== state.asked || isWanted) continue;
-      Object.assign(one, { stages, confidences });
+    while (wanted) {
+      /** @type {{one: Person, from: number}} */
+      const { one, from } = wanted;
+      wanted = null;
+      const asked = state.asked;
+      const found = await ask("remaining", state.model, one.stages.slice(0, from), one.box);
+      if (asked !== state.asked) continue;
+      // Those before may have been moved on meanwhile.
+      one.stages = [...one.stages.slice(0, from), ...found.stages.slice(from)];
+      one.confidences = found.confidences;
       draw();
     }
   } catch (error) {
-    say(/** @type {Error} */ (error).message, true);
+    fail(error);
   } finally {
     isRunning = false;
   }
@@ -251,7 +262,7 @@ function grab(place) {
     const isCorner = Math.hypot(away[0] - box[2] / 2, away[1] - box[3] / 2) < reach;
     const [left, top] = corner(box);
     if (!isCorner && (Math.abs(away[0]) > box[2] / 2 || Math.abs(away[1]) > box[3] / 2)) return null;
-    return (/** @type {Point} */ [x, y]) => {
+    return ([x, y]) => {
       if (!isCorner) return void box.splice(0, 2, x - away[0], y - away[1]);
       const [width, height] = [Math.max(x - left, SMALLEST_BOX), Math.max(y - top, SMALLEST_BOX)];
       box.splice(0, 4, left + width / 2, top + height / 2, width, height);
@@ -266,24 +277,22 @@ function grab(place) {
   jointChoice.value = String(near.index % now.length);
   draw();
   if (near.index >= before.length) return null;
-  return (/** @type {Point} */ [x, y]) => void before.splice(near.index, 1, [x, y]);
+  return ([x, y]) => void before.splice(near.index, 1, [x, y]);
 }
 
-canvas.addEventListener("pointerdown", (/** @type {PointerEvent} */ event) => {
+canvas.addEventListener("pointerdown", (event) => {
   if (steps.inert) return;
   state.drag = grab(view.place(event));
   if (state.drag) canvas.setPointerCapture(event.pointerId);
 });
-canvas.addEventListener("pointermove", (/** @type {PointerEvent} */ event) => {
+canvas.addEventListener("pointermove", (event) => {
   if (!state.drag) return;
   state.drag(view.place(event));
   again();
 });
 for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, () => (state.drag = null));
-canvas.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
-  const way = /** @type {Record<string, Point>} */ ({
-    ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1],
-  })[event.key];
+canvas.addEventListener("keydown", (event) => {
+  const way = WAYS[event.key];
   if (!way || steps.inert || stage() === 1) return;
   event.preventDefault();
   const moved = stage() === 0 ? person().box : person().stages[stage() - 2].pose[joint()];
@@ -302,14 +311,14 @@ for (const choice of document.querySelectorAll("input[name=model]")) {
     find();
   });
 }
-element("file").addEventListener("change", (/** @type {Event} */ event) => {
+element("file").addEventListener("change", (event) => {
   const input = /** @type {HTMLInputElement} */ (event.target);
   if (input.files?.[0]) open(input.files[0], input.files[0].name);
   input.value = "";
 });
 const drop = element("drop");
 for (const kind of ["dragover", "dragleave", "drop"]) {
-  drop.addEventListener(kind, (/** @type {DragEvent} */ event) => {
+  drop.addEventListener(kind, (event) => {
     event.preventDefault();
     drop.classList.toggle("over", kind === "dragover");
     const file = kind === "drop" && event.dataTransfer?.files[0];
@@ -326,7 +335,7 @@ for (const name of await fetch("samples.json").then((answer) => answer.json())) 
   element("samples").append(button);
 }
 // Before anybody asks, so that the first answer is quick.
-ask("open", state.model).catch((error) => say(error.message, true));
+ask("open", state.model).catch(fail);
 new ResizeObserver(draw).observe(canvas);
 /** For tests, and for the curious at the console. */
 Object.assign(window, { deeppose: state });

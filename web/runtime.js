@@ -62,7 +62,7 @@ function points(values, first, count) {
 /** CenterFace, as faces.js calls it. @param {string} path */
 export async function openFaces(path) {
   const network = await session(path);
-  return async (/** @type {Float32Array} */ input, /** @type {number} */ width, /** @type {number} */ height) => {
+  return async (/** @type {Float32Array} */ input, width, height) => {
     const found = await network.run({ "input.1": new ort.Tensor("float32", input, [1, 3, height, width]) });
     return { heat: found["537"].data, scale: found["538"].data, offset: found["539"].data };
   };

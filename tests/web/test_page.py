@@ -18,7 +18,7 @@ from project import ROOT
 
 from deeppose.cascade.crops import crop
 from deeppose.cli import main as cli
-from deeppose.cli.demo import ISOLATED, server_of
+from deeppose.cli.demo import demo, server_of
 from deeppose.cli.export import sample_photos
 from deeppose.core.errors import ExportError, OutputError
 from deeppose.deploy import web
@@ -268,10 +268,18 @@ def test_another_runtime_than_the_pinned_one_is_refused(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_demo_needs_a_page(tmp_path):
+def test_demo_shows_a_page_and_needs_one(tmp_path, monkeypatch, capsys):
     with pytest.raises(OutputError, match="deeppose export --web"):
         server_of(tmp_path)
-    assert len(ISOLATED) == 2
+    (tmp_path / "index.html").touch()
+    with server_of(tmp_path) as first, pytest.raises(OutputError, match="can't be opened"):
+        server_of(tmp_path, first.server_port)
+    shown = []
+    monkeypatch.setattr("webbrowser.open", shown.append)
+    monkeypatch.setattr(ThreadingHTTPServer, "serve_forever", lambda _: None)
+    demo(tmp_path)
+    assert shown == [capsys.readouterr().out.split()[0]]
+    assert shown[0].startswith("http://127.0.0.1:")
 
 
 @pytest.mark.parametrize("arguments", [[], ["-o", "here", "--web", "there"]])
