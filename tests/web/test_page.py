@@ -39,6 +39,7 @@ const crops = {boxes}.map((box) => crop(photo, box, 96, [113, 111, 106]));
 fs.writeFileSync("crops", Buffer.concat(crops));
 """
 
+pytestmark = pytest.mark.xdist_group("web")
 needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="Node.js is not installed")
 
 

@@ -48,7 +48,9 @@ class OnnxStage:
         try:
             self._session = open_session(network, min(os.cpu_count() or 1, MOST_THREADS))
         except Exception as error:  # ONNX Runtime's own errors have no common type
-            raise WeightsError(f"{network} can't be run ({error}): export it again") from error
+            raise WeightsError(
+                f"{network} can't be run ({error}): export it again"
+            ) from error
         self._names = [output.name for output in self._session.get_outputs()]
         self.has_maps = VARIANCES in self._names
 
