@@ -9,6 +9,7 @@ import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -23,12 +24,16 @@ from deeppose.cli.export import sample_photos
 from deeppose.core.errors import ExportError, OutputError
 from deeppose.deploy import web
 from deeppose.deploy.export import PACKAGES
+from deeppose.deploy.photo import read_photo
+from deeppose.deploy.pose import Pose
 
 MODELS = {"lsp": 14, "flic": 10}
 PHOTOS = ("drawn person", "drawn scene")
 HEAD_TOP = 13
 NEAR = 0.5
 """Pixels between a joint in the browser and the same by Python."""
+SAME = 0.01
+"""The same where both start from one box or pose."""
 MOST_BYTES = 45e6
 CROPS = """
 import {{ crop }} from "{module}";
@@ -156,6 +161,21 @@ def test_the_poses_are_those_of_predict(opened, page, monkeypatch, capsys, tmp_p
         sure = [confidence for *_, confidence in ours["keypoints"]]
         np.testing.assert_allclose(theirs["confidences"], sure, rtol=0, atol=0.01)
         assert theirs["score"] == pytest.approx(ours["score"], abs=0.001)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_each_stage_makes_of_the_same_what_it_makes_in_python(opened, page, model):
+    """Also where little in the one before makes much in the next: of a photo that shows no legs."""
+    opened.run(f"document.querySelector('[value={model}]').click()")
+    upload(opened, page / "samples" / "astronaut.jpg")
+    (found,) = opened.run("deeppose.people")
+    first, *later = (np.array([stage["pose"]]) for stage in found["stages"])
+    photo, box = read_photo(page / "samples" / "astronaut.jpg").pixels, np.array([found["box"]])
+    cascade = Pose(model).cascade
+    np.testing.assert_allclose(first, cascade.initial(photo, box).poses, rtol=0, atol=SAME)
+    for stage, (before, after) in enumerate(pairwise([first, *later]), start=2):
+        expected = cascade.refine(stage, photo, before, box).poses
+        np.testing.assert_allclose(after, expected, rtol=0, atol=SAME)
 
 
 def test_it_works_without_threads_on_any_file_server(opened, page):
