@@ -3,9 +3,8 @@
 import { crop } from "./crop.js";
 import { View } from "./view.js";
 
-/** @typedef {import("./cascade.js").Point} Point */
-/** @typedef {import("./cascade.js").Estimate} Estimate */
-/** @typedef {import("./people.js").Person} Person */
+/** @import { Estimate, Point } from "./cascade.js" */
+/** @import { Person } from "./people.js" */
 
 const MOST_PIXELS = 64e6;
 const NEAR = 16; // Pixels on the screen: what a pointer meets.

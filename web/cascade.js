@@ -3,8 +3,7 @@
 
 import { crop } from "./crop.js";
 
-/** @typedef {import("./crop.js").Photo} Photo */
-/** @typedef {import("./crop.js").Box} Box */
+/** @import { Box, Photo } from "./crop.js" */
 /** A point, x then y, pixels or normalised coordinates. @typedef {[number, number]} Point */
 /**
  * What a network says of one crop, normalised coordinates; variances are of each joint's place on its map.

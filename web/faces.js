@@ -2,8 +2,8 @@
 
 import { roundEven } from "./crop.js";
 
-/** @typedef {import("./crop.js").Photo} Photo */
-/** @typedef {import("./people.js").Face} Face */
+/** @import { Photo } from "./crop.js" */
+/** @import { Face } from "./people.js" */
 /** Maps of a quarter of the input's size: how sure a face is there, its height and width, its offset.
  * @typedef {{heat: Float32Array, scale: Float32Array, offset: Float32Array}} Maps */
 

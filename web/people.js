@@ -3,10 +3,8 @@
 
 import { SMALLEST_DIAMETER, diameter, distance, initial, remaining } from "./cascade.js";
 
-/** @typedef {import("./crop.js").Box} Box */
-/** @typedef {import("./crop.js").Photo} Photo */
-/** @typedef {import("./cascade.js").Estimate} Estimate */
-/** @typedef {import("./cascade.js").Stage} Stage */
+/** @import { Estimate, Stage } from "./cascade.js" */
+/** @import { Box, Photo } from "./crop.js" */
 /** How people of one skeleton are found, from people.json.
  * @typedef {{face_boxes: number[][] | null, enlarged: number | null, least: number, apart: number,
  *   logistic: {first: number[], last: number[]}}} Finding */

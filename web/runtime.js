@@ -2,9 +2,7 @@
 
 import * as ort from "./ort/ort.wasm.min.mjs";
 
-/** @typedef {import("./cascade.js").Description} Description */
-/** @typedef {import("./cascade.js").Stage} Stage */
-/** @typedef {import("./cascade.js").Point} Point */
+/** @import { Description, Point, Stage } from "./cascade.js" */
 
 const MOST_THREADS = 4;
 const PLANES = 4; // As src/deeppose/deploy/web.py packs networks.

@@ -1,8 +1,7 @@
 // What is drawn over the photo.
 
-/** @typedef {import("./cascade.js").Point} Point */
-/** @typedef {import("./crop.js").Box} Box */
-/** @typedef {import("./crop.js").Photo} Photo */
+/** @import { Point } from "./cascade.js" */
+/** @import { Box, Photo } from "./crop.js" */
 /** @typedef {{ends: [number, number], colour: string}} Limb */
 
 const MOST_PIXELS_WIDE = 1600;

@@ -5,8 +5,8 @@ import { findFaces } from "./faces.js";
 import { findPeople, lastConfidences } from "./people.js";
 import { openFaces, openStage, start } from "./runtime.js";
 
-/** @typedef {import("./people.js").Finding} Finding */
-/** @typedef {import("./cascade.js").Stage} Stage */
+/** @import { Stage } from "./cascade.js" */
+/** @import { Finding } from "./people.js" */
 
 /** @type {import("./crop.js").Photo} */
 let photo;
