@@ -5,6 +5,7 @@
 # make lint    linters, types, imports between packages; and the audit, where its database can be reached
 # make audit   the pinned dependencies among known vulnerabilities; needs network
 # make wheel   a wheel with the published networks, for predictions without the rest
+# make web     a page that runs the published networks in a browser, in dist/web/
 # make docs    the site of docs/ and reports/, in site/
 # All make the environment first, once; TORCH=cpu|cuda|auto says which build of torch it takes.
 
@@ -19,7 +20,7 @@ UV_VERSION := 0.13.9
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # As src/deeppose/__init__.py sets it, which comes too late where tests and benchmarks load torch first.
 export GOMP_SPINCOUNT ?= 10000
-.PHONY: env repro verify figures test lint audit wheel docs bench bench-demo bench-export bench-scale bench-gpu check-determinism check-kill fuzz lock clean
+.PHONY: env repro verify figures test lint audit wheel web docs bench bench-demo bench-export bench-scale bench-gpu check-determinism check-kill fuzz lock clean
 
 env: $(VENV)/.installed
 
@@ -63,6 +64,10 @@ VULNERABILITIES := https://pypi.org/pypi/pip/24.0/json
 # A wheel that predicts by itself, with the published networks in it, in dist/.
 wheel: env
 	python scripts/wheel.py
+
+# The cascade as a page for any file server; takes npm. `deeppose demo` opens it.
+web: env
+	deeppose export --web dist/web
 
 audit: env
 	$(UV) tool run pip-audit --requirement requirements.lock --disable-pip --no-deps

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from deeppose.cli import datasets
+from deeppose.cli.demo import demo
 from deeppose.cli.export import export
 from deeppose.cli.new import new
 from deeppose.cli.predict import predict
@@ -21,6 +22,7 @@ app.add_typer(datasets.app, name="datasets")
 app.command()(predict)
 app.command(help=SCORE_HELP)(score)
 app.command()(export)
+app.command()(demo)
 app.command()(new)
 
 

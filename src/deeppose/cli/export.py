@@ -8,12 +8,22 @@ import typer
 from deeppose.cli.weights import weights_of
 from deeppose.core.errors import ParamsError
 
+SAMPLE_HEIGHT = 360
+"""Of a drawn picture, pixels."""
+
 
 def export(
     output: Annotated[
-        Path,
+        Path | None,
         typer.Option("-o", "--output", metavar="FOLDER", help="Where the files go; made if it isn't there."),
-    ],
+    ] = None,
+    web: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Write a page instead that runs the published cascades in a browser: docs/web.md.",
+        ),
+    ] = None,
     model: Annotated[str, typer.Option(help="A model of params.yaml.")] = "lsp",
     profile: Annotated[
         str | None, typer.Option(help="Whose weights are taken, as by `deeppose predict`.")
@@ -28,6 +38,15 @@ def export(
     to their boxes, (batch, joints, 2). Each is run before it is kept, and compared with ours. docs/export.md
     has what must be done around them.
     """
+    if (output is None) == (web is None):
+        raise ParamsError("give a folder, either by -o for networks or by --web for a page")
+    if web is not None:
+        from deeppose.deploy.web import write_page
+
+        size = write_page(web, sample_photos())
+        typer.echo(f"{web}: {size / 1e6:.1f} MB; `deeppose demo {web}` opens it")
+        return
+    assert output is not None
     weights, skeleton = weights_of(model, profile)
     if stage is not None and not 1 <= stage <= len(weights):
         raise ParamsError(f"--stage {stage}: the cascade has stages 1 to {len(weights)}")
@@ -42,3 +61,21 @@ def export(
             f"{written.network}, {written.description}: from {path}, outputs at most "
             f"{written.difference:.1e} of a box's side from ours"
         )
+
+
+def sample_photos() -> dict[str, bytes]:
+    """Pictures to try a page on, JPEG by name: drawn people and a photo that scikit-image brings along."""
+    import cv2
+    import numpy as np
+    from skimage import data
+
+    from deeppose.data.synthetic.painting import draw
+    from deeppose.data.synthetic.scenes import draw_scene
+
+    coffee, astronaut = (np.asarray(getattr(data, name)())[..., ::-1] for name in ("coffee", "astronaut"))
+    pictures = {
+        "drawn person": draw(np.random.default_rng(1), [coffee], SAMPLE_HEIGHT).image,
+        "drawn scene": draw_scene(np.random.default_rng(1), [coffee], SAMPLE_HEIGHT).image,
+        "astronaut": astronaut,
+    }
+    return {name: cv2.imencode(".jpg", picture)[1].tobytes() for name, picture in pictures.items()}

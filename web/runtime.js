@@ -1,0 +1,67 @@
+// Networks by ONNX Runtime Web. Its files and the networks lie packed beside the page.
+
+import * as ort from "./ort/ort.wasm.min.mjs";
+
+/** @import { Description, Point, Stage } from "./cascade.js" */
+
+const MOST_THREADS = 4;
+const PLANES = 4; // As src/deeppose/deploy/web.py packs networks.
+
+/** @param {string} path beside this file @returns {Promise<Uint8Array>} */
+async function unpacked(path) {
+  const answer = await fetch(new URL(path, import.meta.url));
+  if (!answer.ok) throw new Error(`${path} can't be loaded (${answer.status}): make the page's folder again`);
+  const bytes = new Uint8Array(await answer.arrayBuffer());
+  // Some servers say that a .gz is a compressed file of another kind, and the browser has unpacked it already.
+  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes;
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
+/** Loads ONNX Runtime itself, once: with threads where the page is isolated from other sites. */
+export async function start() {
+  ort.env.wasm.numThreads = self.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency, MOST_THREADS) : 1;
+  ort.env.wasm.wasmPaths = { mjs: new URL("./ort/ort-wasm-simd-threaded.mjs", import.meta.url).href };
+  ort.env.wasm.wasmBinary = await unpacked("./ort/ort-wasm-simd-threaded.wasm.gz");
+}
+
+/** @param {string} path */
+async function session(path) {
+  const packed = await unpacked(path);
+  const network = new Uint8Array(packed.length);
+  for (let plane = 0, from = 0; plane < PLANES; plane++) {
+    for (let at = plane; at < network.length; at += PLANES) network[at] = packed[from++];
+  }
+  return ort.InferenceSession.create(network, { executionProviders: ["wasm"], logSeverityLevel: 3 });
+}
+
+/** @param {string} path @param {Description} description @returns {Promise<Stage>} */
+export async function openStage(path, description) {
+  const network = await session(path);
+  const size = description.input.shape[1];
+  const joints = description.joints.length;
+  return {
+    description,
+    async run(crops, count) {
+      const found = await network.run({ crops: new ort.Tensor("uint8", crops, [count, size, size, 3]) });
+      return Array.from({ length: count }, (_, index) => ({
+        joints: points(found.joints.data, index * joints, joints),
+        variances: points(found.variances.data, index * joints, joints),
+      }));
+    },
+  };
+}
+
+/** @param {Float32Array} values @param {number} first @param {number} count @returns {Point[]} */
+function points(values, first, count) {
+  return Array.from({ length: count }, (_, index) => [values[(first + index) * 2], values[(first + index) * 2 + 1]]);
+}
+
+/** CenterFace, as faces.js calls it. @param {string} path */
+export async function openFaces(path) {
+  const network = await session(path);
+  return async (/** @type {Float32Array} */ input, width, height) => {
+    const found = await network.run({ "input.1": new ort.Tensor("float32", input, [1, 3, height, width]) });
+    return { heat: found["537"].data, scale: found["538"].data, offset: found["539"].data };
+  };
+}
