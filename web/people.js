@@ -1,4 +1,4 @@
-// Who is in a photo: boxes about faces and the full image, each kept by what the cascade makes of it.
+// Who is in a photo: boxes about faces, the full image and windows, each kept by what the cascade makes of it.
 // As src/deeppose/deploy/people.py.
 
 import { SMALLEST_DIAMETER, diameter, distance, initial, remaining } from "./cascade.js";
@@ -6,13 +6,14 @@ import { SMALLEST_DIAMETER, diameter, distance, initial, remaining } from "./cas
 /** @import { Estimate, Stage } from "./cascade.js" */
 /** @import { Box, Photo } from "./crop.js" */
 /** How people of one skeleton are found, from people.json.
- * @typedef {{face_boxes: number[][] | null, enlarged: number | null, least: number, apart: number,
- *   logistic: {first: number[], last: number[]}}} Finding */
+ * @typedef {{face_boxes: number[][] | null, windows: number[][], enlarged: number | null, least: number,
+ *   least_unseen: number, apart: number, logistic: {first: number[], last: number[]}}} Finding */
 /** @typedef {{box: Box, score: number}} Face */
 /** @typedef {{box: Box, face: Face | null, score: number, confidences: number[], stages: Estimate[]}} Person */
 /** @typedef {{box: Box, group: number, face: Face | null, first: Estimate, score: number}} Candidate */
 
 const MOST_FACES = 16;
+const MOST_TRIED = 8;
 const SMALLEST_SPREAD = 1e-6;
 
 /**
@@ -37,30 +38,49 @@ export async function findPeople(stages, photo, faces, finding) {
     const firsts = await initial(stages[0], photo, some.map(({ box }) => box));
     return some.map((one, index) => {
       const sure = confidences(firsts[index].spreads, finding.logistic.first);
-      return { ...one, first: firsts[index], score: sure.reduce((sum, value) => sum + value) / sure.length };
+      return { ...one, first: firsts[index], score: scoreOf(sure) };
     });
   };
+  const pairs = stages[0].description.diameter;
   let candidates = await judged(tried);
   if (finding.enlarged !== null) {
     const factor = finding.enlarged;
-    const again = bestOfEach(candidates).map((one) => ({ ...one, box: boxAround(one.first, factor) }));
+    const promising = distinct(candidates, finding, pairs).slice(0, MOST_TRIED);
+    const again = promising.map((one) => ({ ...one, box: boxAround(one.first, factor) }));
     candidates = [...candidates, ...(await judged(again))];
   }
+  const kept = distinct(candidates, finding, pairs)
+    .filter(({ face, score }) => score >= (face ? finding.least : finding.least_unseen))
+    .sort((a, b) => b.score - a.score);
   /** @type {Person[]} */
   const people = [];
-  /** @type {Candidate[]} */
-  const kept = [];
-  const pairs = stages[0].description.diameter;
-  for (const one of bestOfEach(candidates).sort((a, b) => b.score - a.score)) {
-    const someoneElse = kept.every((other) => apart(one.first, other.first, pairs) >= finding.apart);
-    if (one.score >= finding.least && someoneElse) kept.push(one);
-  }
   for (const { box, face, score, first } of kept) {
     const estimates = await remaining(stages, photo, [first], box);
-    const sure = lastConfidences(estimates, finding);
-    people.push({ box, face, score, confidences: sure, stages: estimates });
+    // Poses that were apart after stage 1 may be of one person after the last.
+    const [last, others] = [estimates[estimates.length - 1], people.map((other) => other.stages[other.stages.length - 1])];
+    if (others.some((other) => apart(last, other, pairs) < finding.apart)) continue;
+    people.push({ box, face, score, confidences: lastConfidences(estimates, finding), stages: estimates });
   }
   return people;
+}
+
+/** The mean confidence of the surer half of the joints. @param {number[]} sure */
+function scoreOf(sure) {
+  const surer = [...sure].sort((a, b) => a - b).slice(Math.floor(sure.length / 2));
+  return surer.reduce((sum, value) => sum + value) / surer.length;
+}
+
+/**
+ * The best box of each group, but for those whose pose lies on a better one; groups with a face go first.
+ * @param {Candidate[]} candidates @param {Finding} finding @param {[number, number][]} pairs
+ */
+function distinct(candidates, finding, pairs) {
+  /** @type {Candidate[]} */
+  const kept = [];
+  for (const one of bestOfEach(candidates).sort((a, b) => Number(!a.face) - Number(!b.face) || b.score - a.score)) {
+    if (kept.every((other) => apart(one.first, other.first, pairs) >= finding.apart)) kept.push(one);
+  }
+  return kept;
 }
 
 /** @param {Estimate[]} estimates @param {Finding} finding */
@@ -75,7 +95,11 @@ export function lastConfidences(estimates, finding) {
  */
 function candidateBoxes({ kind, scale = 1 }, { width, height }, faces, finding) {
   /** @type {{box: Box, group: number, face: Face | null}[]} */
-  const tried = kind === "image" ? [{ box: [(width - 1) / 2, (height - 1) / 2, width, height], group: -1, face: null }] : [];
+  const tried = [];
+  if (kind === "image") {
+    const all = [[(width - 1) / 2, (height - 1) / 2, width, height], ...allOver(finding.windows, width, height)];
+    tried.push(...all.map((box, index) => ({ box, group: -1 - index, face: null })));
+  }
   faces.forEach((face, group) => {
     const [x, y, w, h] = face.box;
     const side = Math.sqrt(w * h);
@@ -86,6 +110,22 @@ function candidateBoxes({ kind, scale = 1 }, { width, height }, faces, finding) 
     tried.push(...boxes.map((box) => ({ box, group, face })));
   });
   return tried;
+}
+
+/**
+ * Windows all over a photo, half of each beside the next.
+ * @param {number[][]} windows height in heights of the photo, width in their own heights
+ * @param {number} width @param {number} height
+ */
+function allOver(windows, width, height) {
+  return windows.flatMap(([high, wide]) => {
+    const [w, h] = [Math.min(high * height * wide, width), Math.min(high * height, height)];
+    const [across, down] = [[width, w], [height, h]].map(([side, part]) => {
+      const steps = Math.ceil((side - part) / (part / 2) - 1e-9);
+      return Array.from({ length: steps + 1 }, (_, step) => part / 2 + (steps ? (step * (side - part)) / steps : 0) - 0.5);
+    });
+    return down.flatMap((y) => across.map((x) => [x, y, w, h]));
+  });
 }
 
 /** The first of the highest score in each group, by group. @param {Candidate[]} candidates */
