@@ -170,7 +170,8 @@ def page(definition: dict[str, Any], found: pd.DataFrame) -> str:
         f"[{DEFINITION.name}]({DEFINITION.name}) says what was run: stage 1 of the network of §3.1, a "
         "quarter as wide and at 124 px, one change at a time from the paper's recipe, each over "
         f"{definition['crops']:,} crops of LSP and LSP extended. Measured on 400 "
-        "[held-out](glossary.md#held-out) images of LSP's training part, not on a test part.",
+        "[held-out](glossary.md#held-out) images of LSP's training part, not on a test part. "
+        f"{len(rows)} of {len(definition['variants'])} variants have been run.",
         "![Held-out PCP against crops seen](paper-network.svg)",
         table(["Change", *MEASURED.values(), "PCP, less the recipe's"], rows),
         "All else as in `paper`, but for",

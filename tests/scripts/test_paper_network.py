@@ -1,0 +1,51 @@
+import pandas as pd
+import paper_network
+import pytest
+import yaml
+from project import ROOT
+
+from deeppose.core.params import Params
+
+
+@pytest.fixture
+def study(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    return yaml.safe_load(paper_network.DEFINITION.read_text("utf-8")), paper_network.read_values()
+
+
+def test_all_variants_see_as_many_crops_and_report_as_often(study):
+    definition, values = study
+    for name in definition["variants"]:
+        varied = paper_network.varied_params(definition, values, name)
+        profile = Params.model_validate(varied).profiles["paper"]
+        steps = profile.stage1.steps["lsp"]
+        assert steps * profile.training.batch == definition["crops"]
+        assert steps // profile.training.report_every == definition["reports"]
+
+
+def test_constants_are_changed_while_a_variant_runs(study):
+    definition, _ = study
+    changed = definition["variants"]["lrn-divided"]["constants"]
+    from deeppose.networks import alexnet
+
+    before = alexnet.LRN_ALPHA
+    with paper_network.constants(changed):
+        assert pytest.approx(before / 5) == alexnet.LRN_ALPHA
+    assert before == alexnet.LRN_ALPHA
+
+
+def test_the_page_has_each_curves_end_beside_the_recipes(study):
+    definition, _ = study
+    rows = [("paper", 100, 0.2), ("paper", 200, 0.3), ("adamw", 200, 0.45)]
+    found = pd.DataFrame(rows, columns=["variant", "crops", "pcp"]).assign(**{"pdj@0.1": 0.1, "pdj@0.2": 0.5})
+    page = paper_network.page(definition, found)
+    assert "| the paper's recipe | 0.300 | 0.100 | 0.500 |  |" in page
+    assert "| 0.450 | 0.100 | 0.500 | +0.150 |" in page
+    assert f"2 of {len(definition['variants'])} variants have been run" in page
+
+
+def test_the_page_is_that_of_the_kept_curves(study):
+    definition, values = study
+    assert paper_network.PAGE.read_text("utf-8") == paper_network.page(
+        definition, paper_network.results(definition, values)
+    )
