@@ -189,7 +189,7 @@ def curves_figure(definition: dict[str, Any], found: pd.DataFrame) -> None:
         words = definition["variants"][name]["words"]
         axes.plot(curve["crops"], curve["pcp"], style, label=words, linewidth=2.5 if name == FIRST else 1.2)
     axes.set(xscale="log", xlabel="Crops seen", ylabel="Held-out mean PCP")
-    figure.legend(loc="outside right upper", fontsize="small")
+    figure.legend(loc="outside right center", fontsize="small")
     save_plot(figure, PAGE.parent, PAGE.stem)
 
 
