@@ -28,7 +28,7 @@ from deeppose.deploy.photo import read_photo
 from deeppose.deploy.pose import Pose
 
 MODELS = {"lsp": 14, "flic": 10}
-PHOTOS = ("drawn person", "drawn scene")
+PHOTOS = ("synthetic person", "synthetic scene")
 HEAD_TOP = 13
 NEAR = 0.5
 """Pixels between a joint in the browser and the same by Python."""
@@ -57,7 +57,7 @@ def test_scripts_are_javascript(path):
 @needs_node
 def test_crops_are_those_of_python(tmp_path):
     rng = np.random.default_rng(0)
-    photo = cv2.imdecode(np.frombuffer(sample_photos()["drawn scene"], np.uint8), cv2.IMREAD_COLOR)
+    photo = cv2.imdecode(np.frombuffer(sample_photos()["synthetic scene"], np.uint8), cv2.IMREAD_COLOR)
     height, width, _ = photo.shape
     cv2.cvtColor(photo, cv2.COLOR_BGR2BGRA).tofile(tmp_path / "photo")
     boxes = [[*rng.uniform(0, width, 2), *rng.uniform(5, 700, 2)] for _ in range(60)]
@@ -185,7 +185,7 @@ def test_it_works_without_threads_on_any_file_server(opened, page):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         opened.open(f"http://127.0.0.1:{server.server_port}/")
         opened.wait("window.deeppose !== undefined && !crossOriginIsolated")
-        upload(opened, page / "samples" / "drawn person.jpg")
+        upload(opened, page / "samples" / "synthetic person.jpg")
         assert len(poses(opened)) == 1
         opened.requests.clear()
         server.shutdown()
@@ -206,12 +206,12 @@ def test_a_broken_file_is_named_and_the_next_one_works(opened, page, tmp_path):
     opened.upload("#file", broken)
     said = opened.wait("document.querySelector('#status.error')?.textContent")
     assert said == "broken.jpg is no picture that this browser can decode: save it as JPEG or PNG."
-    upload(opened, page / "samples" / "drawn person.jpg")
+    upload(opened, page / "samples" / "synthetic person.jpg")
     assert opened.run("document.querySelector('#status.error')") is None
 
 
 def test_the_slider_goes_from_the_box_to_the_last_stage(opened, page):
-    upload(opened, page / "samples" / "drawn person.jpg")
+    upload(opened, page / "samples" / "synthetic person.jpg")
     told = [at_stage(opened, number) for number in range(4)]
     assert len(set(told)) == 4
     assert "b⁰ has its centre" in told[0]
@@ -227,7 +227,7 @@ def test_the_slider_goes_from_the_box_to_the_last_stage(opened, page):
 
 
 def test_a_joint_is_chosen_by_a_click_or_by_name(opened, page):
-    upload(opened, page / "samples" / "drawn person.jpg")
+    upload(opened, page / "samples" / "synthetic person.jpg")
     place = on_screen(opened, poses(opened)[0][2][HEAD_TOP])
     opened.drag(place, place)
     assert "The head top was at" in opened.run("document.querySelector('#story').textContent")
@@ -236,7 +236,7 @@ def test_a_joint_is_chosen_by_a_click_or_by_name(opened, page):
 
 
 def test_what_is_dragged_is_refined_anew_and_can_be_undone(opened, page):
-    upload(opened, page / "samples" / "drawn person.jpg")
+    upload(opened, page / "samples" / "synthetic person.jpg")
     (before,) = poses(opened)
     at_stage(opened, 2)
     dragged = [before[0][HEAD_TOP][0] + 20, before[0][HEAD_TOP][1] + 10]
@@ -255,7 +255,7 @@ def test_what_is_dragged_is_refined_anew_and_can_be_undone(opened, page):
 
 
 def test_the_keyboard_moves_what_the_mouse_moves(opened, page):
-    upload(opened, page / "samples" / "drawn person.jpg")
+    upload(opened, page / "samples" / "synthetic person.jpg")
     box = opened.run("deeppose.people[0].box")
     at_stage(opened, 0)
     opened.run("picture.focus()")
@@ -266,7 +266,7 @@ def test_the_keyboard_moves_what_the_mouse_moves(opened, page):
 
 def test_on_a_telephone_nothing_sticks_out(opened, page):
     opened.resize(390, 844)
-    upload(opened, page / "samples" / "drawn scene.jpg")
+    upload(opened, page / "samples" / "synthetic scene.jpg")
     assert opened.run("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
 

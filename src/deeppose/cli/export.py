@@ -9,7 +9,7 @@ from deeppose.cli.weights import weights_of
 from deeppose.core.errors import ParamsError
 
 SAMPLE_HEIGHT = 360
-"""Of a drawn picture, pixels."""
+"""Of a synthetic picture, pixels."""
 
 
 def export(
@@ -64,7 +64,7 @@ def export(
 
 
 def sample_photos() -> dict[str, bytes]:
-    """Pictures to try a page on, JPEG by name: drawn people and a photo that scikit-image brings along."""
+    """Pictures to try a page on, JPEG by name: synthetic people and a photo that scikit-image brings along."""
     import cv2
     import numpy as np
     from skimage import data
@@ -74,8 +74,8 @@ def sample_photos() -> dict[str, bytes]:
 
     coffee, astronaut = (np.asarray(getattr(data, name)())[..., ::-1] for name in ("coffee", "astronaut"))
     pictures = {
-        "drawn person": draw(np.random.default_rng(1), [coffee], SAMPLE_HEIGHT).image,
-        "drawn scene": draw_scene(np.random.default_rng(1), [coffee], SAMPLE_HEIGHT).image,
+        "synthetic person": draw(np.random.default_rng(1), [coffee], SAMPLE_HEIGHT).image,
+        "synthetic scene": draw_scene(np.random.default_rng(1), [coffee], SAMPLE_HEIGHT).image,
         "astronaut": astronaut,
     }
     return {name: cv2.imencode(".jpg", picture)[1].tobytes() for name, picture in pictures.items()}
