@@ -64,7 +64,7 @@ def export(
 
 
 def sample_photos() -> dict[str, bytes]:
-    """Pictures to try a page on, JPEG by name: synthetic people and a photo that scikit-image brings along."""
+    """Pictures to try a page on, JPEG by name: synthetic people, and a photo of scikit-image."""
     import cv2
     import numpy as np
     from skimage import data
