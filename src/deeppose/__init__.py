@@ -1,7 +1,6 @@
 """DeepPose (Toshev and Szegedy, CVPR 2014): human pose by a cascade of ConvNet regressors."""
 
 import os
-from typing import TYPE_CHECKING
 
 # How long torch's threads spin before they sleep, read when torch is loaded. Its default halves the speed,
 # and worse, beside other work on the machine; not to spin at all costs a small network a third of its speed.
@@ -9,6 +8,8 @@ os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 # What OpenCV decodes at most, read when it is loaded. Its default lets a file of a few bytes take 3 GB.
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(1 << 27))
 
+# As in typing, which is slow to import.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from deeppose.deploy.pose import Pose
 

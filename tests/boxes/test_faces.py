@@ -62,10 +62,10 @@ def test_the_most_confident_comes_first(detector, picture):
 
 
 def test_a_higher_threshold_finds_no_more(detector, picture, monkeypatch):
-    monkeypatch.setattr("deeppose.boxes.faces.THRESHOLD", 0.05)
+    monkeypatch.setattr("deeppose.boxes.face_detector.THRESHOLD", 0.05)
     many = detector.detect([picture])[0]
     assert (many[:, 4] > 0.05).all()
-    monkeypatch.setattr("deeppose.boxes.faces.THRESHOLD", 0.99)
+    monkeypatch.setattr("deeppose.boxes.face_detector.THRESHOLD", 0.99)
     assert detector.detect([picture])[0].shape == (0, 5)
 
 

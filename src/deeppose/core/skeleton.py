@@ -64,7 +64,8 @@ class Skeleton:
         places = list(range(len(self.joints)))
         if self.pairs is None:
             by_name = {_unmarked(joint): index for index, joint in enumerate(self.joints)}
-            places = [by_name[_unmarked(counterpart(joint) or joint)] for joint in self.joints]
+            others = (_unmarked(counterpart(joint) or joint) for joint in self.joints)
+            places = [by_name.get(other, index) for index, other in enumerate(others)]
         for one, other in self.pairs or ():
             places[one], places[other] = other, one
         return tuple(places)
@@ -80,7 +81,10 @@ class Skeleton:
 
     def _kind(self, joint: int, counterpart: int | None = None) -> str:
         if counterpart is None:
-            return self.joints[joint].replace(" ", "_")
+            name = self.joints[joint]
+            # Where pairs are given, a side in a name says nothing.
+            alone = name if self.pairs is not None else _SIDE.sub("", name, count=1).strip()
+            return alone.replace(" ", "_")
         without = [_SIDE.sub(" ", self.joints[index], count=1) for index in (joint, counterpart)]
         one, other = ("_".join(re.split(r"[ _]+", name.strip(" _.-"))) for name in without)
         return one if one.lower() == other.lower() else f"{one}_{other}"
