@@ -70,7 +70,7 @@ def test_the_commands_of_the_page_lead_from_twelve_images_to_a_predicted_photo(p
     text = (project / "params.yaml").read_text()
     with edited_params(project) as params:
         params |= {"profile": "demo", "models": ["lsp", "flic"]}
-    (found,) = json.loads(run(project, f"{commands[3]} --json"))
+    found = json.loads(run(project, f"{commands[3]} --format json"))
     assert found["joints"] == list(horses.JOINTS)
     (project / "params.yaml").write_text(text)
     # Other joints are others' weights.

@@ -42,7 +42,7 @@ def train_stage(item: Item, stage: int, fabric: Fabric) -> None:
     torch.manual_seed(mixed_seed((item.params.seed, stage)))
     network = build_network(**description["network"])
     if stage > 1 and profile.refinement(stage).start == "previous":
-        previous, _ = load_stage(item.weights(stage - 1), stage - 1, item.skeleton.name)
+        previous, _ = load_stage(item.weights(stage - 1), stage - 1, item.skeleton.described)
         network.load_state_dict(previous.state_dict())
     fabric.print(f"{parameter_count(network):,} parameters")
     inputs = [*item.train.example_tables, item.train.initial_boxes]

@@ -3,7 +3,7 @@
 import functools
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from typing import Any, NamedTuple
 
@@ -149,8 +149,14 @@ def findings() -> dict[str, Finding]:
 
 
 def finding_of(skeleton: str) -> Finding:
-    """That of a skeleton; of one that isn't ours, that of full bodies, whose maps are alike."""
-    return findings().get(skeleton, findings()["full-body"])
+    """That of a skeleton; of one that isn't ours, whoever the full image, or each face, may show is kept.
+
+    Nothing was chosen for it; confidences are those of full bodies, whose maps are alike.
+    """
+    if skeleton in findings():
+        return findings()[skeleton]
+    full_body = findings()["full-body"]
+    return replace(full_body, face_boxes=[], windows=[], enlarged=None, least=0.0, least_unseen=0.0)
 
 
 class Candidates(NamedTuple):
