@@ -389,7 +389,7 @@ def face_boxes_text(boxes: list[list[float]]) -> str:
 
 @styled
 def curves(measured: dict[str, Any]) -> None:
-    """How often joints of a confidence are right, and how many of the surest ones are wrong."""
+    """How often joints of a confidence are right, and how many of the most confident ones are wrong."""
     figure = new_figure(8.0, 3.6, "Confidences of joints on held-out images")
     reliability, risk = figure.subplots(1, 2)
     reliability.plot([0, 1], [0, 1], color="0.8", linewidth=0.8)
@@ -398,7 +398,7 @@ def curves(measured: dict[str, Any]) -> None:
         risk.plot(*np.array(found["risk"]).T, label=skeleton)
     reliability.set(xlabel="Confidence", ylabel="Share of right joints", xlim=(0, 1), ylim=(0, 1))
     risk.set(
-        xlabel="Share of joints kept, the surest",
+        xlabel="Share of joints kept, the most confident",
         ylabel="Share of them that is wrong",
         xlim=(0, 1),
         ylim=(0, None),

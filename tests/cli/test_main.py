@@ -4,16 +4,17 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from functools import partial
 from pathlib import Path
 
 import archives
 import numpy as np
 import pytest
+from command_line import run_command
 from lsp_archive import PERSON, write_lsp_archive
 from project import ROOT, copy_params
 from somebody import as_somebody, open_folder
 
-from deeppose.cli import main as cli
 from deeppose.cli.options import archive_folders
 from deeppose.core.files import write_json
 from deeppose.core.pose_files import write_poses
@@ -27,14 +28,7 @@ def deeppose(monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DEEPPOSE_MIRROR", raising=False)
 
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["deeppose", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        out, err = capsys.readouterr()
-        return ended.value.code or 0, out, err
-
-    return run
+    return partial(run_command, monkeypatch, capsys)
 
 
 @pytest.fixture

@@ -2,15 +2,15 @@
 
 import json
 import shutil
-import sys
+from functools import partial
 
 import cv2
 import horses
 import numpy as np
 import pytest
+from command_line import run_command
 from project import ROOT, copy_params
 
-from deeppose.cli import main as cli
 from deeppose.core.params_file import load_params
 
 
@@ -26,14 +26,7 @@ def project(tmp_path, monkeypatch):
 def deeppose(project, monkeypatch, capsys):
     """Run the command line in the project; gives status, output, errors."""
 
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["deeppose", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        out, err = capsys.readouterr()
-        return ended.value.code or 0, out, err
-
-    return run
+    return partial(run_command, monkeypatch, capsys)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""COCO's keypoint results: whose joints, of which example, the surest of several."""
+"""COCO's keypoint results: whose joints, of which example, the most confident of several."""
 
 import json
 
