@@ -312,9 +312,9 @@ def report(cascade: Cascade, pictures: dict[str, list[Picture]], ways: dict[str,
     shown = [picture for kind in pictures if kind not in ("nobody", "scenes") for picture in pictures[kind]]
     spreads, right = samples(cascade, shown, "last")
     confidences = finding.confidences(spreads, "last")
-    surest_first = np.argsort(-confidences, kind="stable")
+    most_confident_first = np.argsort(-confidences, kind="stable")
     kept = np.unique(np.linspace(1, len(right), 50).astype(int))
-    precision = np.cumsum(right[surest_first]) / np.arange(1, len(right) + 1)
+    precision = np.cumsum(right[most_confident_first]) / np.arange(1, len(right) + 1)
     tenths = np.minimum((confidences * 10).astype(int), 9)
     bins = [(tenths == tenth) for tenth in range(10) if (tenths == tenth).sum() >= 20]
     ranks = rankdata(confidences)

@@ -1,14 +1,13 @@
 """Fixtures of those who predict photos: a folder with weights, and the command in it."""
 
-import sys
+from functools import partial
 
 import cv2
 import pytest
 import torch
+from command_line import run_command
 from project import copy_params
 from small_cascade import photo_pixels, write_weights
-
-from deeppose.cli import main as cli
 
 
 @pytest.fixture
@@ -26,13 +25,6 @@ def project(tmp_path, monkeypatch):
 def predict(project, monkeypatch, capsys):
     """Run `deeppose predict`; gives status, output, errors."""
 
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["deeppose", "predict", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        out, err = capsys.readouterr()
-        return ended.value.code or 0, out, err
-
     before = torch.get_num_threads()
-    yield run
+    yield partial(run_command, monkeypatch, capsys, "predict")
     torch.set_num_threads(before)
