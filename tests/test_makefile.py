@@ -29,7 +29,12 @@ def lint(tmp_path):
         (tools / "python").chmod(0o755)
         variables = {**os.environ, "PYTHONPATH": str(tmp_path)}
         done = subprocess.run(
-            ["make", "lint"], cwd=tmp_path, env=variables, capture_output=True, text=True, check=True
+            ["make", "--no-print-directory", "lint"],
+            cwd=tmp_path,
+            env=variables,
+            capture_output=True,
+            text=True,
+            check=True,
         )
         return done.stdout.splitlines()
 
