@@ -87,6 +87,17 @@ def test_sizes_may_change_from_image_to_image(detector, picture):
         np.testing.assert_array_equal(found, alone)
 
 
+def test_images_of_one_size_share_a_network(detector, picture, monkeypatch):
+    made = []
+    monkeypatch.setattr(
+        "deeppose.boxes.face_detector.CenterFace",
+        lambda **given: made.append(given) or (lambda image, threshold: (np.zeros((0, 5)), None)),
+    )
+    for image in (picture, picture, picture[:, :300], picture):
+        detector.detect([image])
+    assert len(made) == 3
+
+
 def test_opencv_has_its_threads_back(detector, picture):
     before = cv2.getNumThreads()
     try:

@@ -35,13 +35,10 @@ def found_by(monkeypatch):
         monkeypatch.setattr(people, "finding_of", lambda skeleton: finding)
 
         class Faces:
-            def __init__(self, threads):
-                pass
-
             def detect(self, photos):
                 return [np.reshape(faces, (-1, 5)).astype(float) for _ in photos]
 
-        monkeypatch.setattr(people, "FaceDetector", Faces)
+        monkeypatch.setattr(people, "face_detector", Faces)
         return finding
 
     return rule

@@ -33,7 +33,7 @@ class FaceDetector:
 
     def __init__(self, threads: int) -> None:
         """Make a detector that looks at so many images at once; the faces don't depend on it."""
-        self.threads = threads
+        self._pool = ThreadPoolExecutor(threads)
         self._networks = threading.local()
 
     def detect(self, images: Iterable[Pixels], total: int | None = None) -> list[Floats]:
@@ -51,8 +51,8 @@ class FaceDetector:
         For each image `(faces, 5)`: centre x, centre y, width, height in pixels, and the score; the most
         confident first, from left to right where scores are equal.
         """
-        with _single_threaded(), ThreadPoolExecutor(self.threads) as pool:
-            found = pool.map(self._faces, images)
+        with _single_threaded():
+            found = self._pool.map(self._faces, images)
             return list(tqdm(found, "looking for faces", total, unit="image", disable=None))
 
     def _faces(self, image: Pixels) -> Floats:

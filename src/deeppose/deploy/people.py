@@ -141,6 +141,12 @@ class Finding:
 
 
 @functools.cache
+def face_detector() -> FaceDetector:
+    """One for all photos and frames: those of one size share its network."""
+    return FaceDetector(threads=1)
+
+
+@functools.cache
 def findings() -> dict[str, Finding]:
     """By skeleton how its people are found."""
     text = resources.files("deeppose.deploy").joinpath(FOUND).read_text(encoding="utf-8")
@@ -258,7 +264,7 @@ def _candidates(cascade: Cascade, photo: Pixels, finding: Finding) -> Candidates
     faces: list[Face | None] = [None] * len(boxes)
     if rule["kind"] == "image" and not cascade.has_maps:
         return Candidates(np.array(boxes), np.array(groups), faces, np.array([True]))
-    (found,) = FaceDetector(threads=1).detect([photo])
+    (found,) = face_detector().detect([photo])
     for row in found[:MOST_FACES]:
         face = Face(row[:4], float(row[4]))
         of_face = [enlarged(face.box, rule["scale"])] if rule["kind"] == "face" else finding.below(face.box)
