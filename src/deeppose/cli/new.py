@@ -18,7 +18,8 @@ def new(
     deeplabcut: Annotated[
         str | None,
         typer.Option(
-            metavar="FILE", help="Labels, as DeepLabCut's CollectedData_NAME.csv; with a * in it several."
+            metavar="FILE",
+            help="Labels, as DeepLabCut's CollectedData_NAME.csv or .h5; with a * in it several.",
         ),
     ] = None,
     images: Annotated[

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pyarrow.parquet import ParquetFile
 
 from deeppose.core.errors import PredictionsError
 from deeppose.core.files import write_parquet
@@ -42,6 +41,9 @@ def read_poses(path: Path, count: int, skeleton: Skeleton) -> Floats:
 
 def read_pose_table(path: Path, count: int, skeleton: Skeleton) -> pd.DataFrame:
     """As :func:`read_poses`, the table as it stands in the file, its columns and number of rows checked."""
+    # Other layouts are scored without it; it takes 170 MB.
+    from pyarrow.parquet import ParquetFile
+
     try:
         # Arrow itself takes no name that is not UTF-8.
         with path.open("rb") as opened:

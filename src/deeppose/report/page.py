@@ -132,8 +132,8 @@ def deviations() -> pd.DataFrame:
 def library_versions() -> dict[str, str]:
     """The versions of what the pipeline depends on directly, by name."""
     lines = metadata.requires("deeppose") or []
-    wanted = [line for line in lines if re.search("extra == .pipeline|^((?!extra ==).)*$", line)]
-    names = sorted(re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in wanted)
+    wanted = [line for line in lines if re.search("extra == .(pipeline|score)|^((?!extra ==).)*$", line)]
+    names = sorted({re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in wanted} - {"deeppose"})
     # Without the build's tag, as in 2.14.1+cpu, so that the page is the same for either build.
     return {name: metadata.version(name).partition("+")[0] for name in names}
 

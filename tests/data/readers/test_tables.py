@@ -135,8 +135,3 @@ def test_collected_data_of_several(written):
 def test_collected_data_that_can_not_be_right(written, change, told):
     with pytest.raises((AnnotationError, TableError), match=re.escape(told)):
         read_deeplabcut(written(COLLECTED.replace(*change)), JOINTS[:2])
-
-
-def test_hdf5_is_refused_with_what_to_take(written):
-    with pytest.raises(AnnotationError, match=r"HDF5 is not read: take CollectedData_me.csv beside it"):
-        read_deeplabcut(written("", "CollectedData_me.h5"), JOINTS)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from deeppose.core.errors import AnnotationError
+from deeppose.data.readers.hdf5 import hdf5_lines
 from deeppose.data.readers.labelled import Labelled, Point
 from deeppose.data.tables import read_rows, with_points
 
@@ -97,9 +98,7 @@ def _parts(above: Mapping[str, list[str]]) -> list[str]:
 
 def _deeplabcut(path: Path) -> tuple[dict[str, list[str]], list[Row]]:
     """The lines above the labels, by what begins them, and the lines of labels."""
-    if path.suffix == ".h5":
-        raise AnnotationError(f"{path}: HDF5 is not read: take {path.with_suffix('.csv').name} beside it")
-    rows = rows_of(path, ("scorer",))
+    rows = hdf5_lines(path) if path.suffix == ".h5" else rows_of(path, ("scorer",))
     above = {}
     while rows and rows[0][1][0] in ("scorer", "individuals", "bodyparts", "coords"):
         above[rows[0][1][0]] = rows[0][1]
@@ -110,7 +109,7 @@ def _deeplabcut(path: Path) -> tuple[dict[str, list[str]], list[Row]]:
 
 
 def read_deeplabcut(path: Path, joints: Sequence[str]) -> list[Labelled]:
-    """CollectedData_NAME.csv: above a line an image, lines that name scorer, individuals, bodyparts, coords.
+    """CollectedData_NAME.csv or .h5: above a line an image those of scorer, individuals, bodyparts, coords.
 
     An individual of whom nothing is labelled in an image is not in it.
 
