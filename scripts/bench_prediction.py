@@ -109,7 +109,7 @@ def predict(stages: Stages, predictor: Predictor, images: Sequence[Pixels], exam
     """The poses after the last stage, as the stage predict-test makes them."""
     pose, rows = None, np.arange(len(images))
     for network, description in stages:
-        pose, _ = predict_stage(network, description, predictor, images, examples, rows, pose)
+        (pose, _), _ = predict_stage(network, description, predictor, images, examples, rows, pose)
 
 
 def published_sections(params: Params, images: int, rounds: int) -> list[Section]:

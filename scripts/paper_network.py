@@ -118,9 +118,9 @@ def trained() -> pd.DataFrame:
         truth = examples.poses[rows], examples.labelled[rows]
 
         def judge(network: Regressor) -> float:
-            predicted, _ = predict_stage(network, description, predictor, images, examples, rows, None)
-            joints = joint_errors(predicted, *truth, examples.diameters[rows])
-            limbs, _ = limb_errors(predicted, *truth, item.skeleton)
+            (poses, _), _ = predict_stage(network, description, predictor, images, examples, rows, None)
+            joints = joint_errors(poses, *truth, examples.diameters[rows])
+            limbs, _ = limb_errors(poses, *truth, item.skeleton)
             figures = {f"pdj@{threshold}": mean_pdj(joints, threshold) for threshold in (0.1, 0.2)}
             measured.append({"pcp": pcp(limbs, item.skeleton)["ave"], **figures})
             return figures["pdj@0.2"] or 0.0

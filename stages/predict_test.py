@@ -20,8 +20,8 @@ def main(item: Item, _: int) -> None:
         predicted, smallest_boxes = predict_test_sets(item, fabric)
         if fabric.is_global_zero:
             with atomic_path(item.test_predictions) as folder:
-                for name, poses in predicted.items():
-                    write_poses(folder / f"{name}.parquet", poses)
+                for name, found in predicted.items():
+                    write_poses(folder / f"{name}.parquet", found.poses, found.spreads)
                 write_json(folder / "smallest-boxes.json", smallest_boxes)
 
 

@@ -19,7 +19,14 @@ SAID = np.stack([np.linspace(-0.4, 0.4, K), np.linspace(0.3, -0.45, K) ** 3], ax
 SAID = SAID.astype(np.float32).astype(np.float64)  # networks say no more than that
 
 
-class Says(nn.Module):
+class StandIn(nn.Module):
+    """A network without maps."""
+
+    def with_variances(self, crops):
+        return self(crops), None
+
+
+class Says(StandIn):
     """A network that gives `SAID` whatever it sees."""
 
     size = 48
@@ -29,7 +36,7 @@ class Says(nn.Module):
         return torch.tensor(SAID).expand(len(crops), K, 2)
 
 
-class Finds(nn.Module):
+class Finds(StandIn):
     """A network whose output i is where the dot of joint i's colour is; nothing where it sees none."""
 
     size = 120
@@ -39,7 +46,7 @@ class Finds(nn.Module):
         return torch.tensor(np.stack([dots.found(crop.numpy()) for crop in crops]))
 
 
-class Brightest(nn.Module):
+class Brightest(StandIn):
     """A network that doesn't tell left from right: all outputs are the middle of what is bright."""
 
     size = 64
@@ -83,21 +90,28 @@ def predictor(batch=64, workers=0):
 ROWS = np.array([3, 0, 4])
 
 
+def initial(network, by, images, examples, rows, **options):
+    return predict_initial(network, by, images, examples, rows, FULL_BODY, **options).poses
+
+
 def refined(network, images, examples, previous, rows=ROWS, by=None, **options):
     settings = {"sigma": 1.0, "smallest_share": 0.05} | options
-    return refine(network, by or predictor(), images, examples, rows, previous, FULL_BODY, **settings)
+    found, clamped = refine(
+        network, by or predictor(), images, examples, rows, previous, FULL_BODY, **settings
+    )
+    return found.poses, clamped
 
 
 def test_stage_1_scales_by_the_box_and_adds_its_centre(images, unlabelled):
     box = [30.0, 80.0, 40.0, 100.0]
     unlabelled.table.loc[4, ["box_x", "box_y", "box_width", "box_height"]] = box
-    poses = predict_initial(Says(), predictor(), images, unlabelled, ROWS)
+    poses = initial(Says(), predictor(), images, unlabelled, ROWS)
     np.testing.assert_array_equal(poses[2], SAID * [40, 100] + [30, 80])
     np.testing.assert_array_equal(poses[0], SAID * [dots.WIDTH, dots.HEIGHT] + [100, 79.5])
 
 
 def test_stage_1_finds_dots_in_the_images_asked_for(images, poses, unlabelled):
-    predicted = predict_initial(Finds(), predictor(), images, unlabelled, ROWS)
+    predicted = initial(Finds(), predictor(), images, unlabelled, ROWS)
     np.testing.assert_allclose(predicted, poses[ROWS], rtol=0, atol=1.0)
 
 
@@ -145,7 +159,7 @@ def test_a_box_far_outside_the_image_shows_the_padding(images, poses, unlabelled
 def test_a_mirrored_prediction_mirrored_back_is_the_plain_one(images, poses, unlabelled):
     by = (predictor(), images, unlabelled, ROWS)
     widths = unlabelled.widths[ROWS]
-    plain, mirrored = (predict_initial(Brightest(), *by, mirrored=frame) for frame in (False, True))
+    plain, mirrored = (initial(Brightest(), *by, mirrored=frame) for frame in (False, True))
     np.testing.assert_allclose(mirror_poses(mirrored, widths, FULL_BODY), plain, rtol=0, atol=0.1)
     assert not np.allclose(mirrored, plain, atol=0.1)
     previous = poses[ROWS] + 3.0
@@ -161,16 +175,45 @@ def test_a_mirrored_prediction_mirrored_back_is_the_plain_one(images, poses, unl
 def test_a_mirrored_box_off_the_middle_is_the_mirror_of_the_plain_one(images, unlabelled):
     unlabelled.table.loc[:, ["box_x", "box_y", "box_width", "box_height"]] = [60.0, 70.0, 90.0, 110.0]
     by = (predictor(), images, unlabelled, ROWS)
-    plain, mirrored = (predict_initial(Brightest(), *by, mirrored=frame) for frame in (False, True))
+    plain, mirrored = (initial(Brightest(), *by, mirrored=frame) for frame in (False, True))
     back = mirror_poses(mirrored, unlabelled.widths[ROWS], FULL_BODY)
     np.testing.assert_allclose(back, plain, rtol=0, atol=0.1)
 
 
 def test_mirrored_dots_are_found_where_they_stand_in_the_mirrored_image(images, poses, unlabelled):
-    predicted = predict_initial(Finds(), predictor(), images, unlabelled, ROWS, mirrored=True)
+    predicted = initial(Finds(), predictor(), images, unlabelled, ROWS, mirrored=True)
     expected = poses[ROWS].copy()
     expected[..., 0] = image_box(dots.WIDTH, dots.HEIGHT)[0] * 2 - expected[..., 0]
     np.testing.assert_allclose(predicted, expected, rtol=0, atol=1.0)
+
+
+class Doubts(Says):
+    """Says how sure it is too, of the crop as it is and of its mirrored copy alike."""
+
+    VARIANCES = np.arange(K * 2).reshape(K, 2) / 1000
+
+    def with_variances(self, crops):
+        return self(crops), torch.tensor(self.VARIANCES).expand(len(crops), K, 2)
+
+
+def test_spreads_are_in_diameters_of_the_predicted_pose(images, poses, unlabelled):
+    unlabelled.table.loc[:, ["box_x", "box_y", "box_width", "box_height"]] = [60.0, 70.0, 90.0, 110.0]
+    first = predict_initial(Doubts(), predictor(), images, unlabelled, ROWS, FULL_BODY)
+    size = np.linalg.norm(first.poses[:, 9] - first.poses[:, 2], axis=-1)
+    in_pixels = np.sqrt((Doubts.VARIANCES * [90**2, 110**2]).sum(axis=-1))
+    np.testing.assert_allclose(first.spreads, in_pixels / size[:, None], rtol=1e-6)
+    sides = 1.7 * np.linalg.norm(poses[ROWS][:, 9] - poses[ROWS][:, 2], axis=-1)
+    options = {"sigma": 1.7, "smallest_share": 0.01}
+    by = (predictor(), images, unlabelled, ROWS)
+    found, _ = refine(Doubts(), *by, poses[ROWS], FULL_BODY, **options)
+    size = np.linalg.norm(found.poses[:, 9] - found.poses[:, 2], axis=-1)
+    # Of each joint's crop the joint's own.
+    own = np.sqrt(Doubts.VARIANCES.sum(axis=-1))
+    np.testing.assert_allclose(found.spreads, own * (sides / size)[:, None], rtol=1e-6)
+
+
+def test_without_maps_there_are_no_spreads(images, unlabelled):
+    assert np.isnan(predict_initial(Says(), predictor(), images, unlabelled, ROWS, FULL_BODY).spreads).all()
 
 
 @pytest.mark.parametrize(("batch", "workers"), [(1, 0), (5, 2), (1000, 0)])
@@ -180,9 +223,9 @@ def test_batch_and_workers_change_no_pose(on_host, poses, unlabelled, batch, wor
     network = AlexNet(K, mean=(9, 9, 9), **sizes).train()
     nn.init.normal_(network.regressor[-1].weight, std=0.02)
     some, other = predictor(7), predictor(batch, workers)
-    initial = [predict_initial(network, by, on_host, unlabelled, ROWS) for by in (some, other)]
-    np.testing.assert_allclose(*initial, rtol=0, atol=1e-5 * dots.WIDTH)
-    assert np.ptp(initial[0]) > 10, "nothing to compare"
+    first = [initial(network, by, on_host, unlabelled, ROWS) for by in (some, other)]
+    np.testing.assert_allclose(*first, rtol=0, atol=1e-5 * dots.WIDTH)
+    assert np.ptp(first[0]) > 10, "nothing to compare"
     later = [refined(network, on_host, unlabelled, poses[ROWS], by=by)[0] for by in (some, other)]
     np.testing.assert_allclose(*later, rtol=0, atol=1e-5 * dots.WIDTH)
 
@@ -195,9 +238,9 @@ def test_a_prediction_can_be_averaged_with_that_of_the_mirrored_crop(images, pos
     examples = dots.examples_of(poses)
     rows = np.arange(len(poses))
     averaging = Predictor(64, 0, torch.device("cpu"), FULL_BODY.mirrored)
-    alone = predict_initial(network, predictor(), images, examples, rows)
-    average = predict_initial(network, averaging, images, examples, rows)
-    of_mirrored = predict_initial(network, averaging, images, examples, rows, mirrored=True)
+    alone = initial(network, predictor(), images, examples, rows)
+    average = initial(network, averaging, images, examples, rows)
+    of_mirrored = initial(network, averaging, images, examples, rows, mirrored=True)
     assert np.abs(average - alone).max() > 0.1
     # Whichever way the image is given, the mean is the same.
     np.testing.assert_allclose(
@@ -215,7 +258,7 @@ def test_processes_share_whole_batches_and_each_gets_all(images, poses, unlabell
             batches.append(len(crops))
             return super().forward(crops)
 
-    alone = predict_initial(Counts(), predictor(batch), images, unlabelled, rows)
+    alone = initial(Counts(), predictor(batch), images, unlabelled, rows)
     expected = sorted(batches)
     batches.clear()
     # Threads stand for the processes.
@@ -231,7 +274,7 @@ def test_processes_share_whole_batches_and_each_gets_all(images, poses, unlabell
 
     def predict(rank):
         shared = Predictor(batch, 0, torch.device("cpu"), rank=rank, processes=3)
-        found[rank] = predict_initial(Counts(), shared, images, unlabelled, rows)
+        found[rank] = initial(Counts(), shared, images, unlabelled, rows)
 
     threads = [threading.Thread(target=predict, args=[rank], name=str(rank)) for rank in range(3)]
     for thread in threads:
@@ -249,5 +292,6 @@ def test_what_is_not_finite_is_no_pose(images, unlabelled, value):
         def forward(self, crops):
             return super().forward(crops) * value
 
+    described = {"stage": 1, "skeleton": FULL_BODY.described}
     with pytest.raises(NotFiniteError, match="stage 1 predicts joints that are not finite"):
-        predict_stage(Overflows(), {"stage": 1}, predictor(), images, unlabelled, ROWS, None)
+        predict_stage(Overflows(), described, predictor(), images, unlabelled, ROWS, None)

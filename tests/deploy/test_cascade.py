@@ -197,10 +197,11 @@ def test_the_pipeline_predicts_the_same_bits(tmp_path, weights):
         average = FULL_BODY.mirrored if description["average_mirrored"] else None
         predictor = Predictor(64, 0, torch.device("cpu"), average, quiet=True)
         ready = merged(network, torch.device("cpu"))
-        previous, _ = predict_stage(
+        (previous, spreads), _ = predict_stage(
             ready, description, predictor, [photo], OnePhoto(box), np.array([0]), previous
         )
         np.testing.assert_array_equal(estimate.poses, previous)
+        np.testing.assert_allclose(estimate.spreads, spreads, rtol=1e-5)
 
 
 class OnePhoto:

@@ -13,7 +13,7 @@ from deeppose.core.examples import Examples
 from deeppose.core.files import sha256
 from deeppose.core.params_file import load_params
 from deeppose.core.paths import Item
-from deeppose.core.pose_files import write_poses
+from deeppose.core.pose_files import read_spreads, write_poses
 from deeppose.core.skeleton import FLIC_LABELLED, UPPER_BODY
 from deeppose.data.peers import PEERS
 from deeppose.evaluation.evaluate import predictions_on
@@ -53,7 +53,7 @@ def peers(tmp_path, monkeypatch, examples):
         noted = {path.name: {"sha256": sha256(path), "set": "flic"}}
         item.manifest.write_text(json.dumps({"archives": {}, "left_out": {}, "peers": noted}))
         found = predictions_on(item, "flic", examples, rows)
-        return {name: (poses, predicts) for name, poses, predicts in found}
+        return {name: (poses, predicts) for name, poses, predicts, _ in found}
 
     return predicted
 
@@ -65,6 +65,19 @@ def test_a_peer_is_measured_without_the_sets_archive(peers, examples):
     assert predicts.tolist() == [True] * 6 + [False] * 4
     truth, labelled = examples.poses[1:, ARMS], examples.labelled[1:, ARMS]
     np.testing.assert_allclose(poses[:, ARMS][labelled], truth[labelled])
+
+
+def test_spreads_come_with_the_predictions_of_networks_with_maps(peers, examples):
+    peers()
+    item = Item(load_params(ROOT / "params.yaml"), "cpu", "flic")
+    rows, spreads = examples.rows("test", "flic"), np.arange(COUNT * 10.0).reshape(COUNT, 10)
+    write_poses(item.test_prediction("flic", "stage 1"), examples.poses[rows], spreads)
+    of_stage, of_next = [found[3] for found in predictions_on(item, "flic", examples, rows)][1:3]
+    np.testing.assert_array_equal(of_stage, spreads)
+    assert of_next is None
+    write_poses(item.test_prediction("flic", "stage 1"), examples.poses[rows][1:], spreads[1:])
+    with pytest.raises(PredictionsError, match="20 rows, not one for each joint of 3 examples"):
+        read_spreads(item.test_prediction("flic", "stage 1"), COUNT, UPPER_BODY)
 
 
 def test_a_peer_that_was_noted_and_is_gone_is_named(peers, tmp_path, monkeypatch):

@@ -56,11 +56,12 @@ def test_a_set_of_ones_own_gets_tables_curves_and_pictures():
         ("photos", "poses-mine-by-stage"),
         ("photos", "poses-mine"),
         ("photos", "worst-poses-mine"),
+        ("figures", "risk-mine"),
     ]
 
 
 def test_titles_stand_under_the_papers_number():
-    table, pdj = catalogue_of("parse").entries
+    table, pdj, _ = catalogue_of("parse").entries
     assert table.titled("PCP") == "Table 2: PCP"
     assert pdj.titled("PDJ") == "PDJ"
     assert pdj.titled("poses") == "Poses"
@@ -69,7 +70,13 @@ def test_titles_stand_under_the_papers_number():
 @pytest.mark.parametrize(
     ("present", "lines"),
     [
-        (["flic"], ["pdj-buffy is left out: no Buffy", "Figure 7 (figure7-pdj-buffy) is left out: no Buffy"]),
+        (
+            ["flic"],
+            [
+                f"{what} is left out: no Buffy"
+                for what in ("pdj-buffy", "Figure 7 (figure7-pdj-buffy)", "risk-buffy")
+            ],
+        ),
         (["flic", "buffy"], []),
     ],
 )

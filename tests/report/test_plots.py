@@ -102,8 +102,11 @@ def make(root, profile, model, stages, left_out, peer):
     for name in tested:
         rows = examples.rows("test", name)
         for predictor in [*(f"stage {stage}" for stage in range(1, stages + 1)), "mean pose"]:
-            spread = 30 if predictor == "mean pose" else 12 - 3 * int(predictor[-1])
-            predicted = poses[rows] + random.normal(0, spread, (EXAMPLES, joints, 2))
+            off = 30 if predictor == "mean pose" else 12 - 3 * int(predictor[-1])
+            predicted = poses[rows] + random.normal(0, off, (EXAMPLES, joints, 2))
+            # As sure as right.
+            spreads = np.linalg.norm(predicted - poses[rows], axis=-1) / diameters[rows][:, None]
+            has_maps = profile == "cpu" and predictor != "mean pose"
             file = "mean" if predictor == "mean pose" else predictor.replace(" ", "")
             write_poses(data / "test-predictions" / f"{name}-{file}.parquet", predicted)
             parts = {name: rows} | ({"buffy-276": rows[:FIRST_PART]} if name == "buffy" else {})
@@ -116,6 +119,7 @@ def make(root, profile, model, stages, left_out, peer):
                     labelled[of_part],
                     diameters[of_part],
                     skeleton,
+                    spreads[: len(of_part)] if has_maps else None,
                 )
                 for part, of_part in parts.items()
             ]
@@ -169,6 +173,8 @@ def test_lsp_brings_its_tables_and_figures_and_parse_table_2(project):
         "figure6-poses-lsp-by-stage",
         "figure8-poses-lsp",
         "worst-poses-lsp",
+        "risk-lsp",
+        "risk-parse",
         "training",
         "displacement-normals-stage2",
         "displacement-normals-stage3",
@@ -196,6 +202,23 @@ def test_lsp_brings_its_tables_and_figures_and_parse_table_2(project):
         assert "Measured on 6 test examples." in (reports / "tables" / f"{name}.md").read_text("utf-8")
 
 
+def test_risk_rises_with_coverage_where_the_surest_joints_are_right(project):
+    reports, written = project("lsp")
+    (axes,) = written["risk-lsp"].axes
+    assert title(written["risk-lsp"]) == "Risk against coverage on LSP"
+    assert legend(axes) == [[f"DeepPose, stage {stage}", NETWORK] for stage in (1, 2, 3)]
+    curves = pd.read_csv(reports / "figures" / "risk-lsp.csv")
+    assert set(curves["predictor"]) == {"stage 1", "stage 2", "stage 3"}
+    assert curves.groupby("predictor")["risk"].first().tolist() == [0, 0, 0]
+    assert (curves.groupby("predictor")["risk"].last() > 0).all()
+
+
+def test_a_network_without_maps_has_no_risk_curves(project, capsys):
+    _, written = project("lsp", profile="demo")
+    assert not any(name.startswith("risk") for name in written)
+    assert "risk-lsp is left out: its network has no maps" in capsys.readouterr().out
+
+
 def test_flic_brings_figures_3_5_and_9_and_buffy_figure_7(project, capsys):
     reports, written = project("flic")
     assert set(written) == {
@@ -205,6 +228,8 @@ def test_flic_brings_figures_3_5_and_9_and_buffy_figure_7(project, capsys):
         "figure7-pdj-buffy",
         "figure9-poses-flic",
         "worst-poses-flic",
+        "risk-flic",
+        "risk-buffy",
         "initial-boxes",
         "initial-box-scaler",
         "training",
@@ -313,6 +338,7 @@ def test_a_set_that_is_left_out_takes_its_tables_and_figures_along(project, caps
     assert capsys.readouterr().out.splitlines() == [
         "pdj-buffy is left out: no buffy here: get it from its page",
         "Figure 7 (figure7-pdj-buffy) is left out: no buffy here: get it from its page",
+        "risk-buffy is left out: no buffy here: get it from its page",
     ]
     assert "figure3-pdj-flic" in written
     assert not list(reports.rglob("*buffy*"))

@@ -13,7 +13,16 @@ from tqdm import tqdm
 from deeppose.cascade.batches import CropSource, crop_loader, cut_crops
 from deeppose.core.errors import NotFiniteError
 from deeppose.core.examples import Examples, Indices
-from deeppose.core.geometry import Floats, denormalise, joint_boxes, mirror_boxes, refined
+from deeppose.core.geometry import (
+    Estimate,
+    Floats,
+    denormalise,
+    estimate_of,
+    joint_boxes,
+    mirror_boxes,
+    of_own_joint,
+    refined,
+)
 from deeppose.core.skeleton import Skeleton, skeleton_from
 from deeppose.networks.regressor import Regressor
 
@@ -46,8 +55,11 @@ class Predictor:
 
     def outputs(
         self, network: Regressor, images: CropSource, rows: Indices, boxes: Floats, mirrored: bool, what: str
-    ) -> Floats:
-        """ψ of the crops by `boxes` `(n, 4)`: `(n, k, 2)`; `what` labels the progress bar."""
+    ) -> tuple[Floats, NDArray[Any]]:
+        """ψ of the crops by `boxes` `(n, 4)`, and its variances, NaN of a network without maps.
+
+        Both are `(n, k, 2)`; `what` labels the progress bar.
+        """
         crops = _Crops(images, rows, boxes, mirrored, network.size, network.padding, self.batch)
         share = Subset(crops, range(self.rank, len(crops), self.processes))
         workers = self.workers if len(share) > 4 else 0
@@ -58,7 +70,8 @@ class Predictor:
                 self._predicted(network, batch.to(self.device, non_blocking=True)).float().cpu().numpy()
                 for batch in tqdm(loader, desc=what, unit="batch", disable=self.quiet or None, leave=False)
             ]
-        return np.concatenate(self._of_all(parts, len(crops))).astype(np.float64)
+        outputs = np.concatenate(self._of_all(parts, len(crops)))
+        return outputs[..., :2].astype(np.float64), outputs[..., 2:]
 
     def _of_all(self, parts: list[NDArray[np.float32]], count: int) -> list[NDArray[np.float32]]:
         """The outputs of all `count` batches in their order, from those of this process and of the others."""
@@ -69,12 +82,21 @@ class Predictor:
         return [shares[number % self.processes][number // self.processes] for number in range(count)]
 
     def _predicted(self, network: Regressor, crops: torch.Tensor) -> torch.Tensor:
-        joints: torch.Tensor = network(crops)
-        if self.average is None:
-            return joints
-        back = torch.tensor([-1.0, 1.0], device=joints.device)
-        mirrored: torch.Tensor = network(crops.flip(2))[:, list(self.average)] * back
-        return (joints + mirrored) / 2
+        """Joints and variances side by side, `(b, k, 4)`."""
+        joints, variances = _with_variances(network, crops)
+        if self.average is not None:
+            back = torch.tensor([-1.0, 1.0], device=joints.device)
+            others = [said[:, list(self.average)] for said in _with_variances(network, crops.flip(2))]
+            mirrored = others[0] * back
+            # Those of both maps taken together as one.
+            variances = (variances + others[1]) / 2 + ((joints - mirrored) / 2).square()
+            joints = (joints + mirrored) / 2
+        return torch.cat([joints, variances], dim=-1)
+
+
+def _with_variances(network: Regressor, crops: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    joints, variances = network.with_variances(crops)
+    return joints, torch.full_like(joints, torch.nan) if variances is None else variances
 
 
 @dataclass(frozen=True)
@@ -110,7 +132,7 @@ def predict_stage(
     *,
     mirrored: bool = False,
     what: str = "",
-) -> tuple[Floats, int]:
+) -> tuple[Estimate, int]:
     """Poses after one stage: the first from b⁰ (Eq. 5), a later one by refining `previous` (Eq. 6, 7).
 
     Gives what :func:`refine` does; stage 1 clamps nothing.
@@ -129,19 +151,19 @@ def predict_stage(
     """
     by = (network, predictor, images, examples, rows)
     what = f"stage {description['stage']} {what}".rstrip()
+    skeleton = skeleton_from(description["skeleton"])
     clamped = 0
     if previous is None:
-        poses = predict_initial(*by, mirrored=mirrored, what=what)
+        found = predict_initial(*by, skeleton, mirrored=mirrored, what=what)
     else:
-        skeleton = skeleton_from(description["skeleton"])
         sizes = {"sigma": description["sigma"], "smallest_share": description["smallest_box"]}
-        poses, clamped = refine(*by, previous, skeleton, **sizes, mirrored=mirrored, what=what)
-    if not np.isfinite(poses).all():
+        found, clamped = refine(*by, previous, skeleton, **sizes, mirrored=mirrored, what=what)
+    if not np.isfinite(found.poses).all():
         raise NotFiniteError(
             f"stage {description['stage']} predicts joints that are not finite: its weights are damaged, or "
             f"were trained with too large a learning_rate"
         )
-    return poses, clamped
+    return found, clamped
 
 
 def predict_initial(
@@ -150,18 +172,16 @@ def predict_initial(
     images: CropSource,
     examples: Examples,
     rows: Indices,
+    skeleton: Skeleton,
     *,
     mirrored: bool = False,
     what: str = "stage 1",
-) -> Floats:
-    """Stage 1, y¹ = N⁻¹(ψ(N(x; b⁰); θ₁); b⁰) (Eq. 2, 5).
-
-    `(len(rows), k, 2)` pixels, in the frame of the mirrored image where `mirrored`.
-    """
+) -> Estimate:
+    """Stage 1, y¹ = N⁻¹(ψ(N(x; b⁰); θ₁); b⁰) (Eq. 2, 5), in the mirrored image's frame where `mirrored`."""
     boxes = examples.boxes[rows]
-    outputs = predictor.outputs(network, images, rows, boxes, mirrored, what)
+    outputs, variances = predictor.outputs(network, images, rows, boxes, mirrored, what)
     frame = mirror_boxes(boxes, examples.widths[rows]) if mirrored else boxes
-    return denormalise(outputs, frame[:, None])
+    return estimate_of(denormalise(outputs, frame[:, None]), variances * boxes[:, None, 2:] ** 2, skeleton)
 
 
 def refine(
@@ -177,7 +197,7 @@ def refine(
     smallest_share: float,
     mirrored: bool = False,
     what: str = "refining",
-) -> tuple[Floats, int]:
+) -> tuple[Estimate, int]:
     """Stages s ≥ 2, y_i^s = y_i^(s−1) + side · ψ_i(N(x; b_i^(s−1)); θ_s) (Eq. 6).
 
     The box b_i^(s−1) is centred on the previous estimate, its side σ times the previous pose's own
@@ -190,13 +210,14 @@ def refine(
 
     Returns
     -------
-    poses
-        `(len(rows), k, 2)`, in the same frame.
+    found
+        Poses in the same frame.
     clamped
         How many poses were so small that their boxes had to take the smallest side.
     """
     boxes, sides, clamped = joint_boxes(previous, examples.boxes[rows], skeleton, sigma, smallest_share)
     each_row = np.repeat(rows, previous.shape[1])
     cut = mirror_boxes(boxes, examples.widths[each_row]) if mirrored else boxes
-    outputs = predictor.outputs(network, images, each_row, cut, mirrored, what)
-    return refined(previous, sides, outputs), clamped
+    outputs, variances = predictor.outputs(network, images, each_row, cut, mirrored, what)
+    in_pixels = of_own_joint(variances, len(previous)) * sides[:, None, None] ** 2
+    return estimate_of(refined(previous, sides, outputs), in_pixels, skeleton), clamped

@@ -147,8 +147,8 @@ def held_out_judge(
     previous = None if stage == 1 else item.read_train_predictions(stage - 1, examples)[rows]
 
     def judge(network: Regressor) -> float:
-        predicted, _ = predict_stage(network, description, predictor, images, examples, rows, previous)
-        figure = mean_pdj(joint_errors(predicted, poses, labelled, diameters), 0.2)
+        found, _ = predict_stage(network, description, predictor, images, examples, rows, previous)
+        figure = mean_pdj(joint_errors(found.poses, poses, labelled, diameters), 0.2)
         if figure is None:
             raise AnnotationError(
                 f"none of the {len(rows)} held-out images has a pose with a diameter: raise "

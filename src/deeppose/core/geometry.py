@@ -4,6 +4,8 @@ Coordinates are image pixels, x then y; x = 0 is the centre of the first column.
 four numbers, centre x, centre y, width, height, in pixels.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,6 +14,9 @@ from deeppose.core.skeleton import Skeleton
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+
+SMALLEST_DIAMETER = 1.0
+"""Pixels; a pose that has shrunk to a point has none."""
 
 
 def image_box(width: int | NDArray[np.int64], height: int | NDArray[np.int64]) -> Floats:
@@ -152,6 +157,36 @@ def of_own_joint(outputs: Floats, count: int) -> Floats:
     joint = np.tile(np.arange(outputs.shape[1]), count)
     own: Floats = outputs[np.arange(len(outputs)), joint]
     return own.reshape(count, outputs.shape[1], *outputs.shape[2:])
+
+
+class Estimate(NamedTuple):
+    """Poses after a stage.
+
+    Attributes
+    ----------
+    poses
+        `(n, k, 2)` pixels.
+    spreads
+        `(n, k)`, the standard deviation of each joint's place on its map, in diameters of the pose; NaN of
+        networks without maps.
+    """
+
+    poses: Floats
+    spreads: Floats
+
+    def chosen(self, which: list[int]) -> "Estimate":
+        """Those of some of the poses."""
+        return Estimate(self.poses[which], self.spreads[which])
+
+
+def estimate_of(poses: Floats, variances: Floats, skeleton: Skeleton) -> Estimate:
+    """Poses, and the spreads that follow from the variances of their joints' places, pixels squared.
+
+    Both are `(n, k, 2)`; variances are NaN of networks without maps.
+    """
+    diameters = diameter(poses, np.ones(poses.shape[:2], dtype=bool), skeleton)
+    diameters = np.maximum(np.nan_to_num(diameters), SMALLEST_DIAMETER)
+    return Estimate(poses, np.sqrt(variances.sum(axis=-1)) / diameters[:, None])
 
 
 def turn_about(points: Floats, centres: Floats, angles: Floats) -> Floats:

@@ -129,8 +129,13 @@ def mean_pdj(errors: Floats, threshold: float) -> float | None:
 def share_within(errors: Floats, threshold: float) -> float | None:
     """Share of the errors that count, of any shape, that are at most `threshold`; None if none counts."""
     counted = int((~np.isnan(errors)).sum())
-    detected = int((errors <= threshold * (1 + ROUNDING)).sum())
-    return detected / counted if counted else None
+    return int(within(errors, threshold).sum()) / counted if counted else None
+
+
+def within(errors: Floats, threshold: float) -> Bools:
+    """Which of the errors, of any shape, count and are at most `threshold`."""
+    detected: Bools = errors <= threshold * (1 + ROUNDING)
+    return detected
 
 
 def _distances(points: Floats, others: Floats) -> Floats:

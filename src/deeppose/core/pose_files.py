@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 
 from deeppose.core.errors import PredictionsError
-from deeppose.core.files import write_parquet
+from deeppose.core.files import read_parquet, write_parquet
 from deeppose.core.geometry import Bools, Floats
 from deeppose.core.skeleton import Skeleton
 
 COLUMNS = ("example", "joint", "x", "y")
+SPREAD = "spread"
 
 
 def read_poses(path: Path, count: int, skeleton: Skeleton) -> Floats:
@@ -61,9 +62,32 @@ def read_pose_table(path: Path, count: int, skeleton: Skeleton) -> pd.DataFrame:
     return table
 
 
-def write_poses(path: Path, poses: Floats) -> None:
-    """Write poses `(n, k, 2)`, pixels, as Parquet, one row a joint, in the layout read back above."""
-    write_parquet(path, table_of_poses(poses))
+def read_spreads(path: Path, count: int, skeleton: Skeleton) -> Floats | None:
+    """The spreads `(count, k)` that :func:`write_poses` wrote beside poses, in diameters; None if it did not.
+
+    Raises
+    ------
+    PredictionsError
+        If the file can't be read, or has not one for each joint of each example.
+    """
+    table = read_parquet(path)
+    if SPREAD not in table:
+        return None
+    if len(table) != count * len(skeleton.joints):
+        raise PredictionsError(f"{path}: {len(table)} rows, not one for each joint of {count} examples")
+    return table[SPREAD].to_numpy(np.float64).reshape(count, len(skeleton.joints))
+
+
+def write_poses(path: Path, poses: Floats, spreads: Floats | None = None) -> None:
+    """Write poses `(n, k, 2)`, pixels, as Parquet, one row a joint, in the layout read back above.
+
+    A column `spread` has how sure a network with maps is of each joint: `spreads`, `(n, k)`, as of
+    :class:`deeppose.core.geometry.Estimate`; where none is known there is no such column.
+    """
+    table = table_of_poses(poses)
+    if spreads is not None and not np.isnan(spreads).all():
+        table[SPREAD] = spreads.ravel()
+    write_parquet(path, table)
 
 
 def table_of_poses(poses: Floats) -> pd.DataFrame:

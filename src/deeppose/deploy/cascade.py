@@ -1,40 +1,25 @@
 """The cascade on one photo and any boxes: stage 1 on them, later stages about the joints (Eq. 5 to 7)."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
 from deeppose.cascade.crops import crop
 from deeppose.core.errors import NotFiniteError
-from deeppose.core.geometry import Floats, denormalise, diameter, joint_boxes, of_own_joint, refined
+from deeppose.core.geometry import (
+    Estimate,
+    Floats,
+    denormalise,
+    estimate_of,
+    joint_boxes,
+    of_own_joint,
+    refined,
+)
 from deeppose.core.images import Pixels
 from deeppose.core.skeleton import Skeleton
 from deeppose.deploy.runtime import Outputs, StageNetwork
 
 BATCH = 64
-SMALLEST_DIAMETER = 1.0
-"""Pixels; a pose that has shrunk to a point has none."""
-
-
-class Estimate(NamedTuple):
-    """Poses after a stage.
-
-    Attributes
-    ----------
-    poses
-        `(n, k, 2)` pixels.
-    spreads
-        `(n, k)`, the standard deviation of each joint's place on its map, in diameters of the pose; NaN of
-        networks without maps.
-    """
-
-    poses: Floats
-    spreads: Floats
-
-    def chosen(self, which: list[int]) -> "Estimate":
-        """Those of some of the poses."""
-        return Estimate(self.poses[which], self.spreads[which])
 
 
 @dataclass(frozen=True)
@@ -87,9 +72,7 @@ class Cascade:
                 f"stage {stage} predicts joints that are not finite: its weights are damaged, or were "
                 f"trained with too large a learning_rate"
             )
-        diameters = diameter(poses, np.ones(poses.shape[:2], dtype=bool), self.skeleton)
-        diameters = np.maximum(np.nan_to_num(diameters), SMALLEST_DIAMETER)
-        return Estimate(poses, np.sqrt(variances.sum(axis=-1)) / diameters[:, None])
+        return estimate_of(poses, variances, self.skeleton)
 
     def _outputs(self, network: StageNetwork, photo: Pixels, boxes: Floats) -> tuple[Floats, Floats]:
         """ψ and its variances, of crops and their mirrored copies together where training says so."""

@@ -12,9 +12,18 @@ from numpy.typing import NDArray
 
 from deeppose.boxes.face_detector import FaceDetector
 from deeppose.core.errors import GeometryError
-from deeppose.core.geometry import Bools, Floats, diameter, enlarged, from_first_column, image_box
+from deeppose.core.geometry import (
+    SMALLEST_DIAMETER,
+    Bools,
+    Estimate,
+    Floats,
+    diameter,
+    enlarged,
+    from_first_column,
+    image_box,
+)
 from deeppose.core.images import Pixels
-from deeppose.deploy.cascade import SMALLEST_DIAMETER, Cascade, Estimate
+from deeppose.deploy.cascade import Cascade
 
 FOUND = "people.json"
 """What scripts/people.py found on held-out images: see docs/people.md."""

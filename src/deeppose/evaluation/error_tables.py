@@ -20,6 +20,7 @@ def error_tables(
     labelled: Bools,
     diameters: Floats,
     skeleton: Skeleton,
+    spreads: Floats | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Errors of one predictor on one set.
 
@@ -31,13 +32,15 @@ def error_tables(
         `(n, k)`.
     diameters
         Of the true poses, `(n,)` pixels; NaN where a pose has none.
+    spreads
+        `(n, k)`, as of :class:`deeppose.core.geometry.Estimate`; None where nobody said how sure it is.
 
     Returns
     -------
     joints
         One row a joint: `set`, `predictor`, `example`, `joint`, `error` in true-pose diameters; NaN where
         the joint does not count. `opposite` is the error had left and right been exchanged in the
-        prediction; that of a joint without a side is its error.
+        prediction; that of a joint without a side is its error. `spread` where spreads are given.
     limbs
         One row a limb that PCP counts: `set`, `predictor`, `example`, `limb`, `strict`, `loose` in limb
         lengths.
@@ -47,8 +50,9 @@ def error_tables(
     opposite = joint_errors(exchanged, truth, labelled, diameters)
     strict, loose = limb_errors(predicted, truth, labelled, skeleton)
     limbs = [limb.name for limb in skeleton.limbs if limb.kind is not None]
+    of_joints = {"error": errors, "opposite": opposite} | ({} if spreads is None else {"spread": spreads})
     return (
-        _long(set_name, predictor, "joint", skeleton.joints, {"error": errors, "opposite": opposite}),
+        _long(set_name, predictor, "joint", skeleton.joints, of_joints),
         _long(set_name, predictor, "limb", limbs, {"strict": strict, "loose": loose}),
     )
 

@@ -10,7 +10,7 @@ from deeppose.core.examples import Examples, Indices
 from deeppose.core.files import read_parquet
 from deeppose.core.geometry import Bools, Floats
 from deeppose.core.paths import Item
-from deeppose.core.pose_files import read_poses
+from deeppose.core.pose_files import read_poses, read_spreads
 from deeppose.core.predictors import MEAN_POSE
 from deeppose.data.peers import find_peers, peer_poses
 from deeppose.data.registry import ENTRIES
@@ -29,12 +29,13 @@ def evaluate(item: Item) -> Evaluation:
         files = examples.table["file"].iloc[rows]
         subsets = next((entry.subsets for entry in ENTRIES if entry.name == set_name), {})
         parts = {name: files.str.contains(pattern).to_numpy(bool) for name, pattern in subsets.items()}
-        for predictor, poses, predicts in predictions_on(item, set_name, examples, rows):
+        for predictor, poses, predicts, spreads in predictions_on(item, set_name, examples, rows):
             for part_name, chosen in {set_name: np.ones(len(rows), dtype=bool), **parts}.items():
                 part = rows[chosen]
                 truth, labelled = examples.poses[part], examples.labelled[part] & predicts
                 of_part = (poses[chosen], truth, labelled, examples.diameters[part])
-                tables.append(error_tables(part_name, predictor, *of_part, item.skeleton))
+                sure = None if spreads is None else spreads[chosen]
+                tables.append(error_tables(part_name, predictor, *of_part, item.skeleton, sure))
     joints, limbs = (pd.concat(kind, ignore_index=True) for kind in zip(*tables, strict=True))
     del tables
     by_viewpoint = rates_by_viewpoint(joints, read_parquet(item.viewpoints), PDJ_THRESHOLDS)
@@ -43,12 +44,13 @@ def evaluate(item: Item) -> Evaluation:
 
 def predictions_on(
     item: Item, set_name: str, examples: Examples, rows: Indices
-) -> Iterator[tuple[str, Floats, Bools]]:
-    """Who predicts a set, the poses `(n, k, 2)`, and which joints are predicted at all, `(k,)`."""
+) -> Iterator[tuple[str, Floats, Bools, Floats | None]]:
+    """Who predicts a set, the poses `(n, k, 2)`, which joints are predicted at all, `(k,)`, and spreads."""
     joints = item.skeleton.joints
     for predictor in (MEAN_POSE, *item.stage_names):
         path = item.test_prediction(set_name, predictor)
-        yield predictor, read_poses(path, len(rows), item.skeleton), np.ones(len(joints), dtype=bool)
+        read = (path, len(rows), item.skeleton)
+        yield predictor, read_poses(*read), np.ones(len(joints), dtype=bool), read_spreads(*read)
     noted = item.read_manifest()["peers"]
     peers = find_peers(item.archive_folders())
     wanted = {name for name, about in noted.items() if about["set"] == set_name}
@@ -61,4 +63,4 @@ def predictions_on(
             raise PredictionsError(f"{found.path} has changed since it was noted: {item.look_again}")
         truth, labelled = examples.poses[rows], examples.labelled[rows]
         poses, names = peer_poses(found, truth, labelled, item.skeleton)
-        yield found.peer.method, poses, np.array([joint in names for joint in joints])
+        yield found.peer.method, poses, np.array([joint in names for joint in joints]), None

@@ -95,6 +95,10 @@ KINDS = {name: Kind(**kind) for name, kind in _catalogue()["kinds"].items()}
 PAPER_SETS = {name: SetCatalogue(name=name, **found) for name, found in _catalogue()["sets"].items()}
 PAPER_ENTRIES = tuple(PaperEntry(**entry) for entry in _catalogue()["paper"])
 
+# A kind that takes spreads, which networks with maps have.
+RISK = "risk curves"
+WITHOUT_MAPS = "its network has no maps, so it says of no joint how sure it is"
+
 # Of a model, whatever it is tested on; the last two of one whose initial boxes are made of faces.
 TRAINING = Entry(kind="training curves", file="training")
 INITIAL_BOXES = Entry(kind="initial boxes", file="initial-boxes")

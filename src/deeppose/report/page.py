@@ -26,8 +26,10 @@ from deeppose.report.catalogue import (
     KINDS,
     PAPER_ENTRIES,
     PAPER_SETS,
+    RISK,
     SCALER,
     TRAINING,
+    WITHOUT_MAPS,
     Entry,
     PaperEntry,
     SetCatalogue,
@@ -261,8 +263,10 @@ def _beyond(run: Run) -> Iterator[dict[str, Any]]:
         for entry in of_set.entries:
             beyond = KINDS[entry.kind].beyond
             if beyond and entry.heading not in of_paper and of_set.model in run.metrics:
-                title = beyond.format(of_set.title)
-                yield _titled(run, of_set.model, entry, title, _reason(run, of_set))
+                reason = _reason(run, of_set)
+                if entry.kind == RISK and run.params.profiles[run.profile].network.name != "spatial":
+                    reason = reason or WITHOUT_MAPS
+                yield _titled(run, of_set.model, entry, beyond.format(of_set.title), reason)
     for model in run.metrics:
         if run.params.model[model].initial_box == "face":
             yield _titled(run, model, INITIAL_BOXES, "Faces, and the initial boxes made of them")

@@ -8,6 +8,7 @@ from deeppose.core.predictors import MEAN_POSE, stage_name
 from deeppose.evaluation.bootstrap import NOTE
 from deeppose.report.captions import Source, read_source
 from deeppose.report.catalogue import (
+    RISK,
     SCALER,
     TRAINING,
     Entry,
@@ -20,6 +21,8 @@ from deeppose.report.figures.curves import (
     containment_figure,
     joints_figure,
     limbs_figure,
+    risk_curves,
+    risk_figure,
     select,
     training_figure,
     write_curves,
@@ -30,6 +33,10 @@ from deeppose.report.tables import pcp_table, pdj_table, stacked_by_images, view
 
 # The paper's FLIC model is shown after two stages where it stands beside other methods (Fig. 3 and 7).
 STAGES_BESIDE_PEERS = 2
+RISK_NOTE = (
+    "A joint is the surer, the smaller the standard deviation of its place on its map, in diameters of the "
+    "predicted pose; all kinds of joints pooled."
+)
 
 
 def plot(item: Item) -> None:
@@ -165,6 +172,15 @@ def _plot_methods(source: Source, shown: SetCatalogue, entry: Entry) -> None:
     write_curves(curves, item.reports / f"{entry.path}.csv")
 
 
+def _plot_risk(source: Source, shown: SetCatalogue, entry: Entry) -> None:
+    curves = risk_curves(source.evaluation.joints, shown.name)
+    title = entry.titled(f"risk against coverage on {source.title(shown)}")
+    caption = " ".join([source.about, source.measured_on(shown), RISK_NOTE])
+    figure = risk_figure(curves, source.network, title, caption)
+    save_plot(figure, source.item.reports / entry.folder, entry.file)
+    write_curves(curves, source.item.reports / f"{entry.path}.csv")
+
+
 def _plot_training(source: Source) -> None:
     """Training curves, and the normal distributions over what they were fitted to."""
     item, stages = source.item, range(1, source.item.params.cascade_stages + 1)
@@ -201,4 +217,5 @@ MAKERS: dict[str, Callable[[Source, SetCatalogue, Entry], None]] = {
     "limb curves": _plot_limbs,
     "method curves": _plot_methods,
     "stage curves": _plot_stages,
+    RISK: _plot_risk,
 }

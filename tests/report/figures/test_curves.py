@@ -5,11 +5,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from plotted import NETWORK, STAGES, joint_errors, ours
 
+from deeppose.core.metrics import share_within
 from deeppose.core.skeleton import FULL_BODY, UPPER_BODY
 from deeppose.report.figures.curves import (
     joints_figure,
     limbs_figure,
     pdj_curves,
+    risk_curves,
     select,
     training_figure,
     write_curves,
@@ -38,6 +40,31 @@ def test_curves_pool_left_and_right_and_leave_out_what_does_not_count():
     assert end["wrist"] == 0.5
     assert end["elbow"] == 1
     assert "neck" not in end.index
+
+
+def surest_first(errors, spreads, predictor="stage 1"):
+    return pd.DataFrame({"set": "lsp", "predictor": predictor, "error": errors, "spread": spreads})
+
+
+def test_risk_by_hand():
+    # From the surest on: right, wrong, one without a label, right at the threshold, a miss.
+    errors = surest_first([0.2, np.inf, 0.1, 0.3, np.nan], [0.5, 0.9, 0.1, 0.2, 0.3])
+    found = risk_curves(pd.concat([errors, surest_first([0.1], [np.nan], "mean pose")]), "lsp")
+    assert set(found["predictor"]) == {"stage 1"}
+    risk = found.set_index("coverage")["risk"]
+    assert len(risk) == 100
+    assert risk.loc[[0.01, 0.25]].tolist() == [0, 0]
+    assert risk.loc[[0.26, 0.5]].tolist() == [1 / 2, 1 / 2]
+    assert risk.loc[0.75] == pytest.approx(1 / 3)
+    assert risk.loc[1.0] == 1 / 2
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=300))
+def test_risk_ends_at_what_pdj_leaves(joints):
+    errors = surest_first(*map(list, zip(*joints, strict=True)))
+    found = risk_curves(errors, "lsp")
+    assert found["risk"].between(0, 1).all()
+    assert found["risk"].iloc[-1] == pytest.approx(1 - share_within(errors["error"].to_numpy(), 0.2))
 
 
 @settings(deadline=None, max_examples=25)

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, PercentFormatter, StrMethodFormatter
 
 from deeppose.core.files import write_text
-from deeppose.core.metrics import share_within
+from deeppose.core.metrics import share_within, within
 from deeppose.core.predictors import MEAN_POSE, is_other_method
 from deeppose.core.skeleton import Skeleton
 from deeppose.evaluation.bootstrap import Resamples, resample_weights
@@ -27,6 +27,9 @@ from deeppose.report.style import (
 )
 
 THRESHOLDS = np.arange(51) / 100
+COVERAGES = np.arange(1, 101) / 100
+RISK_THRESHOLD = 0.2
+"""In diameters, as that of the confidence in predictions of photos."""
 LIMB_JOINTS = {"Arms": ("elbow", "wrist"), "Legs": ("knee", "ankle")}
 HELD_OUT = "held_out_pdj@0.2"
 
@@ -188,6 +191,49 @@ def _lines(
             label = _named(predictor, network) + (f"\n{part}" if part else "")
             lines.append((predictor, part, {**line, "label": label}))
     return lines
+
+
+def risk_curves(joint_errors: pd.DataFrame, set_name: str) -> pd.DataFrame:
+    """Risk against coverage of each stage: which joints are wrong among the surest ones, all kinds pooled.
+
+    Parameters
+    ----------
+    joint_errors
+        Columns set, predictor, error in true-pose diameters, and spread: the smaller, the surer.
+
+    Returns
+    -------
+    Columns predictor, coverage: the share of the joints that are kept, 0.01, 0.02, … 1; risk: the share of
+    those that are more than 0.2 diameters off (1 − PDJ at 0.2).
+    """
+    errors = of_set(joint_errors, set_name).dropna(subset=["error", "spread"])
+    pieces = []
+    for predictor in predictors(errors):
+        # Equally sure ones in the table's order.
+        surest = errors[errors["predictor"] == predictor].sort_values("spread", kind="stable")["error"]
+        wrong = ~within(surest.to_numpy(np.float64), RISK_THRESHOLD)
+        kept = np.ceil(np.arange(1, 101) * len(wrong) / 100).astype(int)
+        risk = np.cumsum(wrong)[kept - 1] / kept
+        pieces.append(pd.DataFrame({"predictor": predictor, "coverage": COVERAGES, "risk": risk}))
+    return pd.concat(pieces, ignore_index=True)
+
+
+@styled
+def risk_figure(curves: pd.DataFrame, network: str, title: str, caption: str = "") -> Figure:
+    """Risk against coverage, a line for each stage; `curves` are of :func:`risk_curves`."""
+    figure = new_figure(6.4, 3.4, title, caption)
+    axes = figure.subplots()
+    for predictor, rows in curves.groupby("predictor"):
+        line = {**PREDICTOR_LINES[str(predictor)], "label": _named(str(predictor), network), "markevery": 10}
+        axes.plot(rows["coverage"], rows["risk"], clip_on=False, **line)
+    axes.set_xlabel("Coverage: share of the joints, the surest first")
+    axes.set_ylabel(f"Risk: more than {RISK_THRESHOLD:g} diameters off")
+    axes.set_xlim(0, 1)
+    axes.set_ylim(bottom=0)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
+    figure.legend(handles=axes.get_lines(), loc="outside right center")
+    return figure
 
 
 @styled
