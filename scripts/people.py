@@ -25,7 +25,7 @@ from project_copy import check_mirror
 from scipy.optimize import minimize
 from scipy.stats import rankdata
 
-from deeppose.boxes.face_detector import FaceDetector
+from deeppose.boxes.face_detector import LONGER_SIDE, FaceDetector
 from deeppose.core.files import read_json, write_json, write_text
 from deeppose.core.geometry import Floats, diameter, enlarged
 from deeppose.core.images import Pixels
@@ -54,9 +54,12 @@ UPPER, WHOLE, FAR = [1.0, 6.0, 9.5], [1.5, 8.0, 13.0], [2.0, 10.0, 17.0]
 """Boxes of a face: from how far above its centre, width and height, in sides of the face."""
 HIGH, LOW = [1.0, 0.6], [0.6, 0.6]
 """Windows: height in heights of the photo, width in their own heights."""
-FIRST = {"face_boxes": [UPPER, WHOLE, FAR], "windows": [HIGH, LOW], "enlarged": 1.8}
+FAR_FACES = 960
+"""Pixels of a photo's longer side at which small faces are found; twice as many take four times as long."""
+FIRST = {"search": FAR_FACES, "face_boxes": [UPPER, WHOLE, FAR], "windows": [HIGH, LOW], "enlarged": 1.8}
 CHANGES: list[dict[str, Any]] = [
     {},
+    {"search": LONGER_SIDE},
     {"face_boxes": [UPPER, WHOLE]},
     {"windows": []},
     {"enlarged": None},
@@ -118,8 +121,15 @@ def choose_full_body(folders: Sequence[Path]) -> tuple[Finding, dict[str, Any]]:
         scenes = list(
             pasted(alone, [picture.pixels for picture in frames], np.random.default_rng([SEED, half]))
         )
+        many = list(crowds(frames[half::2], 3, 3, np.random.default_rng([SEED, 2, half])))
         halves.append(
-            {"Image Parse": alone, "scenes": scenes, "FLIC": frames[half::2], "nobody": nobody[half::2]}
+            {
+                "Image Parse": alone,
+                "scenes": scenes,
+                "FLIC": frames[half::2],
+                "crowds": many,
+                "nobody": nobody[half::2],
+            }
         )
     choosing, reported = halves
     shown = [picture for kind in ("Image Parse", "FLIC") for picture in choosing[kind]]
@@ -164,11 +174,24 @@ def choose_upper_body(folders: Sequence[Path]) -> tuple[Finding, dict[str, Any]]
     train = np.flatnonzero(lsp.train)[::4]
     pictures = list(people_of(lsp, train, cascade.skeleton))
     nobody = list(pictures_of_nobody(flic))
-    choosing, reported = ({"LSP": pictures[half::2], "nobody": nobody[half::2]} for half in (0, 1))
+    choosing, reported = (
+        {
+            "LSP": pictures[half::2],
+            "crowds": list(crowds(pictures[half::2], 5, 3, np.random.default_rng([SEED, 3, half]))),
+            "nobody": nobody[half::2],
+        }
+        for half in (0, 1)
+    )
     logistic = {stage: fitted(cascade, choosing["LSP"], stage) for stage in ("first", "last")}
-    finding = Finding(None, [], None, 0.0, 1.0, 0.5, logistic)
-    every, finding = finding, with_faces(cascade, choosing["LSP"], finding)
-    return finding, report(cascade, reported, {"every face": every, "found": finding})
+    near = Finding(LONGER_SIDE, None, [], None, 0.0, 1.0, 0.5, logistic)
+    ways = [near, replace(near, search=FAR_FACES)]
+    shares = [
+        sum(judged(cascade, choosing[kind], way).right.mean() for kind in ("LSP", "crowds")) for way in ways
+    ]
+    every = ways[int(np.argmax(shares))]
+    finding = with_faces(cascade, choosing["LSP"], every)
+    ways = {"every face, at 480 pixels": near, "every face": every, "found": finding}
+    return finding, report(cascade, reported, ways)
 
 
 def people_of(of: PoseSet, examples: Sequence[int], skeleton: Skeleton) -> Iterator[Picture]:
@@ -187,6 +210,13 @@ def people_of(of: PoseSet, examples: Sequence[int], skeleton: Skeleton) -> Itera
 
 
 def pictures_of_nobody(flic: PoseSet) -> Iterator[Picture]:
+    """The rectangles that NOBODY names, and several as one photo, in which small faces are looked for."""
+    alone = list(rectangles_of_nobody(flic))
+    yield from alone
+    yield from crowds(alone, 3, 3, np.random.default_rng([SEED, 4]))
+
+
+def rectangles_of_nobody(flic: PoseSet) -> Iterator[Picture]:
     """The rectangles that NOBODY names."""
     with open_archive(flic.archive) as archive:
         for frame, x, y, width, height in pd.read_csv(NOBODY).itertuples(index=False):
@@ -216,6 +246,22 @@ def pasted(
             )
             poses.append((pose + 0.5) * scaled / sides - 0.5 + [x, y])
         yield Picture(scene, np.array(poses))
+
+
+def crowds(
+    people_alone: Sequence[Picture], columns: int, rows: int, generator: np.random.Generator
+) -> Iterator[Picture]:
+    """Pictures beside and below each other, six times: many people, each of them small."""
+    for _ in range(6):
+        chosen = [people_alone[n] for n in generator.choice(len(people_alone), columns * rows, replace=False)]
+        height, width = np.max([picture.pixels.shape[:2] for picture in chosen], axis=0)
+        scene, poses = np.full((rows * height, columns * width, 3), 128, np.uint8), []
+        for number, (pixels, of_picture) in enumerate(chosen):
+            corner = np.array(divmod(number, columns))[::-1] * [width, height]
+            (x, y), (of_rows, of_columns, _) = corner, pixels.shape
+            scene[y : y + of_rows, x : x + of_columns] = pixels
+            poses.append(of_picture + corner)
+        yield Picture(scene, np.concatenate(poses))
 
 
 def judged(cascade: Cascade, pictures: Sequence[Picture], finding: Finding) -> Judged:
@@ -309,7 +355,12 @@ def report(cascade: Cascade, pictures: dict[str, list[Picture]], ways: dict[str,
         of_kind = {kind: judged(cascade, some, finding) for kind, some in pictures.items()}
         right = {kind: float(found.right.mean()) for kind, found in of_kind.items() if kind != "nobody"}
         rows[way] = {**right, "nobody": float((of_kind["nobody"].scores > 0).mean())}
-    shown = [picture for kind in pictures if kind not in ("nobody", "scenes") for picture in pictures[kind]]
+    shown = [
+        picture
+        for kind in pictures
+        if kind not in ("nobody", "scenes", "crowds")
+        for picture in pictures[kind]
+    ]
     spreads, right = samples(cascade, shown, "last")
     confidences = finding.confidences(spreads, "last")
     most_confident_first = np.argsort(-confidences, kind="stable")
@@ -353,6 +404,7 @@ def page(measured: dict[str, Any]) -> str:
         if of_skeleton.get("tried"):
             tried = [
                 [
+                    str(one["search"]),
                     face_boxes_text(one["face_boxes"]),
                     ", ".join(f"{high:g}" for high, _ in one["windows"]) or "none",
                     str(one["enlarged"] or "none"),
@@ -361,14 +413,20 @@ def page(measured: dict[str, Any]) -> str:
                 for one in of_skeleton["tried"]
             ]
             blocks += [
-                "Chosen by the mean of three shares, on the other half:",
-                table(["boxes of a face", "windows, in heights", "second pass", *kinds], tried, (0, 1, 2)),
+                "Chosen by the mean of these shares, on the other half:",
+                table(
+                    ["faces at", "boxes of a face", "windows, in heights", "second pass", *kinds],
+                    tried,
+                    (0, 1, 2, 3),
+                ),
             ]
     return page_of(
         "Who is in the picture, and how sure that is",
         "Made by `python scripts/people.py`, which also writes the numbers that `deeppose predict` goes by. "
         "Neither model was trained on these images; no test part was looked at. A joint is right within 0.2 "
         "diameters of the true pose. A person who isn't found has no right joint.",
+        "Faces are looked for in the photo, or in a copy of at most so many pixels on its longer side as was "
+        "chosen. Crowds are pictures of one person each, 3 by 3 or 5 by 3 of them, as one photo.",
         "A full body is looked for in boxes made of each face, in the full image, and in windows all over "
         "it. Stage 1 sees them all; of each face the box is kept that it is most confident of. The most "
         "promising are tried once more, with a box around the pose that was found, enlarged. Of poses that "

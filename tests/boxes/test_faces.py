@@ -87,6 +87,29 @@ def test_sizes_may_change_from_image_to_image(detector, picture):
         np.testing.assert_array_equal(found, alone)
 
 
+def test_small_faces_are_found_in_more_pixels(picture):
+    small = cv2.resize(picture, None, fx=0.15, fy=0.15, interpolation=cv2.INTER_AREA)
+    wide = np.full((800, 1600, 3), 128, np.uint8)
+    wide[300 : 300 + small.shape[0], 700 : 700 + small.shape[1]] = small
+    assert len(FaceDetector(threads=1).detect([wide])[0]) == 0
+    ((x, y, *_),) = FaceDetector(threads=1, most=960).detect([wide])[0]
+    assert 700 < x < 700 + small.shape[1]
+    assert 300 < y < 300 + small.shape[0] / 2
+
+
+def test_images_are_not_made_larger_than_they_are(picture, monkeypatch):
+    sizes = []
+
+    def stand_in(in_shape, backend):
+        sizes.append(in_shape)
+        return lambda image, threshold: (np.zeros((0, 5)), None)
+
+    monkeypatch.setattr("deeppose.boxes.face_detector.CenterFace", stand_in)
+    tall = np.zeros((2000, 500, 3), np.uint8)
+    FaceDetector(threads=1, most=960).detect([picture[:300, :400], picture, tall])
+    assert sizes == [(480, 360), (512, 512), (240, 960)]
+
+
 def test_images_of_one_size_share_a_network(detector, picture, monkeypatch):
     made = []
     monkeypatch.setattr(

@@ -35,6 +35,9 @@ def found_by(monkeypatch):
         monkeypatch.setattr(people, "finding_of", lambda skeleton: finding)
 
         class Faces:
+            def __init__(self, most):
+                assert most == finding.search
+
             def detect(self, photos):
                 return [np.reshape(faces, (-1, 5)).astype(float) for _ in photos]
 

@@ -7,6 +7,7 @@ from deeppose.deploy.people import Finding
 from deeppose.deploy.runtime import Outputs
 
 FINDING = Finding(
+    search=480,
     face_boxes=[[1.0, 4.0, 8.0], [2.0, 8.0, 16.0]],
     windows=[],
     enlarged=None,

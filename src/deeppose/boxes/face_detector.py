@@ -25,14 +25,18 @@ except ModuleNotFoundError:
 THRESHOLD = 0.4
 """The lowest score of a face, 0 to 1."""
 LONGER_SIDE = 480
-"""About how many pixels each image's longer side is brought to, before it is looked at."""
+"""About how many pixels an image's longer side is brought to, before it is looked at."""
 
 
 class FaceDetector:
     """Finds faces, many images at a time, each thread with a network of its own."""
 
-    def __init__(self, threads: int) -> None:
-        """Make a detector that looks at so many images at once; the faces don't depend on it."""
+    def __init__(self, threads: int, most: int = LONGER_SIDE) -> None:
+        """Make a detector that looks at so many images at once; the faces don't depend on it.
+
+        Images whose longer side has more than LONGER_SIDE pixels keep up to `most` of them.
+        """
+        self.most = most
         self._pool = ThreadPoolExecutor(threads)
         self._networks = threading.local()
 
@@ -57,7 +61,8 @@ class FaceDetector:
 
     def _faces(self, image: Pixels) -> Floats:
         height, width, _ = image.shape
-        scale = LONGER_SIDE / max(height, width)
+        longer = max(height, width)
+        scale = max(LONGER_SIDE, min(longer, self.most)) / longer
         network = self._network((max(1, round(width * scale)), max(1, round(height * scale))))
         corners, _landmarks = network(image, threshold=THRESHOLD)
         left, top, right, bottom, score = np.asarray(corners, dtype=np.float64).reshape(-1, 5).T

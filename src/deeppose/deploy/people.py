@@ -86,6 +86,8 @@ class Finding:
 
     Attributes
     ----------
+    search
+        The most pixels of a photo's longer side at which faces are looked for; smaller ones are not found.
     face_boxes
         Boxes that are tried for each face: how far above its centre they begin, their width and height, all
         in sides of the face. None: as the model was trained.
@@ -103,6 +105,7 @@ class Finding:
         spread.
     """
 
+    search: int
     face_boxes: list[list[float]] | None
     windows: list[list[float]]
     enlarged: float | None
@@ -150,9 +153,9 @@ class Finding:
 
 
 @functools.cache
-def face_detector() -> FaceDetector:
+def face_detector(most: int) -> FaceDetector:
     """One for all photos and frames: those of one size share its network."""
-    return FaceDetector(threads=1)
+    return FaceDetector(threads=1, most=most)
 
 
 @functools.cache
@@ -273,7 +276,7 @@ def _candidates(cascade: Cascade, photo: Pixels, finding: Finding) -> Candidates
     faces: list[Face | None] = [None] * len(boxes)
     if rule["kind"] == "image" and not cascade.has_maps:
         return Candidates(np.array(boxes), np.array(groups), faces, np.array([True]))
-    (found,) = face_detector().detect([photo])
+    (found,) = face_detector(finding.search).detect([photo])
     for row in found[:MOST_FACES]:
         face = Face(row[:4], float(row[4]))
         of_face = [enlarged(face.box, rule["scale"])] if rule["kind"] == "face" else finding.below(face.box)
