@@ -62,7 +62,7 @@ def test_a_peer_is_measured_without_the_sets_archive(peers, examples):
     found = peers()
     assert list(found) == ["mean pose", "stage 1", "stage 2", "stage 3", MODEC.method]
     poses, predicts = found[MODEC.method]
-    assert predicts.tolist() == [True] * 6 + [False] * 4
+    assert predicts.tolist() == [[True] * 6 + [False] * 4] * COUNT
     truth, labelled = examples.poses[1:, ARMS], examples.labelled[1:, ARMS]
     np.testing.assert_allclose(poses[:, ARMS][labelled], truth[labelled])
 

@@ -31,6 +31,12 @@ LIMB_JOINTS = {"Arms": ("elbow", "wrist"), "Legs": ("knee", "ankle")}
 HELD_OUT = "held_out_pdj@0.2"
 
 _HOLLOW: dict[str, Any] = {"linestyle": (0, (4, 1.5)), "linewidth": 1.1, "markerfacecolor": "white"}
+# How lines of the second, third and fourth images differ from those of the first.
+_LATER_IMAGES: tuple[dict[str, Any], ...] = (
+    _HOLLOW,
+    {"linestyle": "-", "linewidth": 0.9, "marker": "^"},
+    {**_HOLLOW, "linestyle": (0, (1.5, 1.5)), "marker": "^"},
+)
 _DOTTED: dict[str, Any] = {"linestyle": ":", "linewidth": 1.2, "markerfacecolor": "white", "markersize": 3}
 _DISTANCE = "Normalised distance to the true joint\n(pose diameters)"
 _RATE = "Detection rate"
@@ -133,8 +139,8 @@ def joints_figure(
     ----------
     curves
         From :func:`pdj_curves`; all of it is plotted. With a column `images`, as
-        :func:`deeppose.report.tables.stacked_by_images` makes it, the first images' lines are solid or as
-        ever, the others' are thin and have hollow markers.
+        :func:`deeppose.report.tables.stacked_by_images` makes it, of four images at most, the first images'
+        lines are as ever, the others' are thin, with other dashes and markers.
     joints
         Joint kinds, two panels in a row.
     network
@@ -183,7 +189,7 @@ def _lines(
         for number, part in enumerate(images):
             if part and not ((curves["predictor"] == predictor) & (curves["images"] == part)).any():
                 continue
-            line = {"marker": "o", **look, **_HOLLOW} if number else look
+            line = {"marker": "o", **look, **_LATER_IMAGES[number - 1]} if number else look
             line = {**line, "markevery": (every, every)}
             label = _named(predictor, network) + (f"\n{part}" if part else "")
             lines.append((predictor, part, {**line, "label": label}))
