@@ -56,7 +56,7 @@ def test_it_is_read(tmp_path, episodes, top, suffix, packed):
     assert not pose_set.train.any()
     assert pose_set.labels == "observer-centric as published"
     np.testing.assert_allclose(diameter(pose_set.poses, pose_set.labelled, SKELETON), 50)
-    np.testing.assert_allclose(pose_set.torso_boxes[1], [59, 74, 100 / 3, 50])
+    np.testing.assert_allclose(pose_set.torso_boxes[1], [59.5, 31.5 + 50 * 5 / 6, 100 / 3, 50])
 
 
 def test_nobody_may_be_named(tmp_path, episodes):

@@ -28,8 +28,11 @@ IMAGE = re.compile(
 )
 STICKS = ("torso", "left upper arm", "right upper arm", "left lower arm", "right lower arm", "head")
 TORSO, LEFT_UPPER, RIGHT_UPPER, LEFT_LOWER, RIGHT_LOWER, HEAD = range(len(STICKS))
+# Every torso's box in FLIC is as wide, and reaches from the shoulders to the hips; faces lie as far above.
 TORSO_ASPECT = 2 / 3
-"""Width over height of a torso's box: that of every box in FLIC, which reaches from shoulders to hips."""
+"""Width over height of a torso's box."""
+BELOW_FACE = 1 / 3
+"""How far below the middle of a head a torso's box begins, in its heights."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +47,8 @@ class _Frame:
 def read_buffy(archive: Path) -> PoseSet:
     """Buffy stickmen, from a zip archive or from a folder; a frame without sticks is no example.
 
-    Coordinates are taken as MATLAB's, whose code the package comes with: x = 1 is the first column. A box
-    about the torso's stick, shaped as FLIC's are, says which of a frame's people is meant.
+    Coordinates are taken as MATLAB's, whose code the package comes with: x = 1 is the first column. The
+    box of a torso as long as its stick, below the head's, says which of a frame's people is meant.
 
     Raises
     ------
@@ -116,11 +119,15 @@ def sticks_to_pose(sticks: Floats) -> Floats:
 
 
 def _torso_boxes(poses: Floats) -> Floats:
-    """`(n, 4)`, from poses `(n, 10, 2)`; of a stick without length none."""
-    top, bottom = (poses[:, BUFFY_STICKS.joints.index(end)] for end in ("torso top", "torso bottom"))
-    heights = np.linalg.norm(bottom - top, axis=-1, keepdims=True)
-    boxes = np.concatenate([(top + bottom) / 2, heights * TORSO_ASPECT, heights], axis=-1)
-    return np.where(heights > 0, boxes, np.nan)
+    """`(n, 4)`, from poses `(n, 10, 2)`: as FLIC's lie below faces; of a torso without length none."""
+    crown, chin, top, bottom = (
+        poses[:, BUFFY_STICKS.joints.index(end)]
+        for end in ("head top", "head bottom", "torso top", "torso bottom")
+    )
+    heights = np.linalg.norm(bottom - top, axis=-1)
+    x, y = ((crown + chin) / 2).T
+    boxes = np.stack([x, y + heights * (BELOW_FACE + 0.5), heights * TORSO_ASPECT, heights], axis=-1)
+    return np.where(heights[:, None] > 0, boxes, np.nan)
 
 
 def _arm(upper: Floats, lower: Floats) -> tuple[Floats, Floats, Floats]:
