@@ -237,7 +237,7 @@ def buffy_is_shown_whole_and_in_its_parts(reports, figure):
         "all 6, most confident face",
         "3 of them, most confident face",
     ]
-    expected = [*([*ours, words] for words in images), ["mean pose", images[0]]]
+    expected = [[*ours, images[0]], *([words] for words in images[1:]), ["mean pose", images[0]]]
     assert legend(figure.axes[0]) == legend(figure.axes[1]) == expected
     assert "the pose diameter is the length of the torso's stick" in caption(figure)
     table = pd.read_csv(reports / "tables" / "pdj-buffy.csv")

@@ -126,7 +126,7 @@ def test_figure_7_tells_the_part_from_the_whole(stage):
     figure = joints_figure(
         stacked_by_images({"all 2": whole, "1 of 2": part}), ["elbow", "wrist"], NETWORK, "PDJ on Buffy"
     )
-    names = [f"{ours(stage)}\nall 2", f"{ours(stage)}\n1 of 2", "mean pose\nall 2"]
+    names = [f"{ours(stage)}\nall 2", "1 of 2", "mean pose\nall 2"]
     assert legend_of(figure) == names
     for axes in figure.axes:
         solid, dashed, _ = axes.lines

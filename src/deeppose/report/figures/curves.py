@@ -147,9 +147,11 @@ def joints_figure(
         What the stages are networks of, for the legend.
     """
     rows = (len(joints) + 1) // 2
-    figure = new_figure(7.6, 1.0 + 2.4 * rows, title, caption)
-    panels = figure.subplots(rows, 2, sharex=True, sharey=True, squeeze=False).ravel()
     images = list(dict.fromkeys(curves["images"])) if "images" in curves else [""]
+    # Several kinds of images take room in the legend and in the caption.
+    width, height = (8.4, 2.0) if len(images) > 1 else (7.6, 1.0)
+    figure = new_figure(width, height + 2.4 * rows, title, caption)
+    panels = figure.subplots(rows, 2, sharex=True, sharey=True, squeeze=False).ravel()
     lines = _lines(curves, images, network)
     for axes, joint in zip(panels, joints, strict=False):
         for predictor, part, line in lines:
@@ -191,7 +193,9 @@ def _lines(
                 continue
             line = {"marker": "o", **look, **_LATER_IMAGES[number - 1]} if number else look
             line = {**line, "markevery": (every, every)}
-            label = _named(predictor, network) + (f"\n{part}" if part else "")
+            # Once a predictor is named, what its other lines are of is enough.
+            names = [] if any(predictor == shown for shown, *_ in lines) else [_named(predictor, network)]
+            label = "\n".join([*names, part] if part else names)
             lines.append((predictor, part, {**line, "label": label}))
     return lines
 
