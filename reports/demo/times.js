@@ -6,10 +6,10 @@ window.stageTimes = {
   "evaluate@demo-flic": 4.6,
   "evaluate@demo-lsp": 5.2,
   "initial-boxes@demo-flic": 1.4,
-  "plot-photos@demo-flic": 29.5,
-  "plot-photos@demo-lsp": 32.4,
-  "plot@demo-flic": 15.1,
-  "plot@demo-lsp": 28.6,
+  "plot-photos@demo-flic": 13.7,
+  "plot-photos@demo-lsp": 13.7,
+  "plot@demo-flic": 9.8,
+  "plot@demo-lsp": 35.1,
   "predict-test@demo-flic": 40.3,
-  "report@demo": 28.0
+  "report@demo": 8.6
 };
