@@ -4,7 +4,7 @@
     python scripts/published.py figures   plot reports/cpu again, from published errors alone
     python scripts/published.py push      publish what the last run of `cpu` made in this folder
 
-published/ is a DVC remote that a plain clone has. It holds no image, no annotation, and no prediction on Buffy.
+published/ is a DVC remote that a plain clone has. No image, no annotation, no prediction on Buffy is in it.
 """
 
 import contextlib

@@ -184,7 +184,7 @@ def _lines(
     """Each predictor and part of the images that has curves, and how its line looks."""
     every = max(1, (curves["t"].nunique() - 1) // 10)
     peers = [name for name in predictors(curves) if is_other_method(name)]
-    lines = []
+    lines: list[tuple[str, str, dict[str, Any]]] = []
     for predictor in predictors(curves):
         known = PREDICTOR_LINES.get(predictor)
         look = known or PEER_LINES[peers.index(predictor) % len(PEER_LINES)]
