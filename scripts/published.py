@@ -4,7 +4,7 @@
     python scripts/published.py figures   plot reports/cpu again, from published errors alone
     python scripts/published.py push      publish what the last run of `cpu` made in this folder
 
-published/ is a DVC remote that a plain clone has. No image and no annotation is in it.
+published/ is a DVC remote that a plain clone has. No image, no annotation, no prediction on Buffy is in it.
 """
 
 import contextlib
@@ -54,6 +54,9 @@ def main(what: str) -> None:
             shutil.rmtree(Path(REMOTE) / "files", ignore_errors=True)
             predictions = [f"data/{PROFILE}/{model}/test-predictions" for model in params.models]
             dvc("push", "--remote", REMOTE, *weights(params), *predictions, *what_is_plotted_from(params))
+            # As large as all others together; their errors are there.
+            for path in Path(f"data/{PROFILE}").glob("*/test-predictions/buffy*"):
+                stored(md5(path)).unlink()
             write_json(LIST, {path: md5(Path(path)) for path in weights(params)})
             write_json(Path("reports") / PROFILE / "provenance.json", made_of)
 
@@ -80,13 +83,18 @@ def put(target: Path, wanted: str) -> None:
     if found is not None and found == trained_here().get(str(target)):
         print(f"{target} stays as it was trained here: remove it to have the published one")
         return
-    source = Path(REMOTE) / "files/md5" / wanted[:2] / wanted[2:]
+    source = stored(wanted)
     if not source.is_file() or md5(source) != wanted:
         raise WeightsError(f"{target}: {source} is missing or damaged: `git checkout -- {REMOTE}`")
     with atomic_path(target) as temporary:
         shutil.copyfile(source, temporary)
     if found is not None:
         print(f"{target} was damaged: replaced by the published one")
+
+
+def stored(digest: str) -> Path:
+    """Where the remote has a file of that MD5."""
+    return Path(REMOTE) / "files/md5" / digest[:2] / digest[2:]
 
 
 def md5(path: Path) -> str:

@@ -157,7 +157,7 @@ def look_around(params: Params, folders: Sequence[Path]) -> Here:
         sets = dict.fromkeys(about.train + about.test)
         labels = [entry for entry in ENTRIES if entry.labels_of in sets and about.labels == "oc"]
         wanted = [*map(entry_named, sets), *labels]
-        missing = [entry for entry in wanted if find_archive(entry, folders) is None]
+        missing = [e for e in wanted if e.shares not in sets and find_archive(e, folders) is None]
         names = {entry.name for entry in missing}
         # The held-out images come from these, and no stage goes without a training set.
         is_judged = names.isdisjoint(Item(params, PROFILE, model).trusted)
@@ -166,7 +166,8 @@ def look_around(params: Params, folders: Sequence[Path]) -> Here:
             notes.append(f"  {entry.wanted} ({entry.title}): {without}. From {entry.page}")
         if is_judged:
             train[model] = [name for name in about.train if name not in names]
-            absent = [peer for peer in PEERS if peer.set in about.test and peer not in peers]
+            beside = [peer for peer in PEERS if peer.set in about.test and peer.read is None]
+            absent = [peer for peer in beside if peer not in peers]
             notes += [f"  {how_to_add(peer, folders[-1])}" for peer in absent]
     if notes:
         notes.insert(0, f"Not in {' or '.join(map(str, folders))}, where they can be put:")

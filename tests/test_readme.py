@@ -20,9 +20,11 @@ ROWS = {
     "Image Parse, mean PCP, pretrained network": ("lsp", "parse", ("pcp", "ave")),
     "FLIC, elbows, PDJ at 0.2, pretrained network": ("flic", "flic", ("pdj@0.2", "elbow")),
     "FLIC, wrists, PDJ at 0.2, pretrained network": ("flic", "flic", ("pdj@0.2", "wrist")),
+    "Buffy, elbows, PDJ at 0.2, pretrained network": ("flic", "buffy", ("pdj@0.2", "elbow")),
+    "Buffy, wrists, PDJ at 0.2, pretrained network": ("flic", "buffy", ("pdj@0.2", "wrist")),
 }
 
-NUMBERS = {3: "three", 7: "seven", 12: "twelve"}
+NUMBERS = {3: "three", 4: "four", 7: "seven", 12: "twelve"}
 TRAINING, FORWARD = "Training the paper's network", "Its forward pass alone"
 COSTS = {
     "training the paper's network at its full size, images/s": (TRAINING, "ours, images/s"),

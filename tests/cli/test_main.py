@@ -124,7 +124,7 @@ def test_datasets_lists_a_folder_and_a_peer(deeppose, tmp_path):
     status, out, _ = deeppose("datasets", "check", "buffy", "--mirror", "mirror")
     assert status == 0
     assert 'unexpected counts: ["1 examples for 748"' in out
-    assert "torso boxes outside image: null" in out
+    assert "torso boxes outside image: 0" in out
 
 
 def test_datasets_says_what_the_last_run_did_without(deeppose, predictions, tmp_path):

@@ -35,6 +35,8 @@ def test_each_model_has_its_archives(download):
     assert set(noted["lsp"]["archives"]) == {"lsp_dataset.zip", "lspet_dataset.zip", "people.zip"}
     assert set(noted["flic"]["archives"]) == {"FLIC.zip", "buffy_stickmen.zip"}
     assert noted["lsp"]["left_out"] == {}
+    # Buffy with nobody named is in Buffy's archive.
+    assert noted["flic"]["left_out"] == {}
 
 
 @pytest.mark.parametrize("key", ["train", "test"])

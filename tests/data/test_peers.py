@@ -11,7 +11,7 @@ from deeppose.data.peers import PEERS, SUBFOLDER, find_peers, how_to_add, peer_p
 from deeppose.data.registry import entry_named, read_set
 from deeppose.evaluation.score import measure
 
-MODEC = PEERS[0]
+MODEC, EICHNER = PEERS
 ARMS = FLIC_LABELLED.joints[:6]
 
 
@@ -38,7 +38,9 @@ def write_peer(folder, poses):
 def poses_on(skeleton, found, pose_set):
     """What the file holds, checked by that set's test part."""
     ours, test = pose_set.on(skeleton), ~pose_set.train
-    return peer_poses(found, ours.poses[test], ours.labelled[test], skeleton)
+    poses, joints, examples = peer_poses(found, ours.poses[test], ours.labelled[test], skeleton)
+    assert examples.all()
+    return poses, joints
 
 
 def arms_alone(pose_set, factor=1.0):
@@ -138,6 +140,26 @@ def test_predictions_for_another_number_of_images_are_refused(tmp_path, pose_set
     write_peer(tmp_path, pose_set.poses)
     with pytest.raises(PredictionsError, match=r"shape \(2, 11, 4\); \(2, 11, 2\) is expected"):
         poses_on(UPPER_BODY, find_peers([tmp_path])[0], pose_set)
+
+
+def test_a_peer_in_the_archive_of_its_set(tmp_path):
+    sticks = archives.BUFFY_STICKS
+    members = archives.buffy_members({2: {1: sticks, 2: sticks}, 3: {1: sticks}})
+    path = archives.write_zip(tmp_path / "buffy.zip", members)
+    assert find_peers([tmp_path]) == []  # an older version of the package
+    window = np.array([30, 20, 91, 75])
+    estimates = archives.buffy_estimates({(2, 1): [(sticks, window)], (2, 2): []})
+    archives.write_zip(path, members | {EICHNER.file: estimates})
+    (found,) = find_peers([tmp_path])
+    assert (found.peer, found.path) == (EICHNER, path)
+    ours = read_set("buffy", [tmp_path], "oc").on(UPPER_BODY)
+    poses, joints, examples = peer_poses(found, ours.poses, ours.labelled, UPPER_BODY)
+    assert joints == ARMS
+    assert examples.tolist() == [True, True, False]
+    np.testing.assert_allclose(poses[0, :6], ours.poses[0, :6])
+    assert np.isnan(poses[1:]).all()
+    path.write_bytes(b"no zip archive")
+    assert find_peers([tmp_path]) == []
 
 
 @pytest.mark.realdata

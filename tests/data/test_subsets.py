@@ -20,4 +20,4 @@ def test_the_customary_part_of_buffy_is_episodes_2_5_and_6(member, belongs):
 
 
 def test_no_other_set_has_parts():
-    assert [entry.name for entry in ENTRIES if entry.subsets] == ["buffy"]
+    assert [entry.name for entry in ENTRIES if entry.subsets] == ["buffy", "buffy-confidence"]

@@ -9,14 +9,16 @@ import pytest
 from project import ROOT
 
 from deeppose.core.errors import PredictionsError
-from deeppose.core.examples import Examples
-from deeppose.core.files import sha256
+from deeppose.core.examples import TORSO_COLUMNS, Examples, write_examples
+from deeppose.core.files import sha256, write_parquet
 from deeppose.core.params_file import load_params
 from deeppose.core.paths import Item
 from deeppose.core.pose_files import read_spreads, write_poses
 from deeppose.core.skeleton import FLIC_LABELLED, UPPER_BODY
+from deeppose.core.viewpoint import viewpoints
 from deeppose.data.peers import PEERS
-from deeppose.evaluation.evaluate import predictions_on
+from deeppose.evaluation import evaluate as module
+from deeppose.evaluation.evaluate import evaluate, predictions_on
 
 MODEC = PEERS[0]
 COUNT = 3
@@ -62,7 +64,7 @@ def test_a_peer_is_measured_without_the_sets_archive(peers, examples):
     found = peers()
     assert list(found) == ["mean pose", "stage 1", "stage 2", "stage 3", MODEC.method]
     poses, predicts = found[MODEC.method]
-    assert predicts.tolist() == [True] * 6 + [False] * 4
+    assert predicts.tolist() == [[True] * 6 + [False] * 4] * COUNT
     truth, labelled = examples.poses[1:, ARMS], examples.labelled[1:, ARMS]
     np.testing.assert_allclose(poses[:, ARMS][labelled], truth[labelled])
 
@@ -89,3 +91,35 @@ def test_a_peer_that_was_noted_and_is_gone_is_named(peers, tmp_path, monkeypatch
 def test_a_peer_of_images_of_another_size_is_refused(peers):
     with pytest.raises(PredictionsError, match=r"does not belong to the images of flic .* by 2\.00"):
         peers(0.5)
+
+
+def test_who_predicts_some_images_alone_has_figures_on_them_alone(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    item = Item(load_params(ROOT / "params.yaml"), "cpu", "flic")
+    poses = np.random.default_rng(0).uniform(5, 35, (3, len(UPPER_BODY.joints), 2))
+    labelled = np.ones(poses.shape[:2], dtype=bool)
+    table = pd.DataFrame({"set": "buffy", "part": "test", "diameter": 10.0, "offset": [0, 1, 2]}).assign(
+        file=[f"images/buffy_s5e{episode}/000001.jpg" for episode in (2, 3, 5)],
+        **dict.fromkeys(("width", "height"), 40),
+        **dict.fromkeys(TORSO_COLUMNS, np.nan),
+    )
+    write_examples(Examples(table, poses, labelled), *item.test.example_tables)
+    trained = table.assign(set="flic", part=["train", "train", "held-out"])
+    write_examples(Examples(trained, poses, labelled), *item.train.example_tables)
+    write_parquet(item.viewpoints, viewpoints("buffy", poses, UPPER_BODY, None, None))
+    looked_at = np.array([True, False, True])[:, None] & labelled
+
+    def predicted(item, set_name, examples, rows):
+        yield "stage 1", examples.poses[rows], np.ones((len(rows), len(UPPER_BODY.joints)), dtype=bool)
+        if set_name == "buffy":
+            yield "another", poses, looked_at
+
+    monkeypatch.setattr(module, "predictions_on", predicted)
+    joints = evaluate(item).joints
+    measured = joints.groupby(["set", "predictor"])["example"].nunique().to_dict()
+    assert measured == {
+        ("buffy", "stage 1"): 3,
+        ("buffy-276", "another"): 2,
+        ("buffy-276", "stage 1"): 2,
+        ("held-out", "stage 1"): 1,
+    }

@@ -25,7 +25,8 @@ MODEC = "MODEC (Sapp and Taskar 2013)"
 LABELS = "observer-centric as published"
 NETWORK = "(EfficientNet-Lite0 with maps)"
 TRAINED = {"lsp": ["lsp", "lsp-extended"], "flic": ["flic"]}
-TESTED = {"lsp": ["lsp", "parse"], "flic": ["flic", "buffy"]}
+EICHNER = "Eichner et al. (2010)"
+TESTED = {"lsp": ["lsp", "parse"], "flic": ["flic", "buffy", "buffy-confidence"]}
 EXAMPLES = 6
 FIRST_PART = 3
 WIDTH, HEIGHT = 60, 40
@@ -91,7 +92,7 @@ def make(root, profile, model, stages, left_out, peer):
     labelled = np.ones((len(table), joints), dtype=bool)
     # As on Buffy: neither hips nor eyes.
     bare = [index for index, name in enumerate(skeleton.joints) if name.split()[-1] in ("hip", "eye")]
-    labelled[np.ix_(table["set"] == "buffy", bare)] = False
+    labelled[np.ix_(table["set"].str.startswith("buffy"), bare)] = False
     diameters = diameter(poses, np.ones_like(labelled), skeleton)
     examples = Examples(
         table.assign(diameter=diameters, **dict.fromkeys(TORSO_COLUMNS, np.nan)), poses, labelled
@@ -109,7 +110,8 @@ def make(root, profile, model, stages, left_out, peer):
             has_maps = profile == "cpu" and predictor != "mean pose"
             file = "mean" if predictor == "mean pose" else predictor.replace(" ", "")
             write_poses(data / "test-predictions" / f"{name}-{file}.parquet", predicted)
-            parts = {name: rows} | ({"buffy-276": rows[:FIRST_PART]} if name == "buffy" else {})
+            first = rows[:FIRST_PART]
+            parts = {name: rows} | ({f"{name}-276": first} if name.startswith("buffy") else {})
             errors += [
                 error_tables(
                     part,
@@ -127,6 +129,9 @@ def make(root, profile, model, stages, left_out, peer):
             arms = np.array(["hip" not in joint and "eye" not in joint for joint in skeleton.joints])
             truth = poses[rows], labelled[rows] & arms
             errors.append(error_tables(name, MODEC, poses[rows], *truth, diameters[rows], skeleton))
+        if peer and name == "buffy":
+            of_part = (poses[first], labelled[first], diameters[first], skeleton)
+            errors.append(error_tables("buffy-276", EICHNER, poses[first] + 1, *of_part))
     for kind, frames in zip(("joint", "limb"), zip(*errors, strict=True), strict=True):
         pd.concat(frames, ignore_index=True).to_parquet(evaluation / f"{kind}-errors.parquet")
     joints_table = pd.read_parquet(evaluation / "joint-errors.parquet")
@@ -246,19 +251,35 @@ def test_flic_brings_figures_3_5_and_9_and_buffy_figure_7(project, capsys):
     assert "with flic_oc_Sapp_CVPR13.mat in predictions/ of the mirror folder" in caption(figure)
     assert [axes.get_xlim() for axes in written["figure5-pdj-flic-by-stage"].axes] == [(0, 0.5)] * 2
     assert len(legend(written["figure5-pdj-flic-by-stage"].axes[0])) == 4
-    buffy_is_shown_whole_and_in_its_customary_part(reports, written["figure7-pdj-buffy"])
+    buffy_is_shown_whole_and_in_its_parts(reports, written["figure7-pdj-buffy"])
 
 
-def buffy_is_shown_whole_and_in_its_customary_part(reports, figure):
+def buffy_is_shown_whole_and_in_its_parts(reports, figure):
     ours = ["DeepPose, stage 2", NETWORK]
-    whole, part = "all 6 images", "3 of episodes 2, 5, 6"
-    expected = [[*ours, whole], [*ours, part], ["mean pose", whole]]
+    images = [
+        "all 6 images",
+        "3 of episodes 2, 5, 6",
+        "all 6, most confident face",
+        "3 of them, most confident face",
+    ]
+    expected = [[*ours, images[0]], *([words] for words in images[1:]), ["mean pose", images[0]]]
     assert legend(figure.axes[0]) == legend(figure.axes[1]) == expected
     assert "the pose diameter is the length of the torso's stick" in caption(figure)
     table = pd.read_csv(reports / "tables" / "pdj-buffy.csv")
-    assert table["images"].unique().tolist() == ["all 6 images", "3 of episodes 2, 5, 6"]
+    assert table["images"].unique().tolist() == images
     assert table["hip"].isna().all()
     assert table["all_joints"].notna().all()
+
+
+def test_who_predicts_a_part_alone_stands_beside_ours_on_that_part(project):
+    reports, written = project("flic", peer=True)
+    figure = written["figure7-pdj-buffy"]
+    theirs = ["Eichner et al.", "(2010)", "3 of episodes 2, 5, 6"]
+    assert [lines for lines in legend(figure.axes[0]) if lines[0] == theirs[0]] == [theirs]
+    assert "Ours alone" not in caption(figure)
+    table = pd.read_csv(reports / "tables" / "pdj-buffy.csv")
+    assert set(table.loc[table["method"] == EICHNER, "images"]) == {theirs[2]}
+    assert f"{EICHNER}: predictions that others made" in (reports / "tables/pdj-buffy.md").read_text("utf-8")
 
 
 def test_a_set_of_ones_own_brings_curves_of_all_its_joints_and_pictures(project, monkeypatch):

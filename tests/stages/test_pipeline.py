@@ -49,7 +49,14 @@ def test_everything_is_there_after_one_run(project):
     measured = json.loads((reports / "metrics.json").read_text())
     assert {model: set(of_model) for model, of_model in measured.items()} == {
         "lsp": {"lsp", "parse", "held-out"},
-        "flic": {"flic", "buffy", "buffy-276", "held-out"},
+        "flic": {
+            "flic",
+            "buffy",
+            "buffy-276",
+            "buffy-confidence",
+            "buffy-confidence-276",
+            "held-out",
+        },
     }
     metrics = measured["lsp"]
     stages = {"mean_pose", "stage_1", "stage_2", "stage_3", "gain_of_stage_2", "gain_of_stage_3"}

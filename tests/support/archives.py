@@ -154,6 +154,32 @@ def buffy_members(
     return members
 
 
+def buffy_estimates(
+    frames: Mapping[tuple[int, int], Sequence[tuple[Any, Any]]],
+    lacking: str = "",
+    parts: int = 6,
+    window: Sequence[float] | None = None,
+) -> bytes:
+    """`techrep2010_buffy` with sticks and windows of the people in each frame, by its episode and number."""
+    person_of, frame_of = (
+        np.dtype([(name, object) for name in names if name != lacking])
+        for names in (("coor", "det", "detscore"), ("stickmen", "episode", "frame"))
+    )
+    struct = np.empty((1, len(frames)), dtype=frame_of)
+    for number, ((episode, frame), people) in enumerate(frames.items()):
+        stickmen = np.empty((1, len(people)), dtype=person_of)
+        for at, (sticks, corners) in enumerate(people):
+            values = {
+                "coor": np.array(sticks, dtype=float)[:parts].T,
+                "det": np.array([window or corners], dtype=float),
+                "detscore": 1.0,
+            }
+            stickmen[0, at] = tuple(values[name] for name in person_of.names or ())
+        of_frame = {"stickmen": stickmen, "episode": float(episode), "frame": float(frame)}
+        struct[0, number] = tuple(of_frame[name] for name in frame_of.names or ())
+    return mat(techrep2010_buffy=struct)
+
+
 def write_folder(path: Path, members: Mapping[str, bytes]) -> Path:
     for name, data in members.items():
         (path / name).parent.mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from deeppose.core.errors import PredictionsError
 from deeppose.core.files import read_parquet, write_parquet
@@ -62,7 +63,7 @@ def read_pose_table(path: Path, count: int, skeleton: Skeleton) -> pd.DataFrame:
     return table
 
 
-def read_spreads(path: Path, count: int, skeleton: Skeleton) -> Floats | None:
+def read_spreads(path: Path, count: int, skeleton: Skeleton) -> NDArray[np.float32] | None:
     """The spreads `(count, k)` that :func:`write_poses` wrote beside poses, in diameters; None if it did not.
 
     Raises
@@ -75,7 +76,7 @@ def read_spreads(path: Path, count: int, skeleton: Skeleton) -> Floats | None:
         return None
     if len(table) != count * len(skeleton.joints):
         raise PredictionsError(f"{path}: {len(table)} rows, not one for each joint of {count} examples")
-    return table[SPREAD].to_numpy(np.float64).reshape(count, len(skeleton.joints))
+    return table[SPREAD].to_numpy(np.float32).reshape(count, len(skeleton.joints))
 
 
 def write_poses(path: Path, poses: Floats, spreads: Floats | None = None) -> None:
@@ -86,7 +87,7 @@ def write_poses(path: Path, poses: Floats, spreads: Floats | None = None) -> Non
     """
     table = table_of_poses(poses)
     if spreads is not None and not np.isnan(spreads).all():
-        table[SPREAD] = spreads.ravel()
+        table[SPREAD] = spreads.ravel().astype(np.float32)
     write_parquet(path, table)
 
 

@@ -92,7 +92,7 @@ def added_since(item: Item, folders: Sequence[Path]) -> list[str]:
     if item.model.labels == "oc":
         entries += [entry for entry in ENTRIES if entry.labels_of in names]
     found = [path.name for entry in entries if (path := find_archive(entry, folders))]
-    found += [found.path.name for found in find_peers(folders) if found.peer.set in item.model.test]
+    found += [found.peer.file for found in find_peers(folders) if found.peer.set in item.model.test]
     return [name for name in found if name not in {*manifest["archives"], *manifest["peers"]}]
 
 
@@ -132,11 +132,11 @@ def _of_synthetic(item: Item, sets: dict[str, Any]) -> dict[str, object]:
         entry = entry_named(name)
         if unlabelled := _without_labels(item, entry):
             left_out[name] = unlabelled
-        elif name not in sets:
+        elif (entry.shares or name) not in sets:
             without = "has no synthetic people: a profile with archives: mirror takes it"
             left_out[name] = f"{entry.title} {without}"
         else:
-            archives |= sets[name]
+            archives |= sets[entry.shares or name]
     return {"archives": archives, "left_out": left_out, "peers": {}}
 
 
@@ -224,6 +224,8 @@ def _of_published(item: Item) -> dict[str, object]:
             print(f"Once it is there: {item.look_again}")
             continue
         archives[found.path.name] = {"sha256": found.sha256, "packing": found.packing}
+        if entry.shares in names:
+            continue
         print(f"{found.path.name}: {found.packing}, from {found.source}")
         if found.sha256 not in seen:
             print(f"  licence: {entry.licence}\n  cite: {entry.citation}")
@@ -231,6 +233,6 @@ def _of_published(item: Item) -> dict[str, object]:
     for there in find_peers(folders):
         if there.peer.set in item.model.test:
             described = {"method": there.peer.method, "set": there.peer.set}
-            peers[there.path.name] = {"sha256": there.sha256, **described}
-            print(f"{there.path.name}: {there.peer.method} will stand beside ours on {there.peer.set}")
+            peers[there.peer.file] = {"sha256": there.sha256, **described}
+            print(f"{there.peer.file}: {there.peer.method} will stand beside ours on {there.peer.set}")
     return {"archives": archives, "left_out": left_out, "peers": peers}

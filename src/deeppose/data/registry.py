@@ -15,7 +15,7 @@ from deeppose.core.geometry import Bools, Floats
 from deeppose.core.params import Labels
 from deeppose.data.archives.packing import Packing
 from deeppose.data.pose_set import OBSERVER_CENTRIC, OBSERVER_CENTRIC_BY_RULE, PERSON_CENTRIC, PoseSet
-from deeppose.data.readers.buffy import read_buffy
+from deeppose.data.readers.buffy import read_buffy, read_buffy_unnamed
 from deeppose.data.readers.flic import ANNOTATIONS as FLIC_ANNOTATIONS
 from deeppose.data.readers.flic import read_flic
 from deeppose.data.readers.lsp import read_lsp, read_lsp_extended, read_lsp_observer_centric
@@ -59,6 +59,8 @@ class Entry:
         Whether versions of the set with other counts are in use, `counts` being those of one.
     subsets
         Customary parts of its test part, by name: what the members of their images match.
+    shares
+        The set whose examples they are too, looked at in another way.
     person_centric
         Whether it is published with person-centric labels, from which the others can be made.
     """
@@ -79,6 +81,7 @@ class Entry:
     labels_of: str | None = None
     counts_vary: bool = False
     subsets: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    shares: str | None = None
     person_centric: bool = True
 
     @property
@@ -100,8 +103,34 @@ class Entry:
         return wanted.endswith(".zip") and name in (wanted.removesuffix(".zip"), top) and path.is_dir()
 
 
-PAPER_TEST_SETS = ("lsp", "parse", "flic", "buffy")
+PAPER_TEST_SETS = ("lsp", "parse", "flic", "buffy", "buffy-confidence")
 """Those that the paper has results on (§4)."""
+
+EPISODES_256 = r"(?:[^/]+/)?images/buffy_s5e[256](?:_original)?/\d{6}\.jpg"
+"""The 276 frames of Buffy on which most methods were measured."""
+
+BUFFY = Entry(
+    name="buffy",
+    title="Buffy stickmen",
+    page="https://www.robots.ox.ac.uk/~vgg/data/stickmen/",
+    archive="buffy*",
+    repacked=(
+        Packing(
+            "a0dc27f086a5a23ca04945b0230501bc1792a6c5f4885c05880d36fbd10325f9",
+            "version 3 without overlays and code",
+        ),
+    ),
+    counts=Counts(examples=748, train=0, test=748, images=748),
+    licence="none stated; frames of a TV series that others own",
+    citation=(
+        "V. Ferrari, M. Marin-Jimenez and A. Zisserman, Progressive Search Space Reduction for Human "
+        "Pose Estimation, CVPR 2008"
+    ),
+    read=read_buffy,
+    counts_vary=True,
+    subsets={"buffy-276": EPISODES_256},
+    person_centric=False,
+)
 
 ENTRIES = (
     Entry(
@@ -203,22 +232,14 @@ ENTRIES = (
         read=read_parse,
         person_centric=False,
     ),
-    Entry(
-        name="buffy",
-        title="Buffy stickmen",
-        page="https://www.robots.ox.ac.uk/~vgg/data/stickmen/",
-        archive="buffy*",
-        counts=Counts(examples=748, train=0, test=748, images=748),
-        licence="none stated; frames of a TV series that others own",
-        citation=(
-            "V. Ferrari, M. Marin-Jimenez and A. Zisserman, Progressive Search Space Reduction for Human "
-            "Pose Estimation, CVPR 2008"
-        ),
-        read=read_buffy,
-        counts_vary=True,
-        # Episodes 2, 5 and 6 are the 276 frames on which most methods were measured.
-        subsets={"buffy-276": r"(?:[^/]+/)?images/buffy_s5e[256](?:_original)?/\d{6}\.jpg"},
-        person_centric=False,
+    BUFFY,
+    dataclasses.replace(
+        BUFFY,
+        name="buffy-confidence",
+        title="Buffy stickmen, nobody told who is meant",
+        read=read_buffy_unnamed,
+        subsets={"buffy-confidence-276": EPISODES_256},
+        shares="buffy",
     ),
 )
 

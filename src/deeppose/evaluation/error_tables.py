@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from deeppose.core.errors import PredictionsError
 from deeppose.core.geometry import Bools, Floats
@@ -20,7 +21,7 @@ def error_tables(
     labelled: Bools,
     diameters: Floats,
     skeleton: Skeleton,
-    spreads: Floats | None = None,
+    spreads: NDArray[np.float32] | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Errors of one predictor on one set.
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from deeppose.core.errors import PredictionsError
 from deeppose.core.examples import Examples, Indices
@@ -31,8 +32,11 @@ def evaluate(item: Item) -> Evaluation:
         parts = {name: files.str.contains(pattern).to_numpy(bool) for name, pattern in subsets.items()}
         for predictor, poses, predicts, spreads in predictions_on(item, set_name, examples, rows):
             for part_name, chosen in {set_name: np.ones(len(rows), dtype=bool), **parts}.items():
+                if not predicts[chosen].any(axis=1).all():
+                    # Who predicts some of the images alone has no figure on all of them.
+                    continue
                 part = rows[chosen]
-                truth, labelled = examples.poses[part], examples.labelled[part] & predicts
+                truth, labelled = examples.poses[part], examples.labelled[part] & predicts[chosen]
                 of_part = (poses[chosen], truth, labelled, examples.diameters[part])
                 sure = None if spreads is None else spreads[chosen]
                 tables.append(error_tables(part_name, predictor, *of_part, item.skeleton, sure))
@@ -44,23 +48,24 @@ def evaluate(item: Item) -> Evaluation:
 
 def predictions_on(
     item: Item, set_name: str, examples: Examples, rows: Indices
-) -> Iterator[tuple[str, Floats, Bools, Floats | None]]:
-    """Who predicts a set, the poses `(n, k, 2)`, which joints are predicted at all, `(k,)`, and spreads."""
+) -> Iterator[tuple[str, Floats, Bools, NDArray[np.float32] | None]]:
+    """Who predicts a set, the poses `(n, k, 2)`, which joints are predicted at all, `(n, k)`, and spreads."""
     joints = item.skeleton.joints
     for predictor in (MEAN_POSE, *item.stage_names):
-        path = item.test_prediction(set_name, predictor)
-        read = (path, len(rows), item.skeleton)
-        yield predictor, read_poses(*read), np.ones(len(joints), dtype=bool), read_spreads(*read)
+        read = (item.test_prediction(set_name, predictor), len(rows), item.skeleton)
+        everything = np.ones((len(rows), len(joints)), dtype=bool)
+        yield predictor, read_poses(*read), everything, read_spreads(*read)
     noted = item.read_manifest()["peers"]
     peers = find_peers(item.archive_folders())
     wanted = {name for name, about in noted.items() if about["set"] == set_name}
-    if gone := wanted - {found.path.name for found in peers}:
+    if gone := wanted - {found.peer.file for found in peers}:
         raise PredictionsError(f"{min(gone)} is no longer there: put it back, or {item.look_again}")
     for found in peers:
-        if found.path.name not in wanted:
+        if found.peer.file not in wanted:
             continue
-        if found.sha256 != noted[found.path.name]["sha256"]:
+        if found.sha256 != noted[found.peer.file]["sha256"]:
             raise PredictionsError(f"{found.path} has changed since it was noted: {item.look_again}")
         truth, labelled = examples.poses[rows], examples.labelled[rows]
-        poses, names = peer_poses(found, truth, labelled, item.skeleton)
-        yield found.peer.method, poses, np.array([joint in names for joint in joints]), None
+        poses, names, predicted = peer_poses(found, truth, labelled, item.skeleton)
+        predicts = predicted[:, None] & [joint in names for joint in joints]
+        yield found.peer.method, poses, predicts, None

@@ -36,7 +36,9 @@ class Evaluation:
 
     def write(self, folder: Path) -> None:
         """Write the tables into a folder that is there."""
-        self.joints.to_parquet(folder / "joint-errors.parquet", index=False)
+        # With sides exchanged, errors have told all that they are made for.
+        joints = self.joints.drop(columns="opposite")
+        joints.to_parquet(folder / "joint-errors.parquet", index=False)
         self.limbs.to_parquet(folder / "limb-errors.parquet", index=False)
         self.by_viewpoint.to_parquet(folder / "by-viewpoint.parquet", index=False)
 

@@ -71,8 +71,10 @@ class Source:
         return {name: what.format(counts[name]) for name, what in words.items() if name in counts}
 
     def other_methods(self, shown: SetCatalogue) -> list[str]:
-        """The other methods that were measured on a set."""
-        return other_methods(self.evaluation.joints, shown.name)
+        """The other methods that were measured on a set or on a part of it."""
+        joints = self.evaluation.joints
+        found = [name for part in self.parts(shown) for name in other_methods(joints, part)]
+        return list(dict.fromkeys(found))
 
     def without_other_methods(self, shown: SetCatalogue) -> str:
         """Why no other method's curve stands beside ours."""

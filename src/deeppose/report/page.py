@@ -190,7 +190,8 @@ def _differences(run: Run, of_paper: PaperEntry, of_set: SetCatalogue, entry: En
         yield f"{of_set.stand_in.capitalize()} stand in for {of_set.title}."
     yield from of_paper.differences
     if entry.kind == "method curves":
-        others = ", ".join(run.others.get(of_set.name, ()))
+        parts = of_set.parts or (of_set.name,)
+        others = ", ".join(dict.fromkeys(name for part in parts for name in run.others.get(part, ())))
         at_hand = f"Of other methods, those whose predictions are at hand: {others}."
         yield at_hand if others else "No other method's predictions are at hand: ours stands alone."
 

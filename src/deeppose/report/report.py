@@ -66,7 +66,8 @@ def headline(
 
     Of each test set its first measure after each stage, and PDJ after the last.
     The first measure is mean strict PCP where the catalogue has a table of it, as the paper has for LSP and
-    Image Parse, else mean PDJ at 0.2. With the paper's four sets these are 18 numbers.
+    Image Parse, else mean PDJ at 0.2. A set that has no table or figure of its own has no number here. With
+    the paper's four sets these are 18 numbers.
 
     Parameters
     ----------
@@ -77,7 +78,7 @@ def headline(
     """
     found: dict[str, float | None] = {}
     for model, sets in metrics.items():
-        for name in (name for name in tested[model] if name in sets):
+        for name in (name for name in tested[model] if name in sets and catalogue_of(name).entries):
             key = f"{model}_{name}" if any(taken.startswith(f"{name}_") for taken in found) else name
             of_stages = [sets[name][as_key(stage_name(stage))] for stage in range(1, cascade_stages + 1)]
             has_pcp = any(entry.kind == "pcp table" for entry in catalogue_of(name).entries)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from deeppose.core.errors import AnnotationError, ArchiveError
 from deeppose.core.geometry import diameter
 from deeppose.core.skeleton import BUFFY_STICKS as SKELETON
-from deeppose.data.readers.buffy import read_buffy, sticks_to_pose
+from deeppose.data.readers.buffy import read_buffy, read_buffy_unnamed, sticks_to_pose
 
 # Of archives.BUFFY_STICKS, 0-based: "left" is the image's right.
 POSE = {
@@ -56,6 +56,20 @@ def test_it_is_read(tmp_path, episodes, top, suffix, packed):
     assert not pose_set.train.any()
     assert pose_set.labels == "observer-centric as published"
     np.testing.assert_allclose(diameter(pose_set.poses, pose_set.labelled, SKELETON), 50)
+    np.testing.assert_allclose(pose_set.torso_boxes[1], [59.5, 31.5 + 50 * 5 / 6, 100 / 3, 50])
+
+
+def test_nobody_may_be_named(tmp_path, episodes):
+    path = archives.write_zip(tmp_path / "buffy.zip", archives.buffy_members(episodes))
+    named, unnamed = read_buffy(path), read_buffy_unnamed(path)
+    assert (unnamed.name, unnamed.torso_boxes) == ("buffy-confidence", None)
+    np.testing.assert_array_equal(unnamed.poses, named.poses)
+
+
+def test_a_torso_without_length_names_nobody(tmp_path):
+    sticks = [(60, 50, 60, 50), *STICKS[1:]]
+    path = archives.write_zip(tmp_path / "buffy.zip", archives.buffy_members({2: {1: sticks}}))
+    assert np.isnan(read_buffy(path).torso_boxes).all()
 
 
 @pytest.mark.parametrize("turned", list(itertools.product([False, True], repeat=6)))

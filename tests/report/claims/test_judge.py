@@ -70,7 +70,7 @@ def limb_errors(set_name, skeleton, shares):
 
 def evaluation(set_name, *, joints=None, limbs=None, exchanged=None, model="a model"):
     """`exchanged`: by side that people are seen from, how many and in what share stage 3 exchanges sides."""
-    skeleton = UPPER_BODY if set_name in ("flic", "buffy") else FULL_BODY
+    skeleton = UPPER_BODY if set_name in ("flic", "buffy", "buffy-276") else FULL_BODY
     names = dict.fromkeys([*(joints or {}), *(limbs or {})])
     rates = [(set_name, "stage 3", "seen from", side, *found) for side, found in (exchanged or {}).items()]
     return Evaluation(
@@ -281,7 +281,7 @@ def test_buffy(peer, level):
     rates = {"stage 2": {0.2: 0.5}, "mean pose": {0.2: 0.3}}
     assert verdict("carries-over-to-buffy", evaluation("buffy", joints=rates))[0] == HOLDS
     assert verdict("buffy-state-of-the-art", evaluation("buffy", joints=rates))[0] == NOT_TESTABLE
-    with_peer = evaluation("buffy", joints={**rates, "another": {0.2: peer}})
+    with_peer = evaluation("buffy-276", joints={**rates, "another": {0.2: peer}})
     assert verdict("buffy-state-of-the-art", with_peer)[0] == level
 
 

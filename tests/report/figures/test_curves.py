@@ -153,7 +153,7 @@ def test_figure_7_tells_the_part_from_the_whole(stage):
     figure = joints_figure(
         stacked_by_images({"all 2": whole, "1 of 2": part}), ["elbow", "wrist"], NETWORK, "PDJ on Buffy"
     )
-    names = [f"{ours(stage)}\nall 2", f"{ours(stage)}\n1 of 2", "mean pose\nall 2"]
+    names = [f"{ours(stage)}\nall 2", "1 of 2", "mean pose\nall 2"]
     assert legend_of(figure) == names
     for axes in figure.axes:
         solid, dashed, _ = axes.lines
@@ -209,3 +209,14 @@ def test_captions_break_between_words_alone():
     log = pd.DataFrame({"step": [10], "loss": [0.5], "held_out_pdj@0.2": [0.4]})
     figure = training_figure({"stage 1": log}, "Training", "observer-centric " * 30)
     assert set(figure.get_supxlabel().split()) == {"observer-centric"}
+
+
+def test_figure_7_tells_four_kinds_of_images_apart():
+    whole = pdj_curves(joint_errors([0.1, 0.3], ("stage 2",), UPPER_BODY), UPPER_BODY, "lsp", 1)
+    curves = stacked_by_images(dict.fromkeys(("all", "some", "all others", "some others"), whole))
+    figure = joints_figure(curves, ["elbow", "wrist"], NETWORK, "PDJ on Buffy")
+    looks = {
+        (line.get_linestyle(), line.get_marker(), line.get_markerfacecolor(), line._unscaled_dash_pattern)
+        for line in figure.axes[0].lines
+    }
+    assert len(looks) == 4

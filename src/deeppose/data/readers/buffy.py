@@ -11,7 +11,7 @@ right joints here, and the other way round.
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +28,11 @@ IMAGE = re.compile(
 )
 STICKS = ("torso", "left upper arm", "right upper arm", "left lower arm", "right lower arm", "head")
 TORSO, LEFT_UPPER, RIGHT_UPPER, LEFT_LOWER, RIGHT_LOWER, HEAD = range(len(STICKS))
+# Every torso's box in FLIC is as wide, and reaches from the shoulders to the hips; faces lie as far above.
+TORSO_ASPECT = 2 / 3
+"""Width over height of a torso's box."""
+BELOW_FACE = 1 / 3
+"""How far below the middle of a head a torso's box begins, in its heights."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,8 @@ class _Frame:
 def read_buffy(archive: Path) -> PoseSet:
     """Buffy stickmen, from a zip archive or from a folder; a frame without sticks is no example.
 
-    Coordinates are taken as MATLAB's, whose code the package comes with: x = 1 is the first column.
+    Coordinates are taken as MATLAB's, whose code the package comes with: x = 1 is the first column. The
+    box of a torso as long as its stick, below the head's, says which of a frame's people is meant.
 
     Raises
     ------
@@ -81,7 +87,20 @@ def read_buffy(archive: Path) -> PoseSet:
         skeleton=BUFFY_STICKS,
         labels=OBSERVER_CENTRIC,
         exchanged={},
+        torso_boxes=_torso_boxes(poses),
     )
+
+
+def read_buffy_unnamed(archive: Path) -> PoseSet:
+    """As :func:`read_buffy`, but for who is meant: a frame's most confident face is the one to take then."""
+    return replace(read_buffy(archive), name="buffy-confidence", torso_boxes=None)
+
+
+def frame_of(member: str) -> tuple[int, int]:
+    """Episode and number of a frame, from the member of its image."""
+    match = IMAGE.fullmatch(member)
+    assert match is not None, member
+    return int(match["episode"]), int(match["frame"])
 
 
 def sticks_to_pose(sticks: Floats) -> Floats:
@@ -97,6 +116,18 @@ def sticks_to_pose(sticks: Floats) -> Floats:
     top, bottom = _nearer_first(sticks[TORSO], (left[0] + right[0]) / 2)
     chin, crown = _nearer_first(sticks[HEAD], top)
     return np.stack([*left, *right, top, bottom, crown, chin])
+
+
+def _torso_boxes(poses: Floats) -> Floats:
+    """`(n, 4)`, from poses `(n, 10, 2)`: as FLIC's lie below faces; of a torso without length none."""
+    crown, chin, top, bottom = (
+        poses[:, BUFFY_STICKS.joints.index(end)]
+        for end in ("head top", "head bottom", "torso top", "torso bottom")
+    )
+    heights = np.linalg.norm(bottom - top, axis=-1)
+    x, y = ((crown + chin) / 2).T
+    boxes = np.stack([x, y + heights * (BELOW_FACE + 0.5), heights * TORSO_ASPECT, heights], axis=-1)
+    return np.where(heights[:, None] > 0, boxes, np.nan)
 
 
 def _arm(upper: Floats, lower: Floats) -> tuple[Floats, Floats, Floats]:

@@ -302,7 +302,7 @@ _MEASURES: dict[str, Callable[[Rates], Finding]] = {
     "carries-over-to-parse": _carries_over_to_parse,
     "parse-state-of-the-art": lambda rates: _over_table(rates, "parse", 2, _is_no_worse),
     "carries-over-to-buffy": _carries_over_to_buffy,
-    "buffy-state-of-the-art": lambda rates: _over_next_best(rates, "buffy", _ARMS, _is_no_worse),
+    "buffy-state-of-the-art": lambda rates: _over_next_best(rates, "buffy-276", _ARMS, _is_no_worse),
     "left-and-right-from-the-back": _sides_exchanged_at_the_back,
     "time-for-an-image": partial(
         _not_testable, reason="the paper's CPU isn't named: seconds on another machine say nothing about it"

@@ -14,7 +14,7 @@ from deeppose.core.predictors import is_other_method, stage_name, stage_number
 from deeppose.core.viewpoint import SIDE
 from deeppose.evaluation.error_tables import matrix
 from deeppose.evaluation.evaluation import Evaluation
-from deeppose.report.catalogue import PAPER_SETS, catalogue_of
+from deeppose.report.catalogue import PAPER_SETS, SetCatalogue, catalogue_of
 
 THRESHOLDS = np.arange(51) / 100
 """The distances of a curve, in diameters."""
@@ -24,6 +24,11 @@ def other_methods(errors: pd.DataFrame, set_name: str) -> list[str]:
     """The methods of other people whose errors on a set are in a table of errors."""
     names = errors.loc[errors["set"] == set_name, "predictor"].unique()
     return sorted(name for name in names if is_other_method(name))
+
+
+def _whole(set_name: str) -> SetCatalogue:
+    """The catalogue of a set, or of the one that it is a part of."""
+    return next((shown for shown in PAPER_SETS.values() if set_name in shown.parts), catalogue_of(set_name))
 
 
 class NotTestableError(Exception):
@@ -52,7 +57,7 @@ class OnSet:
         rates = evaluation.by_viewpoint
         self._by_viewpoint = rates[rates["set"] == set_name]
         self._others = other_methods(evaluation.joints, set_name)
-        self.title = catalogue_of(set_name).title
+        self.title = _whole(set_name).title
 
     def resampled(self, generator: np.random.Generator) -> "OnSet":
         """A bootstrap resample of the set: the errors on as many examples, taken with replacement.
@@ -165,8 +170,8 @@ class Rates:
         self._sets: dict[str, OnSet] = {}
         for evaluation in evaluations:
             for name in evaluation.joints["set"].unique():
-                its_own = name in PAPER_SETS and evaluation.model == PAPER_SETS[name].model
-                if its_own or (name in PAPER_SETS and name not in self._sets):
+                model = _whole(name).model
+                if evaluation.model == model or (model and name not in self._sets):
                     self._sets[name] = OnSet(evaluation, name)
         self._synthetic, self._left_out = synthetic, left_out
 
@@ -183,8 +188,9 @@ class Rates:
         """The errors on a set: of the model that the paper tests on it, else of the first that was."""
         if set_name in self._sets:
             return self._sets[set_name]
-        reason = f": {self._left_out[set_name]}" if set_name in self._left_out else ""
-        raise NotTestableError(f"{catalogue_of(set_name).title} is not part of this run{reason}")
+        whole = _whole(set_name)
+        reason = f": {self._left_out[whole.name]}" if whole.name in self._left_out else ""
+        raise NotTestableError(f"{whole.title} is not part of this run{reason}")
 
     def on_published(self, set_name: str) -> OnSet:
         """As :meth:`on`, for what is compared with other people's figures."""

@@ -34,6 +34,12 @@ LIMB_JOINTS = {"Arms": ("elbow", "wrist"), "Legs": ("knee", "ankle")}
 HELD_OUT = "held_out_pdj@0.2"
 
 _HOLLOW: dict[str, Any] = {"linestyle": (0, (4, 1.5)), "linewidth": 1.1, "markerfacecolor": "white"}
+# How lines of the second, third and fourth images differ from those of the first.
+_LATER_IMAGES: tuple[dict[str, Any], ...] = (
+    _HOLLOW,
+    {"linestyle": "-", "linewidth": 0.9, "marker": "^"},
+    {**_HOLLOW, "linestyle": (0, (1.5, 1.5)), "marker": "^"},
+)
 _DOTTED: dict[str, Any] = {"linestyle": ":", "linewidth": 1.2, "markerfacecolor": "white", "markersize": 3}
 _DISTANCE = "Normalised distance to the true joint\n(pose diameters)"
 _RATE = "Detection rate"
@@ -136,17 +142,19 @@ def joints_figure(
     ----------
     curves
         From :func:`pdj_curves`; all of it is plotted. With a column `images`, as
-        :func:`deeppose.report.tables.stacked_by_images` makes it, the first images' lines are solid or as
-        ever, the others' are thin and have hollow markers.
+        :func:`deeppose.report.tables.stacked_by_images` makes it, of four images at most, the first images'
+        lines are as ever, the others' are thin, with other dashes and markers.
     joints
         Joint kinds, two panels in a row.
     network
         What the stages are networks of, for the legend.
     """
     rows = (len(joints) + 1) // 2
-    figure = new_figure(7.6, 1.0 + 2.4 * rows, title, caption)
-    panels = figure.subplots(rows, 2, sharex=True, sharey=True, squeeze=False).ravel()
     images = list(dict.fromkeys(curves["images"])) if "images" in curves else [""]
+    # Several kinds of images take room in the legend and in the caption.
+    width, height = (8.4, 2.0) if len(images) > 1 else (7.6, 1.0)
+    figure = new_figure(width, height + 2.4 * rows, title, caption)
+    panels = figure.subplots(rows, 2, sharex=True, sharey=True, squeeze=False).ravel()
     lines = _lines(curves, images, network)
     for axes, joint in zip(panels, joints, strict=False):
         for predictor, part, line in lines:
@@ -179,16 +187,18 @@ def _lines(
     """Each predictor and part of the images that has curves, and how its line looks."""
     every = max(1, (curves["t"].nunique() - 1) // 10)
     peers = [name for name in predictors(curves) if is_other_method(name)]
-    lines = []
+    lines: list[tuple[str, str, dict[str, Any]]] = []
     for predictor in predictors(curves):
         known = PREDICTOR_LINES.get(predictor)
         look = known or PEER_LINES[peers.index(predictor) % len(PEER_LINES)]
         for number, part in enumerate(images):
             if part and not ((curves["predictor"] == predictor) & (curves["images"] == part)).any():
                 continue
-            line = {"marker": "o", **look, **_HOLLOW} if number else look
+            line = {"marker": "o", **look, **_LATER_IMAGES[number - 1]} if number else look
             line = {**line, "markevery": (every, every)}
-            label = _named(predictor, network) + (f"\n{part}" if part else "")
+            # Once a predictor is named, what its other lines are of is enough.
+            names = [] if any(predictor == shown for shown, *_ in lines) else [_named(predictor, network)]
+            label = "\n".join([*names, part] if part else names)
             lines.append((predictor, part, {**line, "label": label}))
     return lines
 
