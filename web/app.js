@@ -1,5 +1,6 @@
 // The page: which photo, model, person, stage and joint are shown, and what is dragged.
 
+import { Camera } from "./camera.js";
 import { crop } from "./crop.js";
 import { View } from "./view.js";
 
@@ -18,6 +19,7 @@ const element = (id) => document.getElementById(id);
 const [status, steps, slider, story] = [element("status"), element("steps"), element("stage"), element("story")];
 const [personChoice, jointChoice, canvas, cropCanvas] = ["person", "joint", "picture", "crop"].map(element);
 const view = new View(canvas);
+const camera = new Camera(element("preview"), canvas);
 const models = fetch("models.json").then((answer) => answer.json());
 const worker = new Worker("worker.js", { type: "module" });
 /** @type {Map<number, {resolve: (result: any) => void, reject: (error: Error) => void}>} */
@@ -66,6 +68,7 @@ const fail = (error) => say(error.message, true);
 /** @param {Blob} file @param {string} name */
 async function open(file, name) {
   const asked = ++state.asked;
+  camera.stop();
   say(`Reading ${name} …`);
   try {
     const bitmap = await createImageBitmap(file, { imageOrientation: "from-image", colorSpaceConversion: "none" });
@@ -314,6 +317,25 @@ element("file").addEventListener("change", (event) => {
   const input = /** @type {HTMLInputElement} */ (event.target);
   if (input.files?.[0]) open(input.files[0], input.files[0].name);
   input.value = "";
+});
+element("camera").addEventListener("click", async () => {
+  try {
+    say("Asking for the camera …");
+    await camera.start();
+    say("Stand so that you are seen as a whole, then take the photo.");
+  } catch (error) {
+    fail(error);
+  }
+});
+element("take").addEventListener("click", async () => {
+  const frame = await camera.frame();
+  element("camera").focus();
+  await open(frame, "The camera’s frame");
+});
+element("cancel").addEventListener("click", () => {
+  camera.stop();
+  element("camera").focus();
+  say("No photo was taken.");
 });
 const drop = element("drop");
 for (const kind of ["dragover", "dragleave", "drop"]) {

@@ -15,7 +15,7 @@ OPTIONS = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--r
 class Browser:
     """One tab. `errors` are what its console and its scripts complained of, `requests` all addresses."""
 
-    def __init__(self, profile, width, height):
+    def __init__(self, profile, width, height, options=()):
         ours_in, theirs_out = os.pipe()
         theirs_in, ours_out = os.pipe()
 
@@ -24,7 +24,13 @@ class Browser:
             os.dup2(os.dup(theirs_in), 63), os.dup2(os.dup(theirs_out), 64)
             os.dup2(63, 3), os.dup2(64, 4)
 
-        command = [BROWSER, *OPTIONS, f"--user-data-dir={profile}", f"--window-size={width},{height}"]
+        command = [
+            BROWSER,
+            *OPTIONS,
+            *options,
+            f"--user-data-dir={profile}",
+            f"--window-size={width},{height}",
+        ]
         self.process = subprocess.Popen(
             [*command, "about:blank"],
             preexec_fn=as_three_and_four,
@@ -80,6 +86,13 @@ class Browser:
     def open(self, address):
         self.call("Page.navigate", url=address)
 
+    def permit(self, what, setting, address):
+        """Answer a page's question for a permission: "granted", "denied" or "prompt"."""
+        given = {"permission": {"name": what}, "setting": setting, "origin": address.rstrip("/")}
+        session, self.session = self.session, None
+        self.call("Browser.setPermission", **given)
+        self.session = session
+
     def resize(self, width, height):
         self.call(
             "Emulation.setDeviceMetricsOverride",
@@ -109,8 +122,11 @@ class Browser:
         self.call("DOM.setFileInputFiles", nodeId=node, files=[str(path)])
 
     def press(self, key, shift=False):
+        typed = {"text": "\r"} if key == "Enter" else {}
         for kind in ("keyDown", "keyUp"):
-            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, modifiers=8 if shift else 0)
+            self.call(
+                "Input.dispatchKeyEvent", type=kind, key=key, code=key, modifiers=8 if shift else 0, **typed
+            )
 
     def drag(self, start, end):
         """From a place of the window to another."""

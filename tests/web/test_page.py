@@ -91,15 +91,35 @@ def page(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def browser(page, tmp_path_factory):
-    """A browser that shows the page, as `deeppose demo` does."""
-    server = server_of(page)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+def address(page):
+    """Of the page, as `deeppose demo` serves it."""
+    with server_of(page) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def browser(address, tmp_path_factory):
     shown = Browser(tmp_path_factory.mktemp("profile"), 1280, 900)
-    shown.address = f"http://127.0.0.1:{server.server_port}/"
+    shown.address = address
     yield shown
     shown.close()
-    server.shutdown()
+
+
+@pytest.fixture
+def filmed(page, address, tmp_path):
+    """A browser whose camera sees the synthetic person; the page may use it."""
+    film = tmp_path / "film.mjpeg"
+    film.write_bytes((page / "samples" / "synthetic person.jpg").read_bytes())
+    camera = ("--use-fake-device-for-media-stream", f"--use-file-for-fake-video-capture={film}")
+    shown = Browser(tmp_path / "profile", 1280, 900, camera)
+    shown.permit("camera", "granted", address)
+    shown.open(address)
+    shown.wait("window.deeppose !== undefined")
+    yield shown
+    assert shown.errors == []
+    shown.close()
 
 
 @pytest.fixture
@@ -189,6 +209,38 @@ def test_it_works_without_threads_on_any_file_server(opened, page):
         assert len(poses(opened)) == 1
         opened.requests.clear()
         server.shutdown()
+
+
+def test_a_frame_of_the_camera_is_a_photo(filmed):
+    filmed.run("camera.click()")
+    filmed.wait("document.activeElement.id === 'take'")
+    assert filmed.run("video.srcObject.active && picture.hidden")
+    filmed.press("Enter")
+    filmed.wait("document.querySelector('#status').textContent == 'The camera’s frame: 1 person.'")
+    assert filmed.run("video.srcObject === null && preview.hidden && !picture.hidden"), "its light goes out"
+    assert len(poses(filmed)) == 1
+
+
+def test_a_camera_can_be_left_without_a_photo(filmed):
+    filmed.run("camera.click()")
+    filmed.wait("document.activeElement.id === 'take'")
+    filmed.run("cancel.click()")
+    assert filmed.run("video.srcObject === null && preview.hidden && document.activeElement.id === 'camera'")
+
+
+def test_a_camera_that_may_not_be_used_is_said(filmed, address):
+    filmed.permit("camera", "denied", address)
+    filmed.run("camera.click()")
+    said = filmed.wait("document.querySelector('#status.error')?.textContent")
+    assert said.startswith("The camera may not be used: allow it")
+    assert filmed.run("preview.hidden && !picture.hidden")
+
+
+def test_where_there_is_no_camera_that_is_said(opened, address):
+    opened.permit("camera", "granted", address)
+    opened.run("camera.click()")
+    said = opened.wait("document.querySelector('#status.error')?.textContent")
+    assert said == "No camera was found: connect one, or choose a photo."
 
 
 def test_each_sample_shows_people(opened):
