@@ -2,7 +2,7 @@
 
 import { Camera } from "./camera.js";
 import { crop } from "./crop.js";
-import { View } from "./view.js";
+import { REACH, View, heatOf } from "./view.js";
 
 /** @import { Estimate, Point } from "./cascade.js" */
 /** @import { Person } from "./people.js" */
@@ -147,8 +147,8 @@ function draw() {
     now.pose.forEach((place, index) => view.arrow(before[index], place));
   } else if (now) view.pose(now.pose, about.limbs, number === last ? confidences : null);
   if (now) {
-    view.spread(now.pose[joint()], now.variances[joint()]);
-    view.dot(now.pose[joint()], 6, true, "#ffe600");
+    view.heat(now.maps[joint()], seenBy(number));
+    view.dot(now.pose[joint()], 6, false, "#ffe600");
   }
   view.write(`${people.indexOf(person()) + 1}: ${person().score.toFixed(2)}`, corner(box));
   tell(number);
@@ -175,7 +175,7 @@ function tell(number) {
       `b⁰ has its centre at ${text(box)} and is ${box[2].toFixed(0)} × ${box[3].toFixed(0)} pixels, ${made}. ` +
       `Drag it, or its lower right corner; or use the arrow keys on the picture.`;
   } else {
-    const seen = now.boxes[number === 1 ? 0 : joint()];
+    const seen = seenBy(number);
     const place = now.pose[joint()];
     const from = number === 1 ? seen : stages[number - 2].pose[joint()];
     const answer = [(place[0] - seen[0]) / seen[2], (place[1] - seen[1]) / seen[3]];
@@ -200,30 +200,42 @@ function tell(number) {
   }
 }
 
-/** What the network saw, the joint's old place in its middle. @param {number} number of the stage */
+/** The box whose crop a stage's network saw. @param {number} number of the stage */
+const seenBy = (number) => (number === 0 ? person().box : person().stages[number - 1].boxes[number === 1 ? 0 : joint()]);
+
+/** What the network saw and what it answered: its map reaches beyond the crop. @param {number} number of the stage */
 function drawCrop(number) {
   const about = state.about.stages[Math.max(number, 1) - 1];
   const now = person().stages[number - 1];
-  const box = number < 2 ? person().box : now.boxes[joint()];
+  const box = seenBy(number);
   const size = about.input.shape[1];
+  const side = size * REACH;
+  const edge = (side - size) / 2;
   const pixels = crop(/** @type {ImageData} */ (state.photo), box, size, about.padding);
   const image = new ImageData(size, size);
   for (let at = 0; at < size * size; at++) image.data.set([...pixels.subarray(at * 3, at * 3 + 3), 255], at * 4);
-  cropCanvas.width = cropCanvas.height = size;
+  // Twice the crop's own pixels, so that lines are fine.
+  cropCanvas.width = cropCanvas.height = side * 2;
   const context = cropCanvas.getContext("2d");
-  context.putImageData(image, 0, 0);
+  const seen = new OffscreenCanvas(size, size);
+  /** @type {OffscreenCanvasRenderingContext2D} */ (seen.getContext("2d")).putImageData(image, 0, 0);
+  context.scale(2, 2);
+  context.drawImage(seen, edge, edge);
   if (!now) return;
-  const place = [0, 1].map((axis) => ((now.pose[joint()][axis] - box[axis]) / box[2 + axis] + 0.5) * size);
-  context.strokeStyle = "#ffe600";
-  context.lineWidth = size / 64;
-  context.beginPath();
+  context.drawImage(heatOf(now.maps[joint()]), 0, 0, side, side);
+  const [x, y] = [0, 1].map((axis) => ((now.pose[joint()][axis] - box[axis]) / box[2 + axis]) * size + side / 2);
+  const path = new Path2D();
   if (number > 1) {
-    context.moveTo(size / 2, size / 2);
-    context.lineTo(place[0], place[1]);
+    path.moveTo(side / 2, side / 2);
+    path.lineTo(x, y);
   }
-  context.moveTo(place[0] + size / 32, place[1]);
-  context.arc(place[0], place[1], size / 32, 0, 2 * Math.PI);
-  context.stroke();
+  path.moveTo(x + size / 32, y);
+  path.arc(x, y, size / 32, 0, 2 * Math.PI);
+  for (const [colour, width] of /** @type {[string, number][]} */ ([["#000", 3], ["#ffe600", 1.5]])) {
+    context.strokeStyle = colour;
+    context.lineWidth = (width * size) / 128;
+    context.stroke(path);
+  }
 }
 
 /** @type {{one: Person, from: number} | null} */

@@ -47,6 +47,7 @@ export async function openStage(path, description) {
       return Array.from({ length: count }, (_, index) => ({
         joints: points(found.joints.data, index * joints, joints),
         variances: points(found.variances.data, index * joints, joints),
+        maps: maps(found.maps.data, index, count, joints),
       }));
     },
   };
@@ -55,6 +56,13 @@ export async function openStage(path, description) {
 /** @param {Float32Array} values @param {number} first @param {number} count @returns {Point[]} */
 function points(values, first, count) {
   return Array.from({ length: count }, (_, index) => [values[(first + index) * 2], values[(first + index) * 2 + 1]]);
+}
+
+/** Those of one crop. @param {Float32Array} values of all @param {number} index @param {number} count of crops @param {number} joints */
+function maps(values, index, count, joints) {
+  const cells = values.length / count / joints;
+  // Copies: what is sent to the page takes all of its buffer along.
+  return Array.from({ length: joints }, (_, joint) => values.slice((index * joints + joint) * cells, (index * joints + joint + 1) * cells));
 }
 
 /** CenterFace, as faces.js calls it. @param {string} path */

@@ -34,6 +34,7 @@ BINARY = "ort-wasm-simd-threaded.wasm"
 PLANES = 4
 """Bytes of a number in single precision; web/runtime.js has it too."""
 FACES_INPUT = "input.1"
+MAPS = "maps"
 
 
 def write_page(folder: Path, samples: Mapping[str, bytes]) -> int:
@@ -99,12 +100,26 @@ def _write_model(model: str, folder: Path, scratch: Path) -> dict[str, Any]:
             network, about = weights, weights.with_suffix(".json")
         else:
             network, about, _ = export_stage(weights, stage, None, scratch / model)
-        _put_packed(folder / f"stage{stage}.onnx", network.read_bytes(), PLANES)
+        _put_packed(folder / f"stage{stage}.onnx", _with_maps(network), PLANES)
         stages.append(read_json(about))
     skeleton = skeleton_from(stages[0]["skeleton"])
     colours = limb_colours(limb.name for limb in skeleton.limbs)
     limbs = [{"ends": [limb.start, limb.end], "colour": colours[limb.name]} for limb in skeleton.limbs]
     return {"stages": stages, "limbs": limbs, "finding": asdict(finding_of(skeleton.name))}
+
+
+def _with_maps(network: Path) -> bytes:
+    """A network that also gives what its joints and variances are taken from: where each joint may be."""
+    onnx = importlib.import_module("onnx")
+    model = onnx.load(str(network))
+    softmax = next(node for node in model.graph.node if node.op_type == "Softmax")
+    model.graph.node.append(onnx.helper.make_node("Identity", [softmax.output[0]], [MAPS]))
+    batch, joints, _ = (
+        axis.dim_param or axis.dim_value for axis in model.graph.output[0].type.tensor_type.shape.dim
+    )
+    shape = [batch, joints, "cells"]
+    model.graph.output.append(onnx.helper.make_tensor_value_info(MAPS, onnx.TensorProto.FLOAT, shape))
+    return bytes(model.SerializeToString())
 
 
 def _write_face_detector(folder: Path) -> None:
