@@ -100,9 +100,14 @@ async function find() {
     say("Loading the networks …");
     await ask("open", state.model);
     say("Looking for people …");
-    const found = await ask("people", state.model);
+    const seen = await ask("people", state.model);
+    const about = (await models)[state.model];
     if (asked !== state.asked) return;
-    state.about = (await models)[state.model];
+    for (const { first, confidences } of seen) view.pose(first.pose, about.limbs, confidences);
+    if (seen.length > 0) say("Refining their poses …");
+    const found = await ask("refined", state.model, seen);
+    if (asked !== state.asked) return;
+    state.about = about;
     state.found = found;
     state.people = structuredClone(found);
   } catch (error) {
@@ -367,8 +372,10 @@ for (const name of await fetch("samples.json").then((answer) => answer.json())) 
   });
   element("samples").append(button);
 }
-// Before anybody asks, so that the first answer is quick.
-ask("open", state.model).catch(fail);
+// Before anybody asks, so that the first answer is quick; what refines may come after it.
+ask("open", state.model)
+  .then(() => state.photo ?? ask("openAll", state.model))
+  .catch(fail);
 new ResizeObserver(draw).observe(canvas);
 /** For tests, and for the curious at the console. */
 Object.assign(window, { deeppose: state });

@@ -18,7 +18,8 @@ import { crop } from "./crop.js";
  */
 /**
  * ψ of one stage: outputs of crops that follow each other.
- * @typedef {{description: Description, run: (crops: Uint8Array, count: number) => Promise<Output[]>}} Stage
+ * @typedef {{description: Description, load: () => Promise<unknown>,
+ *   run: (crops: Uint8Array, count: number) => Promise<Output[]>}} Stage
  */
 /**
  * A pose after a stage, with the boxes that its network saw: one, or one for each joint; and each joint's map.

@@ -11,6 +11,7 @@ import { SMALLEST_DIAMETER, diameter, distance, initial, remaining } from "./cas
 /** @typedef {{box: Box, score: number}} Face */
 /** @typedef {{box: Box, face: Face | null, score: number, confidences: number[], stages: Estimate[]}} Person */
 /** @typedef {{box: Box, group: number, face: Face | null, first: Estimate, score: number}} Candidate */
+/** Somebody after stage 1. @typedef {Candidate & {confidences: number[]}} Seen */
 
 const MOST_FACES = 16;
 const MOST_TRIED = 8;
@@ -25,9 +26,9 @@ export function confidences(spreads, [intercept, slope]) {
 }
 
 /**
- * The people, the most confident first.
+ * The people after stage 1, the most confident first.
  * @param {Stage[]} stages @param {Photo} photo @param {Face[]} faces the most confident first
- * @param {Finding} finding @returns {Promise<Person[]>}
+ * @param {Finding} finding @returns {Promise<Seen[]>}
  */
 export async function findPeople(stages, photo, faces, finding) {
   const rule = stages[0].description.initial_box ?? { kind: "image" };
@@ -49,12 +50,21 @@ export async function findPeople(stages, photo, faces, finding) {
     const again = promising.map((one) => ({ ...one, box: boxAround(one.first, factor) }));
     candidates = [...candidates, ...(await judged(again))];
   }
-  const kept = distinct(candidates, finding, pairs)
+  return distinct(candidates, finding, pairs)
     .filter(({ face, score }) => score >= (face ? finding.least : finding.least_unseen))
-    .sort((a, b) => b.score - a.score);
+    .sort((a, b) => b.score - a.score)
+    .map((one) => ({ ...one, confidences: confidences(one.first.spreads, finding.logistic.first) }));
+}
+
+/**
+ * The people after all stages.
+ * @param {Stage[]} stages @param {Photo} photo @param {Seen[]} seen @param {Finding} finding
+ */
+export async function refinePeople(stages, photo, seen, finding) {
+  const pairs = stages[0].description.diameter;
   /** @type {Person[]} */
   const people = [];
-  for (const { box, face, score, first } of kept) {
+  for (const { box, face, score, first } of seen) {
     const estimates = await remaining(stages, photo, [first], box);
     // Poses that were apart after stage 1 may be of one person after the last.
     const [last, others] = [estimates[estimates.length - 1], people.map((other) => other.stages[other.stages.length - 1])];
