@@ -2,7 +2,7 @@
 
 import { Camera } from "./camera.js";
 import { crop } from "./crop.js";
-import { REACH, View, heatOf } from "./view.js";
+import { heatOf, REACH, View } from "./view.js";
 
 /** @import { Estimate, Point } from "./cascade.js" */
 /** @import { Person } from "./people.js" */
@@ -17,7 +17,9 @@ const WAYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDo
 /** @param {string} id @returns {any} */
 const element = (id) => document.getElementById(id);
 const [status, steps, slider, story] = [element("status"), element("steps"), element("stage"), element("story")];
-const [personChoice, jointChoice, canvas, cropCanvas] = ["person", "joint", "picture", "crop"].map(element);
+const [personChoice, jointChoice, cropCanvas] = ["person", "joint", "crop"].map(element);
+/** @type {HTMLCanvasElement} */
+const canvas = element("picture");
 const view = new View(canvas);
 const camera = new Camera(element("preview"), canvas);
 const models = fetch("models.json").then((answer) => answer.json());
@@ -76,7 +78,9 @@ async function open(file, name) {
       return say(`${name} has ${bitmap.width}×${bitmap.height} pixels, more than 64 million: save it smaller.`, true);
     }
     const drawn = new OffscreenCanvas(bitmap.width, bitmap.height);
-    const context = /** @type {OffscreenCanvasRenderingContext2D} */ (drawn.getContext("2d", { willReadFrequently: true }));
+    const context = /** @type {OffscreenCanvasRenderingContext2D} */ (
+      drawn.getContext("2d", { willReadFrequently: true })
+    );
     context.drawImage(bitmap, 0, 0);
     if (asked !== state.asked) return;
     state.photo = context.getImageData(0, 0, bitmap.width, bitmap.height);
@@ -117,7 +121,10 @@ async function find() {
   canvas.setAttribute("aria-label", `${name}: ${people.length} people with their poses`);
   if (people.length === 0) return say(`Nobody was found in ${name}. Faces help: try one where they are seen.`);
   say(`${name}: ${people.length === 1 ? "1 person" : `${people.length} people`}.`);
-  fill(personChoice, people.map(({ score }, index) => `${index + 1}: ${score.toFixed(2)}`));
+  fill(
+    personChoice,
+    people.map(({ score }, index) => `${index + 1}: ${score.toFixed(2)}`),
+  );
   fill(jointChoice, about.stages[0].joints);
   slider.max = about.stages.length;
   slider.value = slider.max;
@@ -145,11 +152,11 @@ function draw() {
   if (number < 2) view.box(box, "#fff", number === 0 ? 3 : 1.5);
   if (number > 1) {
     const before = stages[number - 2].pose;
-    now.boxes.forEach((square, index) => index !== joint() && view.box(square, "#fff9", 0.75));
+    for (const square of now.boxes) view.box(square, "#fff9", 0.75);
     view.pose(before, about.limbs, null, true);
     view.pose(now.pose, about.limbs, number === last ? confidences : null);
     view.box(now.boxes[joint()], "#ffe600", 2);
-    now.pose.forEach((place, index) => view.arrow(before[index], place));
+    for (const [index, place] of now.pose.entries()) view.arrow(before[index], place);
   } else if (now) view.pose(now.pose, about.limbs, number === last ? confidences : null);
   if (now) {
     view.heat(now.maps[joint()], seenBy(number));
@@ -175,7 +182,9 @@ function tell(number) {
   slider.setAttribute("aria-valuetext", stageName);
   const now = stages[number - 1];
   if (!now) {
-    const made = face ? "made about a face or a pose that began with it" : "the full photo, or made about the pose in it";
+    const made = face
+      ? "made about a face or a pose that began with it"
+      : "the full photo, or made about the pose in it";
     story.textContent =
       `b⁰ has its centre at ${text(box)} and is ${box[2].toFixed(0)} × ${box[3].toFixed(0)} pixels, ${made}. ` +
       `Drag it, or its lower right corner; or use the arrow keys on the picture.`;
@@ -206,7 +215,8 @@ function tell(number) {
 }
 
 /** The box whose crop a stage's network saw. @param {number} number of the stage */
-const seenBy = (number) => (number === 0 ? person().box : person().stages[number - 1].boxes[number === 1 ? 0 : joint()]);
+const seenBy = (number) =>
+  number === 0 ? person().box : person().stages[number - 1].boxes[number === 1 ? 0 : joint()];
 
 /** What the network saw and what it answered: its map reaches beyond the crop. @param {number} number of the stage */
 function drawCrop(number) {
@@ -236,7 +246,10 @@ function drawCrop(number) {
   }
   path.moveTo(x + size / 32, y);
   path.arc(x, y, size / 32, 0, 2 * Math.PI);
-  for (const [colour, width] of /** @type {[string, number][]} */ ([["#000", 3], ["#ffe600", 1.5]])) {
+  for (const [colour, width] of /** @type {[string, number][]} */ ([
+    ["#000", 3],
+    ["#ffe600", 1.5],
+  ])) {
     context.strokeStyle = colour;
     context.lineWidth = (width * size) / 128;
     context.stroke(path);
@@ -272,7 +285,10 @@ async function again() {
   }
 }
 
-/** What a pointer at a place of the photo takes hold of; chooses its joint. @param {Point} place */
+/**
+ * What a pointer at a place of the photo takes hold of; chooses its joint.
+ * @param {Point} place @returns {((place: Point) => void) | null}
+ */
 function grab(place) {
   const { box, stages } = person();
   const reach = view.reach(NEAR);
@@ -309,7 +325,11 @@ canvas.addEventListener("pointermove", (event) => {
   state.drag(view.place(event));
   again();
 });
-for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, () => (state.drag = null));
+for (const end of ["pointerup", "pointercancel"]) {
+  canvas.addEventListener(end, () => {
+    state.drag = null;
+  });
+}
 canvas.addEventListener("keydown", (event) => {
   const way = WAYS[event.key];
   if (!way || steps.inert || stage() === 1) return;
@@ -330,7 +350,7 @@ for (const choice of document.querySelectorAll("input[name=model]")) {
     find();
   });
 }
-element("file").addEventListener("change", (event) => {
+element("file").addEventListener("change", (/** @type {Event} */ event) => {
   const input = /** @type {HTMLInputElement} */ (event.target);
   if (input.files?.[0]) open(input.files[0], input.files[0].name);
   input.value = "";
@@ -356,7 +376,7 @@ element("cancel").addEventListener("click", () => {
 });
 const drop = element("drop");
 for (const kind of ["dragover", "dragleave", "drop"]) {
-  drop.addEventListener(kind, (event) => {
+  drop.addEventListener(kind, (/** @type {DragEvent} */ event) => {
     event.preventDefault();
     drop.classList.toggle("over", kind === "dragover");
     const file = kind === "drop" && event.dataTransfer?.files[0];

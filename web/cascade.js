@@ -30,10 +30,7 @@ const BATCH = 32;
 export const SMALLEST_DIAMETER = 1; // Pixels; a pose that has shrunk to a point has none.
 
 /** N⁻¹(y; b): back to pixels. @param {Point} point @param {Box} box @returns {Point} */
-export const denormalise = ([x, y], [centreX, centreY, width, height]) => [
-  x * width + centreX,
-  y * height + centreY,
-];
+export const denormalise = ([x, y], [centreX, centreY, width, height]) => [x * width + centreX, y * height + centreY];
 
 /** @param {Point} one @param {Point} other */
 export const distance = (one, other) => Math.hypot(one[0] - other[0], one[1] - other[1]);
@@ -118,7 +115,7 @@ async function outputsOf(stage, photo, boxes) {
   for (let first = 0; first < boxes.length; first += BATCH) {
     const some = boxes.slice(first, first + BATCH);
     const crops = new Uint8Array(some.length * size * size * 3);
-    some.forEach((box, index) => crops.set(crop(photo, box, size, padding), index * size * size * 3));
+    for (const [index, box] of some.entries()) crops.set(crop(photo, box, size, padding), index * size * size * 3);
     const found = await stage.run(crops, some.length);
     if (!averaged) {
       outputs.push(...found);

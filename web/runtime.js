@@ -49,13 +49,16 @@ export function stageOf(path, description) {
     async run(crops, count) {
       const found = await (await load()).run({ crops: new ort.Tensor("uint8", crops, [count, size, size, 3]) });
       return Array.from({ length: count }, (_, index) => ({
-        joints: points(found.joints.data, index * joints, joints),
-        variances: points(found.variances.data, index * joints, joints),
-        maps: maps(found.maps.data, index, count, joints),
+        joints: points(numbers(found.joints), index * joints, joints),
+        variances: points(numbers(found.variances), index * joints, joints),
+        maps: maps(numbers(found.maps), index, count, joints),
       }));
     },
   };
 }
+
+/** @param {ort.Tensor} tensor */
+const numbers = ({ data }) => /** @type {Float32Array} */ (data);
 
 /** @param {Float32Array} values @param {number} first @param {number} count @returns {Point[]} */
 function points(values, first, count) {
@@ -66,14 +69,16 @@ function points(values, first, count) {
 function maps(values, index, count, joints) {
   const cells = values.length / count / joints;
   // Copies: what is sent to the page takes all of its buffer along.
-  return Array.from({ length: joints }, (_, joint) => values.slice((index * joints + joint) * cells, (index * joints + joint + 1) * cells));
+  return Array.from({ length: joints }, (_, joint) =>
+    values.slice((index * joints + joint) * cells, (index * joints + joint + 1) * cells),
+  );
 }
 
 /** CenterFace, as faces.js calls it. @param {string} path */
 export async function openFaces(path) {
   const network = await session(path);
-  return async (/** @type {Float32Array} */ input, width, height) => {
+  return async (/** @type {Float32Array} */ input, /** @type {number} */ width, /** @type {number} */ height) => {
     const found = await network.run({ "input.1": new ort.Tensor("float32", input, [1, 3, height, width]) });
-    return { heat: found["537"].data, scale: found["538"].data, offset: found["539"].data };
+    return { heat: numbers(found["537"]), scale: numbers(found["538"]), offset: numbers(found["539"]) };
   };
 }

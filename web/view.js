@@ -16,7 +16,9 @@ export function heatOf(map) {
   const cells = Math.sqrt(map.length);
   const most = map.reduce((highest, share) => Math.max(highest, share));
   const image = new ImageData(cells, cells);
-  map.forEach((share, cell) => image.data.set([255, (255 * share) / most, 0, 230 * Math.sqrt(share / most)], cell * 4));
+  for (const [cell, share] of map.entries()) {
+    image.data.set([255, (255 * share) / most, 0, 230 * Math.sqrt(share / most)], cell * 4);
+  }
   const drawn = new OffscreenCanvas(cells, cells);
   /** @type {OffscreenCanvasRenderingContext2D} */ (drawn.getContext("2d")).putImageData(image, 0, 0);
   return drawn;
@@ -76,7 +78,10 @@ export class View {
     const { context, unit } = this;
     context.setLineDash(dash.map((part) => part * unit));
     context.lineCap = "round";
-    for (const [ink, thick] of /** @type {[string, number][]} */ ([["#000", width + 2], [colour, width]])) {
+    for (const [ink, thick] of /** @type {[string, number][]} */ ([
+      ["#000", width + 2],
+      [colour, width],
+    ])) {
       context.strokeStyle = ink;
       context.lineWidth = thick * unit;
       if (width >= 1 || ink === colour) context.stroke(path);
@@ -99,7 +104,9 @@ export class View {
       path.lineTo(...this.at(pose[ends[1]]));
       this.stroke(path, faint ? "#bbb" : colour, faint ? 1 : 3, faint ? [4, 5] : []);
     }
-    pose.forEach((joint, index) => this.dot(joint, faint ? 3 : 4, !faint && (!sure || sure[index] >= SURE)));
+    for (const [index, joint] of pose.entries()) {
+      this.dot(joint, faint ? 3 : 4, !faint && (!sure || sure[index] >= SURE));
+    }
   }
 
   /** @param {Point} joint @param {number} radius @param {boolean} full @param {string} [colour] */

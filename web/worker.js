@@ -18,9 +18,14 @@ const models = fetch(new URL("./models.json", import.meta.url)).then((answer) =>
 
 /** @param {string} model @returns {Promise<Stage[]>} */
 async function stagesOf(model) {
+  /** @type {{stages: import("./cascade.js").Description[]}} */
   const { stages } = (await models)[model];
   const paths = stages.map(({ stage }) => `./networks/${model}/stage${stage}.onnx.gz`);
-  if (!opened.has(model)) opened.set(model, stages.map((about, index) => stageOf(paths[index], about)));
+  if (!opened.has(model))
+    opened.set(
+      model,
+      stages.map((about, index) => stageOf(paths[index], about)),
+    );
   return /** @type {Stage[]} */ (opened.get(model));
 }
 

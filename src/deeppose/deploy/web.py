@@ -69,7 +69,7 @@ def write_page(folder: Path, samples: Mapping[str, bytes]) -> int:
         for pattern in PAGE:
             for file in page.glob(pattern):
                 _put(temporary / file.name, file.read_bytes())
-        _write_runtime(temporary / "ort", read_json(page / "package.json"), Path(scratch))
+        _write_runtime(temporary / "ort", read_json(page / "package-lock.json"), Path(scratch))
         models = {
             model: _write_model(model, temporary / "networks" / model, Path(scratch)) for model in MODELS
         }
@@ -147,9 +147,10 @@ Copyright (c) Microsoft Corporation. All rights reserved. MIT License, whose wor
 """
 
 
-def _write_runtime(folder: Path, pinned: dict[str, Any], scratch: Path) -> None:
+def _write_runtime(folder: Path, lock: dict[str, Any], scratch: Path) -> None:
     """ONNX Runtime Web's files as npm has them, once their checksum is the pinned one."""
-    package = f"{RUNTIME}@{pinned['dependencies'][RUNTIME]}"
+    pinned = lock["packages"][f"node_modules/{RUNTIME}"]
+    package = f"{RUNTIME}@{pinned['version']}"
     npm = shutil.which("npm")
     if npm is None:
         raise ExportError(f"npm is not installed, and brings {package}: install Node.js")
@@ -160,8 +161,8 @@ def _write_runtime(folder: Path, pinned: dict[str, Any], scratch: Path) -> None:
         raise ExportError(f"`npm pack {package}` failed ({why}): is its registry reachable?")
     archive = scratch / json.loads(done.stdout)[0]["filename"]
     found = f"sha512-{base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()}"
-    if found != pinned["integrity"][RUNTIME]:
-        raise ExportError(f"{package} is not the pinned one, its checksum is {found}: see web/package.json")
+    if found != pinned["integrity"]:
+        raise ExportError(f"{package} isn't that of web/package-lock.json: its checksum is {found}")
     with tarfile.open(archive) as members:
         for name in (*MODULES, BINARY):
             member = members.extractfile(f"package/dist/{name}")
