@@ -20,7 +20,7 @@ UV_VERSION := 0.13.9
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # As src/deeppose/__init__.py sets it, which comes too late where tests and benchmarks load torch first.
 export GOMP_SPINCOUNT ?= 10000
-.PHONY: env repro verify figures test lint audit wheel web docs bench bench-demo bench-export bench-scale bench-gpu check-determinism check-kill fuzz lock clean
+.PHONY: env repro verify figures test lint audit wheel web docs bench bench-demo bench-export bench-scale bench-gpu bench-web web-picture check-determinism check-kill fuzz lock clean
 
 env: $(VENV)/.installed
 
@@ -78,6 +78,10 @@ wheel: env
 web: env
 	deeppose export --web dist/web
 
+# The page's picture in the README, docs/web.png.
+web-picture: web
+	python scripts/web_picture.py
+
 audit: env
 	$(UV) tool run pip-audit --requirement requirements.lock --disable-pip --no-deps
 
@@ -101,6 +105,10 @@ bench-gpu: env
 # Exported networks beside ours.
 bench-export: env
 	python scripts/bench_export.py
+
+# How soon the page in a browser shows a pose.
+bench-web: web
+	python scripts/bench_web.py
 
 # Time and memory of each stage from a thousand examples to a million.
 bench-scale: env

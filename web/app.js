@@ -118,7 +118,10 @@ async function find() {
     return fail(error);
   }
   const { people, about, name } = state;
-  canvas.setAttribute("aria-label", `${name}: ${people.length} people with their poses`);
+  canvas.setAttribute(
+    "aria-label",
+    `${name} with the poses of ${people.length}; the arrow keys move b⁰, or the chosen joint of the stage before`,
+  );
   if (people.length === 0) return say(`Nobody was found in ${name}. Faces help: try one where they are seen.`);
   say(`${name}: ${people.length === 1 ? "1 person" : `${people.length} people`}.`);
   fill(
@@ -170,7 +173,8 @@ function draw() {
 /** @param {number[]} box @returns {Point} */
 const corner = ([x, y, width, height]) => [x - width / 2, y - height / 2];
 /** @param {number[]} values @param {number} [digits] */
-const text = (values, digits = 1) => `(${values.map((value) => value.toFixed(digits)).join(", ")})`;
+const text = (values, digits = 1) =>
+  `(${values.map((value) => value.toFixed(digits)).join(", ")})`.replaceAll("-", "−");
 
 /** @param {number} number of the stage */
 function tell(number) {
