@@ -131,10 +131,10 @@ class Browser:
 
     def press(self, key: str, shift: bool = False) -> None:
         """A key of the keyboard."""
-        typed = {"text": "\r"} if key == "Enter" else {}
+        means = {"Enter": {"text": "\r"}, "Tab": {"windowsVirtualKeyCode": 9}}.get(key, {})
         for kind in ("keyDown", "keyUp"):
             self.call(
-                "Input.dispatchKeyEvent", type=kind, key=key, code=key, modifiers=8 if shift else 0, **typed
+                "Input.dispatchKeyEvent", type=kind, key=key, code=key, modifiers=8 if shift else 0, **means
             )
 
     def drag(self, start: Sequence[float], end: Sequence[float]) -> None:

@@ -42,6 +42,7 @@ export class View {
     this.canvas.width = Math.max(1, Math.round(width * this.scale));
     this.canvas.height = Math.max(1, Math.round(height * this.scale));
     this.photo = photo;
+    this.canvas.classList.remove("empty");
     this.clear();
   }
 

@@ -115,6 +115,48 @@ def test_the_keyboard_moves_what_the_mouse_moves(opened, page):
     assert opened.run("deeppose.people[0].box") == [box[0] + 1, box[1] + 10, *box[2:]]
 
 
+def test_all_controls_are_reached_by_the_keyboard(opened, page):
+    upload(opened, page / "samples" / "synthetic person.jpg")
+    opened.run("document.activeElement.blur()")
+    reached = []
+    for _ in range(12):
+        opened.press("Tab")
+        reached.append(
+            opened.run("(({ id, innerText, value }) => id || innerText || value)(document.activeElement)")
+        )
+    samples = opened.run("[...document.querySelectorAll('#samples button')].map((one) => one.innerText)")
+    expected = [
+        "file",
+        "camera",
+        *samples,
+        "lsp",
+        "picture",
+        "person",
+        "joint",
+        "stage",
+        "reset",
+        "All joints",
+    ]
+    assert [name for name in expected if name not in reached] == []
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_nothing_jumps(opened, page, width):
+    opened.resize(width, 844)
+    opened.open(opened.address)
+    opened.wait("document.querySelectorAll('#samples button').length > 0")
+    upload(opened, page / "samples" / "synthetic person.jpg")
+    for number in range(4):
+        at_stage(opened, number)
+    shift = opened.run(
+        "new Promise((told) => { setTimeout(() => told(0), 500);"
+        "const all = (list) => list.getEntries().reduce((sum, { value }) => sum + value, 0);"
+        "new PerformanceObserver((list) => told(all(list)))"
+        ".observe({ type: 'layout-shift', buffered: true }) })"
+    )
+    assert shift < 0.01
+
+
 def test_on_a_telephone_nothing_sticks_out(opened, page):
     opened.resize(390, 844)
     upload(opened, page / "samples" / "synthetic scene.jpg")
