@@ -57,7 +57,7 @@ lint: env
 	@if ! command -v npm >/dev/null; then echo "the page's linter skipped: npm is not installed"; \
 	elif why="$$($(MAKE) --no-print-directory web/node_modules/.package-lock.json 2>&1)"; \
 	then npm --prefix web run --silent lint; \
-	else echo "the page's linter skipped, npm can't get it: $$(tail -n 1 <<< "$$why")"; fi
+	else echo "the page's linter skipped, npm can't get it: $$(grep -im 1 error <<< "$$why")"; fi
 	@if why="$$(python -c 'import requests; requests.get("$(VULNERABILITIES)", timeout=5).raise_for_status()' 2>&1)"; \
 	then $(MAKE) --no-print-directory audit; \
 	else echo "audit skipped, no vulnerability database: $$(tail -n 1 <<< "$$why")"; fi
