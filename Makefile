@@ -2,7 +2,7 @@
 # make test    the tests
 # make verify  the published numbers again, from the published weights and your archives; no training
 # make figures reports/cpu again, from published errors: a minute, no training
-# make lint    linters, types, imports between packages; and the audit, where its database can be reached
+# make lint    linters, types, imports between packages, of Python and JavaScript; and the audit, where its database can be reached
 # make audit   the pinned dependencies among known vulnerabilities; needs network
 # make wheel   a wheel with the published networks, for predictions without the rest
 # make web     a page that runs the published networks in a browser, in dist/web/
@@ -20,7 +20,7 @@ UV_VERSION := 0.13.9
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # As src/deeppose/__init__.py sets it, which comes too late where tests and benchmarks load torch first.
 export GOMP_SPINCOUNT ?= 10000
-.PHONY: env repro verify figures test lint audit wheel web docs bench bench-demo bench-export bench-scale bench-gpu check-determinism check-kill fuzz lock clean
+.PHONY: env repro verify figures test lint audit wheel web docs bench bench-demo bench-export bench-scale bench-gpu bench-web web-picture check-determinism check-kill fuzz lock clean
 
 env: $(VENV)/.installed
 
@@ -54,9 +54,18 @@ lint: env
 	ruff format --check .
 	mypy
 	lint-imports
+	@if ! command -v npm >/dev/null; then echo "the page's linter skipped: npm is not installed"; \
+	elif why="$$($(MAKE) --no-print-directory web/node_modules/.package-lock.json 2>&1)"; \
+	then npm --prefix web run --silent lint; \
+	else echo "the page's linter skipped, npm can't get it: $$(grep -im 1 error <<< "$$why")"; fi
 	@if why="$$(python -c 'import requests; requests.get("$(VULNERABILITIES)", timeout=5).raise_for_status()' 2>&1)"; \
 	then $(MAKE) --no-print-directory audit; \
 	else echo "audit skipped, no vulnerability database: $$(tail -n 1 <<< "$$why")"; fi
+
+# Biome and TypeScript, as pinned.
+web/node_modules/.package-lock.json: web/package-lock.json
+	cd web && npm ci --ignore-scripts --no-audit --no-fund
+	touch $@
 
 # What pip-audit asks of each dependency, here of one.
 VULNERABILITIES := https://pypi.org/pypi/pip/24.0/json
@@ -68,6 +77,10 @@ wheel: env
 # The cascade as a page for any file server; takes npm. `deeppose demo` opens it.
 web: env
 	deeppose export --web dist/web
+
+# The page's picture in the README, docs/web.png.
+web-picture: web
+	python scripts/web_picture.py
 
 audit: env
 	$(UV) tool run pip-audit --requirement requirements.lock --disable-pip --no-deps
@@ -92,6 +105,10 @@ bench-gpu: env
 # Exported networks beside ours.
 bench-export: env
 	python scripts/bench_export.py
+
+# How soon the page in a browser shows a pose.
+bench-web: web
+	python scripts/bench_web.py
 
 # Time and memory of each stage from a thousand examples to a million.
 bench-scale: env

@@ -1,7 +1,8 @@
 // The page: which photo, model, person, stage and joint are shown, and what is dragged.
 
+import { Camera } from "./camera.js";
 import { crop } from "./crop.js";
-import { View } from "./view.js";
+import { heatOf, REACH, View } from "./view.js";
 
 /** @import { Estimate, Point } from "./cascade.js" */
 /** @import { Person } from "./people.js" */
@@ -16,8 +17,11 @@ const WAYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDo
 /** @param {string} id @returns {any} */
 const element = (id) => document.getElementById(id);
 const [status, steps, slider, story] = [element("status"), element("steps"), element("stage"), element("story")];
-const [personChoice, jointChoice, canvas, cropCanvas] = ["person", "joint", "picture", "crop"].map(element);
+const [personChoice, jointChoice, cropCanvas] = ["person", "joint", "crop"].map(element);
+/** @type {HTMLCanvasElement} */
+const canvas = element("picture");
 const view = new View(canvas);
+const camera = new Camera(element("preview"), canvas);
 const models = fetch("models.json").then((answer) => answer.json());
 const worker = new Worker("worker.js", { type: "module" });
 /** @type {Map<number, {resolve: (result: any) => void, reject: (error: Error) => void}>} */
@@ -66,6 +70,7 @@ const fail = (error) => say(error.message, true);
 /** @param {Blob} file @param {string} name */
 async function open(file, name) {
   const asked = ++state.asked;
+  camera.stop();
   say(`Reading ${name} …`);
   try {
     const bitmap = await createImageBitmap(file, { imageOrientation: "from-image", colorSpaceConversion: "none" });
@@ -73,7 +78,9 @@ async function open(file, name) {
       return say(`${name} has ${bitmap.width}×${bitmap.height} pixels, more than 64 million: save it smaller.`, true);
     }
     const drawn = new OffscreenCanvas(bitmap.width, bitmap.height);
-    const context = /** @type {OffscreenCanvasRenderingContext2D} */ (drawn.getContext("2d", { willReadFrequently: true }));
+    const context = /** @type {OffscreenCanvasRenderingContext2D} */ (
+      drawn.getContext("2d", { willReadFrequently: true })
+    );
     context.drawImage(bitmap, 0, 0);
     if (asked !== state.asked) return;
     state.photo = context.getImageData(0, 0, bitmap.width, bitmap.height);
@@ -97,19 +104,30 @@ async function find() {
     say("Loading the networks …");
     await ask("open", state.model);
     say("Looking for people …");
-    const found = await ask("people", state.model);
+    const seen = await ask("people", state.model);
+    const about = (await models)[state.model];
     if (asked !== state.asked) return;
-    state.about = (await models)[state.model];
+    for (const { first, confidences } of seen) view.pose(first.pose, about.limbs, confidences);
+    if (seen.length > 0) say("Refining their poses …");
+    const found = await ask("refined", state.model, seen);
+    if (asked !== state.asked) return;
+    state.about = about;
     state.found = found;
     state.people = structuredClone(found);
   } catch (error) {
     return fail(error);
   }
   const { people, about, name } = state;
-  canvas.setAttribute("aria-label", `${name}: ${people.length} people with their poses`);
+  canvas.setAttribute(
+    "aria-label",
+    `${name} with the poses of ${people.length}; the arrow keys move b⁰, or the chosen joint of the stage before`,
+  );
   if (people.length === 0) return say(`Nobody was found in ${name}. Faces help: try one where they are seen.`);
   say(`${name}: ${people.length === 1 ? "1 person" : `${people.length} people`}.`);
-  fill(personChoice, people.map(({ score }, index) => `${index + 1}: ${score.toFixed(2)}`));
+  fill(
+    personChoice,
+    people.map(({ score }, index) => `${index + 1}: ${score.toFixed(2)}`),
+  );
   fill(jointChoice, about.stages[0].joints);
   slider.max = about.stages.length;
   slider.value = slider.max;
@@ -137,15 +155,15 @@ function draw() {
   if (number < 2) view.box(box, "#fff", number === 0 ? 3 : 1.5);
   if (number > 1) {
     const before = stages[number - 2].pose;
-    now.boxes.forEach((square, index) => index !== joint() && view.box(square, "#fff9", 0.75));
+    for (const square of now.boxes) view.box(square, "#fff9", 0.75);
     view.pose(before, about.limbs, null, true);
     view.pose(now.pose, about.limbs, number === last ? confidences : null);
     view.box(now.boxes[joint()], "#ffe600", 2);
-    now.pose.forEach((place, index) => view.arrow(before[index], place));
+    for (const [index, place] of now.pose.entries()) view.arrow(before[index], place);
   } else if (now) view.pose(now.pose, about.limbs, number === last ? confidences : null);
   if (now) {
-    view.spread(now.pose[joint()], now.variances[joint()]);
-    view.dot(now.pose[joint()], 6, true, "#ffe600");
+    view.heat(now.maps[joint()], seenBy(number));
+    view.dot(now.pose[joint()], 6, false, "#ffe600");
   }
   view.write(`${people.indexOf(person()) + 1}: ${person().score.toFixed(2)}`, corner(box));
   tell(number);
@@ -155,7 +173,8 @@ function draw() {
 /** @param {number[]} box @returns {Point} */
 const corner = ([x, y, width, height]) => [x - width / 2, y - height / 2];
 /** @param {number[]} values @param {number} [digits] */
-const text = (values, digits = 1) => `(${values.map((value) => value.toFixed(digits)).join(", ")})`;
+const text = (values, digits = 1) =>
+  `(${values.map((value) => value.toFixed(digits)).join(", ")})`.replaceAll("-", "−");
 
 /** @param {number} number of the stage */
 function tell(number) {
@@ -167,12 +186,14 @@ function tell(number) {
   slider.setAttribute("aria-valuetext", stageName);
   const now = stages[number - 1];
   if (!now) {
-    const made = face ? "made about a face or a pose that began with it" : "the full photo, or made about the pose in it";
+    const made = face
+      ? "made about a face or a pose that began with it"
+      : "the full photo, or made about the pose in it";
     story.textContent =
       `b⁰ has its centre at ${text(box)} and is ${box[2].toFixed(0)} × ${box[3].toFixed(0)} pixels, ${made}. ` +
       `Drag it, or its lower right corner; or use the arrow keys on the picture.`;
   } else {
-    const seen = now.boxes[number === 1 ? 0 : joint()];
+    const seen = seenBy(number);
     const place = now.pose[joint()];
     const from = number === 1 ? seen : stages[number - 2].pose[joint()];
     const answer = [(place[0] - seen[0]) / seen[2], (place[1] - seen[1]) / seen[3]];
@@ -197,30 +218,46 @@ function tell(number) {
   }
 }
 
-/** What the network saw, the joint's old place in its middle. @param {number} number of the stage */
+/** The box whose crop a stage's network saw. @param {number} number of the stage */
+const seenBy = (number) =>
+  number === 0 ? person().box : person().stages[number - 1].boxes[number === 1 ? 0 : joint()];
+
+/** What the network saw and what it answered: its map reaches beyond the crop. @param {number} number of the stage */
 function drawCrop(number) {
   const about = state.about.stages[Math.max(number, 1) - 1];
   const now = person().stages[number - 1];
-  const box = number < 2 ? person().box : now.boxes[joint()];
+  const box = seenBy(number);
   const size = about.input.shape[1];
+  const side = size * REACH;
+  const edge = (side - size) / 2;
   const pixels = crop(/** @type {ImageData} */ (state.photo), box, size, about.padding);
   const image = new ImageData(size, size);
   for (let at = 0; at < size * size; at++) image.data.set([...pixels.subarray(at * 3, at * 3 + 3), 255], at * 4);
-  cropCanvas.width = cropCanvas.height = size;
+  // Twice the crop's own pixels, so that lines are fine.
+  cropCanvas.width = cropCanvas.height = side * 2;
   const context = cropCanvas.getContext("2d");
-  context.putImageData(image, 0, 0);
+  const seen = new OffscreenCanvas(size, size);
+  /** @type {OffscreenCanvasRenderingContext2D} */ (seen.getContext("2d")).putImageData(image, 0, 0);
+  context.scale(2, 2);
+  context.drawImage(seen, edge, edge);
   if (!now) return;
-  const place = [0, 1].map((axis) => ((now.pose[joint()][axis] - box[axis]) / box[2 + axis] + 0.5) * size);
-  context.strokeStyle = "#ffe600";
-  context.lineWidth = size / 64;
-  context.beginPath();
+  context.drawImage(heatOf(now.maps[joint()]), 0, 0, side, side);
+  const [x, y] = [0, 1].map((axis) => ((now.pose[joint()][axis] - box[axis]) / box[2 + axis]) * size + side / 2);
+  const path = new Path2D();
   if (number > 1) {
-    context.moveTo(size / 2, size / 2);
-    context.lineTo(place[0], place[1]);
+    path.moveTo(side / 2, side / 2);
+    path.lineTo(x, y);
   }
-  context.moveTo(place[0] + size / 32, place[1]);
-  context.arc(place[0], place[1], size / 32, 0, 2 * Math.PI);
-  context.stroke();
+  path.moveTo(x + size / 32, y);
+  path.arc(x, y, size / 32, 0, 2 * Math.PI);
+  for (const [colour, width] of /** @type {[string, number][]} */ ([
+    ["#000", 3],
+    ["#ffe600", 1.5],
+  ])) {
+    context.strokeStyle = colour;
+    context.lineWidth = (width * size) / 128;
+    context.stroke(path);
+  }
 }
 
 /** @type {{one: Person, from: number} | null} */
@@ -252,7 +289,10 @@ async function again() {
   }
 }
 
-/** What a pointer at a place of the photo takes hold of; chooses its joint. @param {Point} place */
+/**
+ * What a pointer at a place of the photo takes hold of; chooses its joint.
+ * @param {Point} place @returns {((place: Point) => void) | null}
+ */
 function grab(place) {
   const { box, stages } = person();
   const reach = view.reach(NEAR);
@@ -289,7 +329,11 @@ canvas.addEventListener("pointermove", (event) => {
   state.drag(view.place(event));
   again();
 });
-for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, () => (state.drag = null));
+for (const end of ["pointerup", "pointercancel"]) {
+  canvas.addEventListener(end, () => {
+    state.drag = null;
+  });
+}
 canvas.addEventListener("keydown", (event) => {
   const way = WAYS[event.key];
   if (!way || steps.inert || stage() === 1) return;
@@ -310,14 +354,33 @@ for (const choice of document.querySelectorAll("input[name=model]")) {
     find();
   });
 }
-element("file").addEventListener("change", (event) => {
+element("file").addEventListener("change", (/** @type {Event} */ event) => {
   const input = /** @type {HTMLInputElement} */ (event.target);
   if (input.files?.[0]) open(input.files[0], input.files[0].name);
   input.value = "";
 });
+element("camera").addEventListener("click", async () => {
+  try {
+    say("Asking for the camera …");
+    await camera.start();
+    say("Stand so that you are seen as a whole, then take the photo.");
+  } catch (error) {
+    fail(error);
+  }
+});
+element("take").addEventListener("click", async () => {
+  const frame = await camera.frame();
+  element("camera").focus();
+  await open(frame, "The camera’s frame");
+});
+element("cancel").addEventListener("click", () => {
+  camera.stop();
+  element("camera").focus();
+  say("No photo was taken.");
+});
 const drop = element("drop");
 for (const kind of ["dragover", "dragleave", "drop"]) {
-  drop.addEventListener(kind, (event) => {
+  drop.addEventListener(kind, (/** @type {DragEvent} */ event) => {
     event.preventDefault();
     drop.classList.toggle("over", kind === "dragover");
     const file = kind === "drop" && event.dataTransfer?.files[0];
@@ -333,8 +396,10 @@ for (const name of await fetch("samples.json").then((answer) => answer.json())) 
   });
   element("samples").append(button);
 }
-// Before anybody asks, so that the first answer is quick.
-ask("open", state.model).catch(fail);
+// Before anybody asks, so that the first answer is quick; what refines may come after it.
+ask("open", state.model)
+  .then(() => state.photo ?? ask("openAll", state.model))
+  .catch(fail);
 new ResizeObserver(draw).observe(canvas);
 /** For tests, and for the curious at the console. */
 Object.assign(window, { deeppose: state });

@@ -6,8 +6,9 @@ import { crop } from "./crop.js";
 /** @import { Box, Photo } from "./crop.js" */
 /** A point, x then y, pixels or normalised coordinates. @typedef {[number, number]} Point */
 /**
- * What a network says of one crop, normalised coordinates; variances are of each joint's place on its map.
- * @typedef {{joints: Point[], variances: Point[]}} Output
+ * What a network says of one crop, normalised coordinates; variances are of each joint's place on its map: how
+ * likely it is in each cell, row by row.
+ * @typedef {{joints: Point[], variances: Point[], maps: Float32Array[]}} Output
  */
 /**
  * What came with a network's weights, see docs/export.md.
@@ -17,21 +18,19 @@ import { crop } from "./crop.js";
  */
 /**
  * ψ of one stage: outputs of crops that follow each other.
- * @typedef {{description: Description, run: (crops: Uint8Array, count: number) => Promise<Output[]>}} Stage
+ * @typedef {{description: Description, load: () => Promise<unknown>,
+ *   run: (crops: Uint8Array, count: number) => Promise<Output[]>}} Stage
  */
 /**
- * A pose after a stage, with the boxes that its network saw: one, or one for each joint. Variances in pixels².
- * @typedef {{pose: Point[], variances: Point[], boxes: Box[], spreads: number[]}} Estimate
+ * A pose after a stage, with the boxes that its network saw: one, or one for each joint; and each joint's map.
+ * @typedef {{pose: Point[], maps: Float32Array[], boxes: Box[], spreads: number[]}} Estimate
  */
 
 const BATCH = 32;
 export const SMALLEST_DIAMETER = 1; // Pixels; a pose that has shrunk to a point has none.
 
 /** N⁻¹(y; b): back to pixels. @param {Point} point @param {Box} box @returns {Point} */
-export const denormalise = ([x, y], [centreX, centreY, width, height]) => [
-  x * width + centreX,
-  y * height + centreY,
-];
+export const denormalise = ([x, y], [centreX, centreY, width, height]) => [x * width + centreX, y * height + centreY];
 
 /** @param {Point} one @param {Point} other */
 export const distance = (one, other) => Math.hypot(one[0] - other[0], one[1] - other[1]);
@@ -56,11 +55,12 @@ export function jointBoxes({ sigma = 1, smallest_box = 0, diameter: pairs }, pre
 /** The poses after stage 1 (Eq. 5). @param {Stage} stage @param {Photo} photo @param {Box[]} boxes */
 export async function initial(stage, photo, boxes) {
   const outputs = await outputsOf(stage, photo, boxes);
-  return outputs.map(({ joints, variances }, index) =>
+  return outputs.map(({ joints, variances, maps }, index) =>
     estimate(
       stage,
       joints.map((joint) => denormalise(joint, boxes[index])),
       variances.map((variance) => scaled(variance, boxes[index])),
+      maps,
       [boxes[index]],
     ),
   );
@@ -77,6 +77,7 @@ export async function refine(stage, photo, previous, initialBox) {
     stage,
     outputs.map(({ joints }, joint) => denormalise(joints[joint], boxes[joint])),
     outputs.map(({ variances }, joint) => scaled(variances[joint], boxes[joint])),
+    outputs.map(({ maps }, joint) => maps[joint]),
     boxes,
   );
 }
@@ -98,12 +99,12 @@ export async function remaining(stages, photo, known, box) {
 const scaled = ([x, y], [, , width, height]) => [x * width ** 2, y * height ** 2];
 
 /**
- * @param {Stage} stage @param {Point[]} pose @param {Point[]} variances @param {Box[]} boxes
- * @returns {Estimate} spreads are standard deviations in diameters of the pose
+ * @param {Stage} stage @param {Point[]} pose @param {Point[]} variances pixels² @param {Float32Array[]} maps
+ * @param {Box[]} boxes @returns {Estimate} spreads are standard deviations in diameters of the pose
  */
-function estimate(stage, pose, variances, boxes) {
+function estimate(stage, pose, variances, maps, boxes) {
   const size = Math.max(diameter(pose, stage.description.diameter), SMALLEST_DIAMETER);
-  return { pose, variances, boxes, spreads: variances.map(([x, y]) => Math.sqrt(x + y) / size) };
+  return { pose, maps, boxes, spreads: variances.map(([x, y]) => Math.sqrt(x + y) / size) };
 }
 
 /** @param {Stage} stage @param {Photo} photo @param {Box[]} boxes @returns {Promise<Output[]>} */
@@ -114,7 +115,7 @@ async function outputsOf(stage, photo, boxes) {
   for (let first = 0; first < boxes.length; first += BATCH) {
     const some = boxes.slice(first, first + BATCH);
     const crops = new Uint8Array(some.length * size * size * 3);
-    some.forEach((box, index) => crops.set(crop(photo, box, size, padding), index * size * size * 3));
+    for (const [index, box] of some.entries()) crops.set(crop(photo, box, size, padding), index * size * size * 3);
     const found = await stage.run(crops, some.length);
     if (!averaged) {
       outputs.push(...found);
@@ -139,7 +140,7 @@ function flipped(crops, size) {
 }
 
 /**
- * The mean, and the variance, of the maps of a crop and of its mirrored copy taken together as one.
+ * The maps of a crop and of its mirrored copy taken together as one, with their mean and variance.
  * @param {Output} output @param {Output} other @param {number[]} mirrored @returns {Output}
  */
 function averageOf(output, other, mirrored) {
@@ -153,5 +154,9 @@ function averageOf(output, other, mirrored) {
         (output.variances[joint][axis] + other.variances[mirrored[joint]][axis]) / 2 +
         ((output.joints[joint][axis] - back[joint][axis]) / 2) ** 2,
     ),
+    maps: output.maps.map((map, joint) => {
+      const [cells, seen] = [Math.sqrt(map.length), other.maps[mirrored[joint]]];
+      return map.map((share, at) => (share + seen[at - (at % cells) + cells - 1 - (at % cells)]) / 2);
+    }),
   };
 }

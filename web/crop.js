@@ -115,8 +115,8 @@ function averageRow({ data }, start, across, line) {
 function sampled(region, columns, rows, [firstX, stepX, firstY, stepY], size, padding) {
   const result = new Uint8Array(size * size * 3);
   const half = FIXED_POINT / SUBPIXELS / 2;
-  const fixed = (place) => roundEven(place * FIXED_POINT);
-  const value = (x, y, channel) =>
+  const fixed = (/** @type {number} */ place) => roundEven(place * FIXED_POINT);
+  const value = (/** @type {number} */ x, /** @type {number} */ y, /** @type {number} */ channel) =>
     x < 0 || y < 0 || x >= columns || y >= rows ? padding[channel] : region[(y * columns + x) * 3 + channel];
   for (let v = 0; v < size; v++) {
     const placeY = (fixed(firstY + stepY * v) + half) >> 5;

@@ -49,8 +49,9 @@ function resized({ data, width: sourceWidth, height: sourceHeight }, width, heig
   places(sourceHeight, height).forEach(([y, nextY, up, down], row) => {
     columns.forEach(([x, nextX, left, right], column) => {
       for (let channel = 0; channel < 3; channel++) {
-        const across = (v) =>
-          (data[(v * sourceWidth + x) * 4 + channel] * left + data[(v * sourceWidth + nextX) * 4 + channel] * right) >> 4;
+        const across = (/** @type {number} */ v) =>
+          (data[(v * sourceWidth + x) * 4 + channel] * left + data[(v * sourceWidth + nextX) * 4 + channel] * right) >>
+          4;
         const sum = ((across(y) * up) >> 16) + ((across(nextY) * down) >> 16);
         result[(channel * height + row) * width + column] = (sum + 2) >> 2;
       }
@@ -79,11 +80,17 @@ function decoded({ heat, scale, offset }, width, height) {
   for (let cell = 0; cell < cells; cell++) {
     if (!(heat[cell] > THRESHOLD)) continue;
     const [high, wide] = [scale[cell], scale[cells + cell]].map((size) => Math.exp(size) * STRIDE);
-    const start = (index, off, side, most) =>
-      Math.min(Math.max(0, (index + off + 0.5) * STRIDE - side / 2), most);
+    /** @param {number} index @param {number} off @param {number} side @param {number} most */
+    const start = (index, off, side, most) => Math.min(Math.max(0, (index + off + 0.5) * STRIDE - side / 2), most);
     const left = start(cell % columns, offset[cells + cell], wide, width);
     const top = start(Math.floor(cell / columns), offset[cell], high, height);
-    found.push({ left, top, right: Math.min(left + wide, width), bottom: Math.min(top + high, height), score: heat[cell] });
+    found.push({
+      left,
+      top,
+      right: Math.min(left + wide, width),
+      bottom: Math.min(top + high, height),
+      score: heat[cell],
+    });
   }
   return found;
 }
@@ -92,7 +99,7 @@ function decoded({ heat, scale, offset }, width, height) {
 function kept(found) {
   /** @type {Found[]} */
   const result = [];
-  const area = (face) => (face.right - face.left) * (face.bottom - face.top);
+  const area = (/** @type {Found} */ face) => (face.right - face.left) * (face.bottom - face.top);
   for (const face of found.sort((a, b) => b.score - a.score)) {
     const overlaps = result.some((other) => {
       const wide = Math.min(face.right, other.right) - Math.max(face.left, other.left);

@@ -1,7 +1,7 @@
 // Who is in a photo: boxes about faces, the full image and windows, each kept by what the cascade makes of it.
 // As src/deeppose/deploy/people.py.
 
-import { SMALLEST_DIAMETER, diameter, distance, initial, remaining } from "./cascade.js";
+import { diameter, distance, initial, remaining, SMALLEST_DIAMETER } from "./cascade.js";
 
 /** @import { Estimate, Stage } from "./cascade.js" */
 /** @import { Box, Photo } from "./crop.js" */
@@ -11,6 +11,7 @@ import { SMALLEST_DIAMETER, diameter, distance, initial, remaining } from "./cas
 /** @typedef {{box: Box, score: number}} Face */
 /** @typedef {{box: Box, face: Face | null, score: number, confidences: number[], stages: Estimate[]}} Person */
 /** @typedef {{box: Box, group: number, face: Face | null, first: Estimate, score: number}} Candidate */
+/** Somebody after stage 1. @typedef {Candidate & {confidences: number[]}} Seen */
 
 const MOST_FACES = 16;
 const MOST_TRIED = 8;
@@ -21,13 +22,15 @@ const SMALLEST_SPREAD = 1e-6;
  * @param {number[]} spreads @param {number[]} logistic intercept and slope
  */
 export function confidences(spreads, [intercept, slope]) {
-  return spreads.map((spread) => 1 / (1 + Math.exp(-(intercept + slope * Math.log(Math.max(spread, SMALLEST_SPREAD))))));
+  return spreads.map(
+    (spread) => 1 / (1 + Math.exp(-(intercept + slope * Math.log(Math.max(spread, SMALLEST_SPREAD))))),
+  );
 }
 
 /**
- * The people, the most confident first.
+ * The people after stage 1, the most confident first.
  * @param {Stage[]} stages @param {Photo} photo @param {Face[]} faces the most confident first
- * @param {Finding} finding @returns {Promise<Person[]>}
+ * @param {Finding} finding @returns {Promise<Seen[]>}
  */
 export async function findPeople(stages, photo, faces, finding) {
   const rule = stages[0].description.initial_box ?? { kind: "image" };
@@ -35,7 +38,11 @@ export async function findPeople(stages, photo, faces, finding) {
   if (tried.length === 0) return [];
   /** @param {{box: Box, group: number, face: Face | null}[]} some @returns {Promise<Candidate[]>} */
   const judged = async (some) => {
-    const firsts = await initial(stages[0], photo, some.map(({ box }) => box));
+    const firsts = await initial(
+      stages[0],
+      photo,
+      some.map(({ box }) => box),
+    );
     return some.map((one, index) => {
       const sure = confidences(firsts[index].spreads, finding.logistic.first);
       return { ...one, first: firsts[index], score: scoreOf(sure) };
@@ -49,15 +56,27 @@ export async function findPeople(stages, photo, faces, finding) {
     const again = promising.map((one) => ({ ...one, box: boxAround(one.first, factor) }));
     candidates = [...candidates, ...(await judged(again))];
   }
-  const kept = distinct(candidates, finding, pairs)
+  return distinct(candidates, finding, pairs)
     .filter(({ face, score }) => score >= (face ? finding.least : finding.least_unseen))
-    .sort((a, b) => b.score - a.score);
+    .sort((a, b) => b.score - a.score)
+    .map((one) => ({ ...one, confidences: confidences(one.first.spreads, finding.logistic.first) }));
+}
+
+/**
+ * The people after all stages.
+ * @param {Stage[]} stages @param {Photo} photo @param {Seen[]} seen @param {Finding} finding
+ */
+export async function refinePeople(stages, photo, seen, finding) {
+  const pairs = stages[0].description.diameter;
   /** @type {Person[]} */
   const people = [];
-  for (const { box, face, score, first } of kept) {
+  for (const { box, face, score, first } of seen) {
     const estimates = await remaining(stages, photo, [first], box);
     // Poses that were apart after stage 1 may be of one person after the last.
-    const [last, others] = [estimates[estimates.length - 1], people.map((other) => other.stages[other.stages.length - 1])];
+    const [last, others] = [
+      estimates[estimates.length - 1],
+      people.map((other) => other.stages[other.stages.length - 1]),
+    ];
     if (others.some((other) => apart(last, other, pairs) < finding.apart)) continue;
     people.push({ box, face, score, confidences: lastConfidences(estimates, finding), stages: estimates });
   }
@@ -106,7 +125,12 @@ function candidateBoxes({ kind, scale = 1 }, { width, height }, faces, finding) 
     const boxes =
       kind === "face"
         ? [[x, y, w * scale, h * scale]]
-        : (finding.face_boxes ?? []).map(([above, wide, high]) => [x, y + (high / 2 - above) * side, wide * side, high * side]);
+        : (finding.face_boxes ?? []).map(([above, wide, high]) => [
+            x,
+            y + (high / 2 - above) * side,
+            wide * side,
+            high * side,
+          ]);
     tried.push(...boxes.map((box) => ({ box, group, face })));
   });
   return tried;
@@ -120,9 +144,15 @@ function candidateBoxes({ kind, scale = 1 }, { width, height }, faces, finding) 
 function allOver(windows, width, height) {
   return windows.flatMap(([high, wide]) => {
     const [w, h] = [Math.min(high * height * wide, width), Math.min(high * height, height)];
-    const [across, down] = [[width, w], [height, h]].map(([side, part]) => {
+    const [across, down] = [
+      [width, w],
+      [height, h],
+    ].map(([side, part]) => {
       const steps = Math.ceil((side - part) / (part / 2) - 1e-9);
-      return Array.from({ length: steps + 1 }, (_, step) => part / 2 + (steps ? (step * (side - part)) / steps : 0) - 0.5);
+      return Array.from(
+        { length: steps + 1 },
+        (_, step) => part / 2 + (steps ? (step * (side - part)) / steps : 0) - 0.5,
+      );
     });
     return down.flatMap((y) => across.map((x) => [x, y, w, h]));
   });

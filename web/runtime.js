@@ -18,16 +18,17 @@ async function unpacked(path) {
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
-/** Loads ONNX Runtime itself, once: with threads where the page is isolated from other sites. */
-export async function start() {
+/** Loads ONNX Runtime itself: with threads where the page is isolated from other sites. */
+async function start() {
   ort.env.wasm.numThreads = self.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency, MOST_THREADS) : 1;
   ort.env.wasm.wasmPaths = { mjs: new URL("./ort/ort-wasm-simd-threaded.mjs", import.meta.url).href };
   ort.env.wasm.wasmBinary = await unpacked("./ort/ort-wasm-simd-threaded.wasm.gz");
 }
+const ready = start();
 
 /** @param {string} path */
 async function session(path) {
-  const packed = await unpacked(path);
+  const [packed] = await Promise.all([unpacked(path), ready]);
   const network = new Uint8Array(packed.length);
   for (let plane = 0, from = 0; plane < PLANES; plane++) {
     for (let at = plane; at < network.length; at += PLANES) network[at] = packed[from++];
@@ -35,33 +36,49 @@ async function session(path) {
   return ort.InferenceSession.create(network, { executionProviders: ["wasm"], logSeverityLevel: 3 });
 }
 
-/** @param {string} path @param {Description} description @returns {Promise<Stage>} */
-export async function openStage(path, description) {
-  const network = await session(path);
+/** A stage whose network is loaded when it is wanted first. @param {string} path @param {Description} description @returns {Stage} */
+export function stageOf(path, description) {
+  /** @type {Promise<ort.InferenceSession> | undefined} */
+  let network;
+  const load = () => (network ??= session(path));
   const size = description.input.shape[1];
   const joints = description.joints.length;
   return {
     description,
+    load,
     async run(crops, count) {
-      const found = await network.run({ crops: new ort.Tensor("uint8", crops, [count, size, size, 3]) });
+      const found = await (await load()).run({ crops: new ort.Tensor("uint8", crops, [count, size, size, 3]) });
       return Array.from({ length: count }, (_, index) => ({
-        joints: points(found.joints.data, index * joints, joints),
-        variances: points(found.variances.data, index * joints, joints),
+        joints: points(numbers(found.joints), index * joints, joints),
+        variances: points(numbers(found.variances), index * joints, joints),
+        maps: maps(numbers(found.maps), index, count, joints),
       }));
     },
   };
 }
+
+/** @param {ort.Tensor} tensor */
+const numbers = ({ data }) => /** @type {Float32Array} */ (data);
 
 /** @param {Float32Array} values @param {number} first @param {number} count @returns {Point[]} */
 function points(values, first, count) {
   return Array.from({ length: count }, (_, index) => [values[(first + index) * 2], values[(first + index) * 2 + 1]]);
 }
 
+/** Those of one crop. @param {Float32Array} values of all @param {number} index @param {number} count of crops @param {number} joints */
+function maps(values, index, count, joints) {
+  const cells = values.length / count / joints;
+  // Copies: what is sent to the page takes all of its buffer along.
+  return Array.from({ length: joints }, (_, joint) =>
+    values.slice((index * joints + joint) * cells, (index * joints + joint + 1) * cells),
+  );
+}
+
 /** CenterFace, as faces.js calls it. @param {string} path */
 export async function openFaces(path) {
   const network = await session(path);
-  return async (/** @type {Float32Array} */ input, width, height) => {
+  return async (/** @type {Float32Array} */ input, /** @type {number} */ width, /** @type {number} */ height) => {
     const found = await network.run({ "input.1": new ort.Tensor("float32", input, [1, 3, height, width]) });
-    return { heat: found["537"].data, scale: found["538"].data, offset: found["539"].data };
+    return { heat: numbers(found["537"]), scale: numbers(found["538"]), offset: numbers(found["539"]) };
   };
 }

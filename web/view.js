@@ -8,6 +8,22 @@ const MOST_PIXELS_WIDE = 1600;
 const LEAST_PIXELS_WIDE = 640;
 const SURE = 0.5; // Joints of a lower confidence are hollow.
 
+/** Side of a map in sides of the crop, as in src/deeppose/networks/spatial.py. */
+export const REACH = 1.5;
+
+/** A picture of a map: red to yellow where the joint is likely, clear elsewhere. @param {Float32Array} map */
+export function heatOf(map) {
+  const cells = Math.sqrt(map.length);
+  const most = map.reduce((highest, share) => Math.max(highest, share));
+  const image = new ImageData(cells, cells);
+  for (const [cell, share] of map.entries()) {
+    image.data.set([255, (255 * share) / most, 0, 230 * Math.sqrt(share / most)], cell * 4);
+  }
+  const drawn = new OffscreenCanvas(cells, cells);
+  /** @type {OffscreenCanvasRenderingContext2D} */ (drawn.getContext("2d")).putImageData(image, 0, 0);
+  return drawn;
+}
+
 /** A canvas with a photo in it. Places are the photo's pixels. */
 export class View {
   /** @param {HTMLCanvasElement} canvas */
@@ -26,6 +42,7 @@ export class View {
     this.canvas.width = Math.max(1, Math.round(width * this.scale));
     this.canvas.height = Math.max(1, Math.round(height * this.scale));
     this.photo = photo;
+    this.canvas.classList.remove("empty");
     this.clear();
   }
 
@@ -62,7 +79,10 @@ export class View {
     const { context, unit } = this;
     context.setLineDash(dash.map((part) => part * unit));
     context.lineCap = "round";
-    for (const [ink, thick] of /** @type {[string, number][]} */ ([["#000", width + 2], [colour, width]])) {
+    for (const [ink, thick] of /** @type {[string, number][]} */ ([
+      ["#000", width + 2],
+      [colour, width],
+    ])) {
       context.strokeStyle = ink;
       context.lineWidth = thick * unit;
       if (width >= 1 || ink === colour) context.stroke(path);
@@ -85,7 +105,9 @@ export class View {
       path.lineTo(...this.at(pose[ends[1]]));
       this.stroke(path, faint ? "#bbb" : colour, faint ? 1 : 3, faint ? [4, 5] : []);
     }
-    pose.forEach((joint, index) => this.dot(joint, faint ? 3 : 4, !faint && (!sure || sure[index] >= SURE)));
+    for (const [index, joint] of pose.entries()) {
+      this.dot(joint, faint ? 3 : 4, !faint && (!sure || sure[index] >= SURE));
+    }
   }
 
   /** @param {Point} joint @param {number} radius @param {boolean} full @param {string} [colour] */
@@ -112,12 +134,10 @@ export class View {
     this.stroke(path, "#ffe600", 2);
   }
 
-  /** Two standard deviations of a joint's place. @param {Point} joint @param {Point} variance */
-  spread(joint, variance) {
-    const path = new Path2D();
-    const [x, y] = variance.map((value) => 2 * Math.sqrt(value) * this.scale);
-    path.ellipse(...this.at(joint), x, y, 0, 0, 2 * Math.PI);
-    this.stroke(path, "#ffe600", 1, [3, 3]);
+  /** Where in and about a box a joint may be. @param {Float32Array} map @param {Box} box */
+  heat(map, [x, y, width, height]) {
+    const [left, top] = this.at([x - (width * REACH) / 2, y - (height * REACH) / 2]);
+    this.context.drawImage(heatOf(map), left, top, width * REACH * this.scale, height * REACH * this.scale);
   }
 
   /** @param {string} words @param {Point} place */

@@ -2,35 +2,31 @@
 
 import { remaining } from "./cascade.js";
 import { findFaces } from "./faces.js";
-import { findPeople, lastConfidences } from "./people.js";
-import { openFaces, openStage, start } from "./runtime.js";
+import { findPeople, lastConfidences, refinePeople } from "./people.js";
+import { openFaces, stageOf } from "./runtime.js";
 
 /** @import { Stage } from "./cascade.js" */
-/** @import { Finding } from "./people.js" */
 
 /** @type {import("./crop.js").Photo} */
 let photo;
 /** @type {Promise<import("./people.js").Face[]> | null} */
 let faces = null;
-/** @type {Map<string, Promise<Stage[]>>} */
+/** @type {Map<string, Stage[]>} */
 const opened = new Map();
+const faceNetwork = openFaces("./networks/centerface.onnx.gz");
 const models = fetch(new URL("./models.json", import.meta.url)).then((answer) => answer.json());
-const ready = start();
-const faceNetwork = ready.then(() => openFaces("./networks/centerface.onnx.gz"));
 
 /** @param {string} model @returns {Promise<Stage[]>} */
-function stagesOf(model) {
-  if (!opened.has(model)) opened.set(model, open(model));
-  return /** @type {Promise<Stage[]>} */ (opened.get(model));
-}
-
-/** @param {string} model */
-async function open(model) {
-  await ready;
+async function stagesOf(model) {
+  /** @type {{stages: import("./cascade.js").Description[]}} */
   const { stages } = (await models)[model];
-  const found = [];
-  for (const about of stages) found.push(await openStage(`./networks/${model}/stage${about.stage}.onnx.gz`, about));
-  return found;
+  const paths = stages.map(({ stage }) => `./networks/${model}/stage${stage}.onnx.gz`);
+  if (!opened.has(model))
+    opened.set(
+      model,
+      stages.map((about, index) => stageOf(paths[index], about)),
+    );
+  return /** @type {Stage[]} */ (opened.get(model));
 }
 
 /** @type {Record<string, (...args: any[]) => Promise<any>>} */
@@ -39,11 +35,21 @@ const calls = {
     photo = given;
     faces = null;
   },
-  open: async (model) => (await stagesOf(model)).length,
+  /** What it takes to find people. */
+  async open(model) {
+    const [first] = await stagesOf(model);
+    await Promise.all([first.load(), faceNetwork]);
+  },
+  /** What it takes to refine their poses. */
+  async openAll(model) {
+    for (const stage of await stagesOf(model)) await stage.load();
+  },
   async people(model) {
-    const stages = await stagesOf(model);
     faces ??= findFaces(photo, await faceNetwork);
-    return findPeople(stages, photo, await faces, (await models)[model].finding);
+    return findPeople(await stagesOf(model), photo, await faces, (await models)[model].finding);
+  },
+  async refined(model, seen) {
+    return refinePeople(await stagesOf(model), photo, seen, (await models)[model].finding);
   },
   async remaining(model, known, box) {
     const stages = await remaining(await stagesOf(model), photo, known, box);

@@ -1,20 +1,19 @@
 """The page of web/ in a real browser, beside what Python says of the same photos."""
 
 import json
-import math
 import shutil
 import subprocess
 import sys
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from importlib.util import find_spec
 from itertools import pairwise
 
 import cv2
 import numpy as np
 import pytest
-from browser import BROWSER, Browser
+import torch
+from page import people, poses, upload
 from project import ROOT
 
 from deeppose.cascade.crops import crop
@@ -22,19 +21,18 @@ from deeppose.cli import main as cli
 from deeppose.cli.demo import demo, server_of
 from deeppose.cli.export import sample_photos
 from deeppose.core.errors import ExportError, OutputError
+from deeppose.core.skeleton import skeleton_from
 from deeppose.deploy import web
-from deeppose.deploy.export import PACKAGES
 from deeppose.deploy.photo import read_photo
-from deeppose.deploy.pose import Pose
+from deeppose.deploy.pose import Pose, published_weights
+from deeppose.networks.weights import load_stage
 
 MODELS = {"lsp": 14, "flic": 10}
 PHOTOS = ("synthetic person", "synthetic scene")
-HEAD_TOP = 13
 NEAR = 0.5
 """Pixels between a joint in the browser and the same by Python."""
 SAME = 0.01
 """The same where both start from one box or pose."""
-MOST_BYTES = 45e6
 CROPS = """
 import {{ crop }} from "{module}";
 import fs from "fs";
@@ -72,73 +70,6 @@ def test_crops_are_those_of_python(tmp_path):
     assert np.array_equal(found, expected)
 
 
-@pytest.fixture(scope="session")
-def page(tmp_path_factory):
-    """The page's folder, with the published networks."""
-    lacking = [name for name in ("npm",) if shutil.which(name) is None]
-    lacking += [name for name in PACKAGES if find_spec(name) is None]
-    if lacking or BROWSER is None:
-        pytest.skip(f"{', '.join(lacking) or 'Chromium'} is not installed")
-    folder = tmp_path_factory.mktemp("web") / "page"
-    try:
-        size = web.write_page(folder, sample_photos())
-    except ExportError as error:
-        if "registry" not in str(error):
-            raise
-        pytest.skip(str(error))
-    assert size < MOST_BYTES
-    return folder
-
-
-@pytest.fixture(scope="session")
-def browser(page, tmp_path_factory):
-    """A browser that shows the page, as `deeppose demo` does."""
-    server = server_of(page)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    shown = Browser(tmp_path_factory.mktemp("profile"), 1280, 900)
-    shown.address = f"http://127.0.0.1:{server.server_port}/"
-    yield shown
-    shown.close()
-    server.shutdown()
-
-
-@pytest.fixture
-def opened(browser):
-    """The browser with the page anew; in the end nobody complained and nothing was asked of others."""
-    browser.resize(1280, 900)
-    browser.errors.clear()
-    browser.requests.clear()
-    browser.open(browser.address)
-    browser.wait("window.deeppose !== undefined")
-    yield browser
-    assert browser.errors == []
-    own = ("data:", "blob:", browser.address)
-    assert [address for address in browser.requests if not address.startswith(own)] == []
-
-
-def upload(browser, path):
-    browser.upload("#file", path)
-    browser.wait(f"document.querySelector('#status').textContent.startsWith({json.dumps(path.name + ': ')})")
-
-
-def at_stage(browser, number):
-    browser.run(f"stage.value = {number}; stage.dispatchEvent(new Event('input'))")
-    return browser.run("document.querySelector('#story').textContent")
-
-
-def poses(browser):
-    return browser.run("deeppose.people.map(({stages}) => stages.map(({pose}) => pose))")
-
-
-def on_screen(browser, place):
-    """Where a place of the photo is in the window."""
-    x, y = place
-    return browser.run(
-        "(() => { const a = picture.getBoundingClientRect(), { width, height } = deeppose.photo;"
-        f"return [a.left + ({x} + 0.5) * a.width / width, a.top + ({y} + 0.5) * a.height / height] }})()"
-    )
-
-
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("name", PHOTOS)
 def test_the_poses_are_those_of_predict(opened, page, monkeypatch, capsys, tmp_path, model, name):
@@ -152,7 +83,7 @@ def test_the_poses_are_those_of_predict(opened, page, monkeypatch, capsys, tmp_p
     with pytest.raises(SystemExit):
         cli.main()
     expected = json.loads(capsys.readouterr().out)["images"][0]["people"]
-    found = opened.run("deeppose.people")
+    found = people(opened)
     assert len(found) == len(expected) > 0
     for ours, theirs in zip(expected, found, strict=True):
         stages = np.array([stage["pose"] for stage in theirs["stages"]])
@@ -168,7 +99,7 @@ def test_each_stage_makes_of_the_same_what_it_makes_in_python(opened, page, mode
     """Also where little in the one before makes much in the next: of a photo that shows no legs."""
     opened.run(f"document.querySelector('[value={model}]').click()")
     upload(opened, page / "samples" / "astronaut.jpg")
-    (found,) = opened.run("deeppose.people")
+    (found,) = people(opened)
     first, *later = (np.array([stage["pose"]]) for stage in found["stages"])
     photo, box = read_photo(page / "samples" / "astronaut.jpg").pixels, np.array([found["box"]])
     cascade = Pose(model).cascade
@@ -176,6 +107,26 @@ def test_each_stage_makes_of_the_same_what_it_makes_in_python(opened, page, mode
     for stage, (before, after) in enumerate(pairwise([first, *later]), start=2):
         expected = cascade.refine(stage, photo, before, box).poses
         np.testing.assert_allclose(after, expected, rtol=0, atol=SAME)
+
+
+@pytest.mark.parametrize("stage", [1, 2, 3])
+def test_maps_are_those_of_python(opened, page, stage):
+    """Of the network itself, and of the crop that the page saw."""
+    name, joint = "synthetic person", 6
+    upload(opened, page / "samples" / f"{name}.jpg")
+    seen = f"deeppose.people[0].stages[{stage - 1}]"
+    found = np.array(opened.run(f"Array.from({seen}.maps[{joint}])"))
+    box = np.array(opened.run(f"{seen}.boxes")[0 if stage == 1 else joint])
+    network, description = load_stage(published_weights("lsp")[stage - 1], stage, None)
+    photo = read_photo(page / "samples" / f"{name}.jpg").pixels
+    crops = torch.from_numpy(crop(photo, box, network.size, network.padding))[None]
+    mirrored = skeleton_from(description["skeleton"]).mirrored[joint]
+    with torch.inference_mode():
+        map_of, map_mirrored = network.eval().maps(crops)[0, joint], network.maps(crops.flip(2))[0, mirrored]
+    shares = [logits.flatten().softmax(0).reshape(logits.shape).numpy() for logits in (map_of, map_mirrored)]
+    expected = (shares[0] + shares[1][:, ::-1]) / 2
+    np.testing.assert_allclose(found, expected.ravel(), rtol=0, atol=1e-4)
+    assert found.sum() == pytest.approx(1, abs=1e-4)
 
 
 def test_it_works_without_threads_on_any_file_server(opened, page):
@@ -210,66 +161,6 @@ def test_a_broken_file_is_named_and_the_next_one_works(opened, page, tmp_path):
     assert opened.run("document.querySelector('#status.error')") is None
 
 
-def test_the_slider_goes_from_the_box_to_the_last_stage(opened, page):
-    upload(opened, page / "samples" / "synthetic person.jpg")
-    told = [at_stage(opened, number) for number in range(4)]
-    assert len(set(told)) == 4
-    assert "b⁰ has its centre" in told[0]
-    assert "(Eq. 5)" in told[1]
-    assert "σ·diam" in told[2]
-    sizes = []
-    for number in range(4):
-        at_stage(opened, number)
-        sizes.append(opened.run("document.querySelector('#crop').width"))
-    assert sizes == [128, 128, 96, 96], "the crops that the networks see"
-    lit = opened.run("[...document.querySelectorAll('.lit')].map((term) => term.closest('dd').id)")
-    assert set(lit) == {"eq6", "eq7", "eq8"}
-
-
-def test_a_joint_is_chosen_by_a_click_or_by_name(opened, page):
-    upload(opened, page / "samples" / "synthetic person.jpg")
-    place = on_screen(opened, poses(opened)[0][2][HEAD_TOP])
-    opened.drag(place, place)
-    assert "The head top was at" in opened.run("document.querySelector('#story').textContent")
-    opened.run("joint.value = 6; joint.dispatchEvent(new Event('input'))")
-    assert "The right wrist was at" in opened.run("document.querySelector('#story').textContent")
-
-
-def test_what_is_dragged_is_refined_anew_and_can_be_undone(opened, page):
-    upload(opened, page / "samples" / "synthetic person.jpg")
-    (before,) = poses(opened)
-    at_stage(opened, 2)
-    dragged = [before[0][HEAD_TOP][0] + 20, before[0][HEAD_TOP][1] + 10]
-    opened.drag(on_screen(opened, before[0][HEAD_TOP]), on_screen(opened, dragged))
-    opened.wait(f"deeppose.people[0].stages[1].pose[{HEAD_TOP}][0] != {before[1][HEAD_TOP][0]}")
-    (after,) = poses(opened)
-    np.testing.assert_allclose(after[0][HEAD_TOP], dragged, atol=1)
-    assert math.dist(after[1][HEAD_TOP], before[1][HEAD_TOP]) < 11, "stage 2 learned to correct"
-    opened.run("reset.click()")
-    assert poses(opened) == [before]
-
-    at_stage(opened, 0)
-    centre = opened.run("deeppose.people[0].box.slice(0, 2)")
-    opened.drag(on_screen(opened, centre), on_screen(opened, [centre[0] + 20, centre[1]]))
-    opened.wait(f"deeppose.people[0].stages[0].pose[0][0] != {before[0][0][0]}")
-
-
-def test_the_keyboard_moves_what_the_mouse_moves(opened, page):
-    upload(opened, page / "samples" / "synthetic person.jpg")
-    box = opened.run("deeppose.people[0].box")
-    at_stage(opened, 0)
-    opened.run("picture.focus()")
-    opened.press("ArrowRight")
-    opened.press("ArrowDown", shift=True)
-    assert opened.run("deeppose.people[0].box") == [box[0] + 1, box[1] + 10, *box[2:]]
-
-
-def test_on_a_telephone_nothing_sticks_out(opened, page):
-    opened.resize(390, 844)
-    upload(opened, page / "samples" / "synthetic scene.jpg")
-    assert opened.run("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
-
-
 def test_a_folder_with_other_files_is_left_alone(tmp_path):
     (tmp_path / "thesis.txt").write_text("years of work")
     with pytest.raises(ExportError, match="no page of ours"):
@@ -284,7 +175,7 @@ def test_another_runtime_than_the_pinned_one_is_refused(tmp_path, monkeypatch):
 
     monkeypatch.setattr(web.subprocess, "run", packs)
     monkeypatch.setattr(web.shutil, "which", lambda _: "npm")
-    with pytest.raises(ExportError, match="is not the pinned one"):
+    with pytest.raises(ExportError, match="its checksum is"):
         web.write_page(tmp_path / "page", {})
     assert list(tmp_path.iterdir()) == []
 

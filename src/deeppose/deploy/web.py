@@ -34,6 +34,7 @@ BINARY = "ort-wasm-simd-threaded.wasm"
 PLANES = 4
 """Bytes of a number in single precision; web/runtime.js has it too."""
 FACES_INPUT = "input.1"
+MAPS = "maps"
 
 
 def write_page(folder: Path, samples: Mapping[str, bytes]) -> int:
@@ -68,7 +69,7 @@ def write_page(folder: Path, samples: Mapping[str, bytes]) -> int:
         for pattern in PAGE:
             for file in page.glob(pattern):
                 _put(temporary / file.name, file.read_bytes())
-        _write_runtime(temporary / "ort", read_json(page / "package.json"), Path(scratch))
+        _write_runtime(temporary / "ort", read_json(page / "package-lock.json"), Path(scratch))
         models = {
             model: _write_model(model, temporary / "networks" / model, Path(scratch)) for model in MODELS
         }
@@ -99,12 +100,26 @@ def _write_model(model: str, folder: Path, scratch: Path) -> dict[str, Any]:
             network, about = weights, weights.with_suffix(".json")
         else:
             network, about, _ = export_stage(weights, stage, None, scratch / model)
-        _put_packed(folder / f"stage{stage}.onnx", network.read_bytes(), PLANES)
+        _put_packed(folder / f"stage{stage}.onnx", _with_maps(network), PLANES)
         stages.append(read_json(about))
     skeleton = skeleton_from(stages[0]["skeleton"])
     colours = limb_colours(limb.name for limb in skeleton.limbs)
     limbs = [{"ends": [limb.start, limb.end], "colour": colours[limb.name]} for limb in skeleton.limbs]
     return {"stages": stages, "limbs": limbs, "finding": asdict(finding_of(skeleton.name))}
+
+
+def _with_maps(network: Path) -> bytes:
+    """A network that also gives what its joints and variances are taken from: where each joint may be."""
+    onnx = importlib.import_module("onnx")
+    model = onnx.load(str(network))
+    softmax = next(node for node in model.graph.node if node.op_type == "Softmax")
+    model.graph.node.append(onnx.helper.make_node("Identity", [softmax.output[0]], [MAPS]))
+    batch, joints, _ = (
+        axis.dim_param or axis.dim_value for axis in model.graph.output[0].type.tensor_type.shape.dim
+    )
+    shape = [batch, joints, "cells"]
+    model.graph.output.append(onnx.helper.make_tensor_value_info(MAPS, onnx.TensorProto.FLOAT, shape))
+    return bytes(model.SerializeToString())
 
 
 def _write_face_detector(folder: Path) -> None:
@@ -132,9 +147,10 @@ Copyright (c) Microsoft Corporation. All rights reserved. MIT License, whose wor
 """
 
 
-def _write_runtime(folder: Path, pinned: dict[str, Any], scratch: Path) -> None:
+def _write_runtime(folder: Path, lock: dict[str, Any], scratch: Path) -> None:
     """ONNX Runtime Web's files as npm has them, once their checksum is the pinned one."""
-    package = f"{RUNTIME}@{pinned['dependencies'][RUNTIME]}"
+    pinned = lock["packages"][f"node_modules/{RUNTIME}"]
+    package = f"{RUNTIME}@{pinned['version']}"
     npm = shutil.which("npm")
     if npm is None:
         raise ExportError(f"npm is not installed, and brings {package}: install Node.js")
@@ -145,8 +161,8 @@ def _write_runtime(folder: Path, pinned: dict[str, Any], scratch: Path) -> None:
         raise ExportError(f"`npm pack {package}` failed ({why}): is its registry reachable?")
     archive = scratch / json.loads(done.stdout)[0]["filename"]
     found = f"sha512-{base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()}"
-    if found != pinned["integrity"][RUNTIME]:
-        raise ExportError(f"{package} is not the pinned one, its checksum is {found}: see web/package.json")
+    if found != pinned["integrity"]:
+        raise ExportError(f"{package} isn't that of web/package-lock.json: its checksum is {found}")
     with tarfile.open(archive) as members:
         for name in (*MODULES, BINARY):
             member = members.extractfile(f"package/dist/{name}")

@@ -1,6 +1,7 @@
 """How far predictions are off, as tables of joints and of limbs: making and reading them (§4.1)."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -51,7 +52,9 @@ def error_tables(
     opposite = joint_errors(exchanged, truth, labelled, diameters)
     strict, loose = limb_errors(predicted, truth, labelled, skeleton)
     limbs = [limb.name for limb in skeleton.limbs if limb.kind is not None]
-    of_joints = {"error": errors, "opposite": opposite} | ({} if spreads is None else {"spread": spreads})
+    of_joints: dict[str, NDArray[Any]] = {"error": errors, "opposite": opposite}
+    if spreads is not None:
+        of_joints["spread"] = spreads
     return (
         _long(set_name, predictor, "joint", skeleton.joints, of_joints),
         _long(set_name, predictor, "limb", limbs, {"strict": strict, "loose": loose}),
@@ -59,7 +62,7 @@ def error_tables(
 
 
 def _long(
-    set_name: str, predictor: str, what: str, names: Iterable[str], values: dict[str, Floats]
+    set_name: str, predictor: str, what: str, names: Iterable[str], values: dict[str, NDArray[Any]]
 ) -> pd.DataFrame:
     names = list(names)
     count = len(next(iter(values.values())))

@@ -6,6 +6,9 @@ import os
 import shutil
 import subprocess
 import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 BROWSER = next((found for name in NAMES if (found := shutil.which(name))), None)
@@ -15,16 +18,22 @@ OPTIONS = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--r
 class Browser:
     """One tab. `errors` are what its console and its scripts complained of, `requests` all addresses."""
 
-    def __init__(self, profile, width, height):
+    def __init__(self, profile: Path, width: int, height: int, options: Sequence[str] = ()) -> None:
         ours_in, theirs_out = os.pipe()
         theirs_in, ours_out = os.pipe()
 
-        def as_three_and_four():
+        def as_three_and_four() -> None:
             # By way of other numbers: one may be 3 or 4 already.
             os.dup2(os.dup(theirs_in), 63), os.dup2(os.dup(theirs_out), 64)
             os.dup2(63, 3), os.dup2(64, 4)
 
-        command = [BROWSER, *OPTIONS, f"--user-data-dir={profile}", f"--window-size={width},{height}"]
+        command = [
+            BROWSER,
+            *OPTIONS,
+            *options,
+            f"--user-data-dir={profile}",
+            f"--window-size={width},{height}",
+        ]
         self.process = subprocess.Popen(
             [*command, "about:blank"],
             preexec_fn=as_three_and_four,
@@ -42,12 +51,14 @@ class Browser:
             self.call(f"{domain}.enable")
         self.resize(width, height)
 
-    def close(self):
+    def close(self) -> None:
+        """End it."""
         self.session = None
         self.call("Browser.close")
         self.process.wait(30)
 
-    def call(self, method, **params):
+    def call(self, method: str, **params: object) -> dict[str, Any]:
+        """What the protocol's method answers."""
         self.number += 1
         session = {"sessionId": self.session} if self.session else {}
         message = {"id": self.number, "method": method, "params": params, **session}
@@ -57,7 +68,7 @@ class Browser:
         assert "error" not in answer, f"{method}: {answer['error']}"
         return answer["result"]
 
-    def _read(self):
+    def _read(self) -> dict[str, Any]:
         while b"\0" not in self.unread:
             piece = self.reader.read1(1 << 20)
             assert piece, "the browser is gone"
@@ -65,7 +76,7 @@ class Browser:
         message, _, self.unread = self.unread.partition(b"\0")
         return json.loads(message)
 
-    def _note(self, event):
+    def _note(self, event: dict[str, Any]) -> None:
         params = event.get("params", {})
         match event.get("method"):
             case "Runtime.exceptionThrown":
@@ -77,10 +88,19 @@ class Browser:
             case "Network.requestWillBeSent":
                 self.requests.append(params["request"]["url"])
 
-    def open(self, address):
+    def open(self, address: str) -> None:
+        """Go to a page."""
         self.call("Page.navigate", url=address)
 
-    def resize(self, width, height):
+    def permit(self, what: str, setting: str, address: str) -> None:
+        """Answer a page's question for a permission: "granted", "denied" or "prompt"."""
+        given = {"permission": {"name": what}, "setting": setting, "origin": address.rstrip("/")}
+        session, self.session = self.session, None
+        self.call("Browser.setPermission", **given)
+        self.session = session
+
+    def resize(self, width: int, height: int) -> None:
+        """The window's inside, pixels."""
         self.call(
             "Emulation.setDeviceMetricsOverride",
             width=width,
@@ -89,13 +109,13 @@ class Browser:
             mobile=False,
         )
 
-    def run(self, script):
+    def run(self, script: str) -> Any:  # noqa: ANN401 - what JSON holds
         """The value of an expression in the page."""
         done = self.call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
         assert "exceptionDetails" not in done, done
         return done["result"].get("value")
 
-    def wait(self, script, seconds=60):
+    def wait(self, script: str, seconds: float = 60) -> Any:  # noqa: ANN401 - as of run
         """Until an expression is true."""
         end = time.monotonic() + seconds
         while not (value := self.run(script)):
@@ -103,20 +123,26 @@ class Browser:
             time.sleep(0.05)
         return value
 
-    def upload(self, selector, path):
+    def upload(self, selector: str, path: Path) -> None:
+        """Choose a file."""
         root = self.call("DOM.getDocument")["root"]["nodeId"]
         node = self.call("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
         self.call("DOM.setFileInputFiles", nodeId=node, files=[str(path)])
 
-    def press(self, key, shift=False):
+    def press(self, key: str, shift: bool = False) -> None:
+        """A key of the keyboard."""
+        means = {"Enter": {"text": "\r"}, "Tab": {"windowsVirtualKeyCode": 9}}.get(key, {})
         for kind in ("keyDown", "keyUp"):
-            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, modifiers=8 if shift else 0)
+            self.call(
+                "Input.dispatchKeyEvent", type=kind, key=key, code=key, modifiers=8 if shift else 0, **means
+            )
 
-    def drag(self, start, end):
+    def drag(self, start: Sequence[float], end: Sequence[float]) -> None:
         """From a place of the window to another."""
         for kind, (x, y) in (("mousePressed", start), ("mouseMoved", end), ("mouseReleased", end)):
             self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", buttons=1, clickCount=1)
 
-    def screenshot(self, path):
+    def screenshot(self, path: Path) -> None:
+        """The whole page as PNG."""
         data = self.call("Page.captureScreenshot", captureBeyondViewport=True)["data"]
         path.write_bytes(base64.b64decode(data))
