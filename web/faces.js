@@ -18,10 +18,12 @@ const FIXED_POINT = 2048;
  * The faces, the most confident first.
  * @param {Photo} photo
  * @param {(input: Float32Array, width: number, height: number) => Promise<Maps>} network
+ * @param {number} most the most pixels of the photo's longer side that are kept
  * @returns {Promise<Face[]>}
  */
-export async function findFaces(photo, network) {
-  const scale = LONGER_SIDE / Math.max(photo.width, photo.height);
+export async function findFaces(photo, network, most) {
+  const longer = Math.max(photo.width, photo.height);
+  const scale = Math.max(LONGER_SIDE, Math.min(longer, most)) / longer;
   const [width, height] = [photo.width, photo.height].map(
     (side) => Math.ceil(Math.max(1, roundEven(side * scale)) / MULTIPLE) * MULTIPLE,
   );

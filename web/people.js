@@ -6,7 +6,7 @@ import { diameter, distance, initial, remaining, SMALLEST_DIAMETER } from "./cas
 /** @import { Estimate, Stage } from "./cascade.js" */
 /** @import { Box, Photo } from "./crop.js" */
 /** How people of one skeleton are found, from people.json.
- * @typedef {{face_boxes: number[][] | null, windows: number[][], enlarged: number | null, least: number,
+ * @typedef {{search: number, face_boxes: number[][] | null, windows: number[][], enlarged: number | null, least: number,
  *   least_unseen: number, apart: number, logistic: {first: number[], last: number[]}}} Finding */
 /** @typedef {{box: Box, score: number}} Face */
 /** @typedef {{box: Box, face: Face | null, score: number, confidences: number[], stages: Estimate[]}} Person */

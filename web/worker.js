@@ -9,8 +9,9 @@ import { openFaces, stageOf } from "./runtime.js";
 
 /** @type {import("./crop.js").Photo} */
 let photo;
-/** @type {Promise<import("./people.js").Face[]> | null} */
-let faces = null;
+/** Those of the photo, by how many pixels of its longer side they were looked for in.
+ * @type {Map<number, Promise<import("./people.js").Face[]>>} */
+const faces = new Map();
 /** @type {Map<string, Stage[]>} */
 const opened = new Map();
 const faceNetwork = openFaces("./networks/centerface.onnx.gz");
@@ -33,7 +34,7 @@ async function stagesOf(model) {
 const calls = {
   async setPhoto(/** @type {import("./crop.js").Photo} */ given) {
     photo = given;
-    faces = null;
+    faces.clear();
   },
   /** What it takes to find people. */
   async open(model) {
@@ -45,8 +46,11 @@ const calls = {
     for (const stage of await stagesOf(model)) await stage.load();
   },
   async people(model) {
-    faces ??= findFaces(photo, await faceNetwork);
-    return findPeople(await stagesOf(model), photo, await faces, (await models)[model].finding);
+    const { finding } = (await models)[model];
+    const network = await faceNetwork;
+    if (!faces.has(finding.search)) faces.set(finding.search, findFaces(photo, network, finding.search));
+    const found = /** @type {import("./people.js").Face[]} */ (await faces.get(finding.search));
+    return findPeople(await stagesOf(model), photo, found, finding);
   },
   async refined(model, seen) {
     return refinePeople(await stagesOf(model), photo, seen, (await models)[model].finding);
