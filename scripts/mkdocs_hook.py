@@ -17,6 +17,9 @@ from mkdocs.structure.pages import Page
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "data/README.md")
 LEXERS = {".py": "python", ".yaml": "yaml", ".toml": "toml"}
+WEB = ROOT / "dist" / "web"
+"""The page that runs the cascade, where `make web` has made it: the site then has it too."""
+OPEN = '\n<a class="md-button md-button--primary" href="../cascade/">Open the page</a>\n'
 GLOSSARY = ("../../docs/glossary.md", "../../glossary/")
 """Where it lies for a report in the project, and for one in the site."""
 CODE = "---\nsearch:\n  exclude: true\n---\n\n# {name}\n\n~~~~~~{lexer}\n{text}~~~~~~\n"
@@ -44,10 +47,15 @@ def on_page_markdown(markdown: str, page: Page, files: Files, **_: object) -> st
             return link[0]
         return link[1] + os.path.relpath(target, PurePosixPath(page.file.src_uri).parent)
 
+    if page.file.src_uri == "web.md" and WEB.is_dir():
+        title, rest = markdown.split("\n", 1)
+        markdown = title + "\n" + OPEN + rest
     return LINK.sub(led, markdown)
 
 
 def on_post_build(config: MkDocsConfig) -> None:
+    if WEB.is_dir():
+        shutil.copytree(WEB, Path(config.site_dir) / "cascade", dirs_exist_ok=True)
     for name in reports():  # as files too: the reports' own pages link to them
         if name.endswith(".md"):
             shutil.copyfile(ROOT / name, Path(config.site_dir) / name)

@@ -21,10 +21,11 @@ def built(tmp_path, monkeypatch):
     """Builds the site of a folder of pages, strictly; gives the site's folder."""
     monkeypatch.setenv("NO_MKDOCS_2_WARNING", "1")
 
-    def site_of(docs):
+    def site_of(docs, web=tmp_path / "nowhere"):
         config = load_config(
             str(ROOT / "mkdocs.yml"), strict=True, docs_dir=str(docs), site_dir=str(tmp_path / "site")
         )
+        monkeypatch.setattr(config.hooks["scripts/mkdocs_hook.py"], "WEB", web)
         build(config)
         return tmp_path / "site"
 
@@ -48,6 +49,17 @@ def test_the_site_has_pages_reports_and_code(built):
     assert (site / "src/deeppose/core/metrics.py/index.html").is_file()
     assert 'class="mermaid"' in (site / "method/index.html").read_text("utf-8")
     assert 'href="../src/deeppose/core/geometry.py/"' in (site / "method/index.html").read_text("utf-8")
+
+
+def test_the_page_in_the_browser_is_part_of_the_site_where_it_was_made(built, tmp_path):
+    web = tmp_path / "web"
+    web.mkdir()
+    (web / "index.html").write_text("<!doctype html>")
+    button = 'href="../cascade/">Open the page</a>'
+    assert button not in (built(DOCS) / "web" / "index.html").read_text("utf-8")
+    site = built(DOCS, web)
+    assert button in (site / "web" / "index.html").read_text("utf-8")
+    assert (site / "cascade" / "index.html").is_file()
 
 
 def test_a_broken_link_fails_the_build(built, tmp_path, caplog):
