@@ -68,7 +68,7 @@ def run(folder, processes, kind, sleeper=None):
             speed_log=folder / "speed.csv",
             workers=0,
             name="a test",
-            last=LastPart(4, np.arange(5)),
+            last=LastPart(6, np.arange(6)),
         )
         if fabric.is_global_zero:
             log.to_csv(folder / "log.csv", index=False)
