@@ -21,7 +21,7 @@ def main(item: Item, stage: int) -> None:
     displacements = displacements_of_frames(
         item.train_predictions_of_frames(stage - 1, examples),
         examples,
-        item.rows_of_displacements(examples),
+        item.trusted_rows(examples),
         item.skeleton,
         item.profile.displacement_units,
     )

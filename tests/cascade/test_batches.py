@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deeppose.cascade.batches import JointBoxes, WholeBodies, batches, rows_of_step
+from deeppose.cascade.batches import JointBoxes, LastPart, WholeBodies, batches, rows_of_step
 from deeppose.cascade.device_images import DeviceImages
 from deeppose.core.geometry import image_box, normalise
 from deeppose.core.skeleton import FULL_BODY
@@ -101,7 +101,7 @@ def test_each_epoch_and_each_seed_has_an_order_of_its_own():
 # The same batches however they are cut
 
 
-def drawn(table, first=0, last=5, rank=0, processes=1, workers=0, batch=6):
+def drawn(table, first=0, last=5, rank=0, processes=1, workers=0, batch=6, part=None):
     return list(
         batches(
             table,
@@ -111,6 +111,7 @@ def drawn(table, first=0, last=5, rank=0, processes=1, workers=0, batch=6):
             processes=processes,
             workers=workers,
             device=torch.device("cpu"),
+            last=part,
         )
     )
 
@@ -130,33 +131,57 @@ def table(request, on_host, poses, joint_boxes):
     )
 
 
+@pytest.fixture(params=[None, LastPart(2, np.array([7, 1, 4]))], ids=["one part", "two parts"])
+def part(request):
+    return request.param
+
+
 @pytest.mark.parametrize("workers", [1, 2])
-def test_workers_change_nothing(table, workers):
-    assert_same(drawn(table, workers=workers), drawn(table))
+def test_workers_change_nothing(table, workers, part):
+    assert_same(drawn(table, workers=workers, part=part), drawn(table, part=part))
 
 
 @pytest.mark.parametrize("first", [1, 3, 5])
-def test_a_later_start_gives_the_batches_that_would_have_come(table, first):
-    assert_same(drawn(table, first=first), drawn(table)[first:])
+def test_a_later_start_gives_the_batches_that_would_have_come(table, first, part):
+    assert_same(drawn(table, first=first, part=part), drawn(table, part=part)[first:])
 
 
 @pytest.mark.parametrize("processes", [2, 4])
-def test_shares_of_several_processes_make_up_the_batch(table, processes):
-    shares = [drawn(table, batch=8, rank=rank, processes=processes) for rank in range(processes)]
-    for whole, *parts in zip(drawn(table, batch=8), *shares, strict=True):
+def test_shares_of_several_processes_make_up_the_batch(table, processes, part):
+    shares = [drawn(table, batch=8, rank=rank, processes=processes, part=part) for rank in range(processes)]
+    for whole, *parts in zip(drawn(table, batch=8, part=part), *shares, strict=True):
         for rank, share in enumerate(parts):
             assert len(share.crops) == 8 / processes
             assert_same([type(whole)(*(part[rank::processes] for part in whole))], [share])
 
 
+class Rows:
+    """A table whose batches are their rows."""
+
+    seed, __len__ = (1, 1), lambda self: 24
+
+    def batch(self, rows, step, share):
+        return rows[share]
+
+
+def test_the_last_part_draws_from_its_rows_alone_each_once_an_epoch():
+    rows = np.array([3, 5, 8, 13, 21, 22])
+    found = drawn(Rows(), last=7, batch=8, part=LastPart(4, rows))
+    np.testing.assert_array_equal(found[:4], drawn(Rows(), last=4, batch=8))
+    assert sorted(np.concatenate(found[4:])) == sorted(np.repeat(rows, 4))
+
+
+def test_rows_of_examples_are_those_that_show_them(on_host, poses, joint_boxes):
+    table = replace(whole_bodies(on_host, dots.examples_of(poses)), training_rows=np.array([2, 5, 5, 0, 9]))
+    assert table.rows_of(np.array([5, 0, 1])).tolist() == [1, 2, 3]
+    boxes, table = joint_boxes
+    rows = table.rows_of(np.array([4, 11]))
+    assert rows.tolist() == np.flatnonzero(boxes["example"].isin([4, 11])).tolist()
+    assert len(rows) == 2 * 14 * 2 * 2
+
+
 @pytest.mark.parametrize("processes", [2, 4])
 def test_processes_see_each_row_once_an_epoch_between_them(processes):
-    class Rows:
-        seed, __len__ = (1, 1), lambda self: 24
-
-        def batch(self, rows, step, share):
-            return rows[share]
-
     shares = [drawn(Rows(), last=6, batch=8, rank=rank, processes=processes) for rank in range(processes)]
     for epoch in (slice(0, 3), slice(3, 6)):
         seen = np.concatenate([rows for share in shares for rows in share[epoch]])

@@ -1,17 +1,20 @@
 """How a training reads the augmented set, and the weights that it starts from."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pyarrow
 import pyarrow.parquet
 import pytest
+import small_training
 from lightning_fabric import Fabric
+from project import ROOT
 from scale_project import make_project
 
-from deeppose.cascade.train_stage import read_by_column, train_stage
-from deeppose.core.errors import WeightsError
+from deeppose.cascade.train_stage import read_by_column, train_stage, trusted_part
+from deeppose.core.errors import AnnotationError, WeightsError
 from deeppose.core.params_file import load_params
 from deeppose.core.paths import Item
 
@@ -40,3 +43,65 @@ def test_a_stage_does_not_start_from_weights_of_another(tmp_path, monkeypatch):
     shutil.copy(item.weights(2), item.weights(1))
     with pytest.raises(WeightsError, match=r"stage1\.safetensors holds weights of stage 2 .*not of stage 1"):
         train_stage(item, 2, Fabric(accelerator="cpu", devices=1))
+
+
+# The last part
+
+
+def item_with(trusted_from, trusted):
+    params = load_params(ROOT / "params.yaml")
+    demo = params.profiles["demo"]
+    changes = {
+        "training": demo.training.model_copy(update={"trusted_from": trusted_from}),
+        "trusted": trusted,
+    }
+    profiles = {"demo": demo.model_copy(update=changes)}
+    return Item(params.model_copy(update={"profiles": profiles}), "demo", "lsp")
+
+
+@pytest.fixture
+def table():
+    """Eight examples of which the first and the last two are LSP's own, the last held out."""
+    table = small_training.table()
+    sets = ["lsp", *["lsp-extended"] * 5, "lsp", "lsp"]
+    examples = table.examples
+    named = examples.table.assign(set=sets, part=["train"] * 7 + ["held-out"])
+    return replace(
+        table, examples=replace(examples, table=named), training_rows=np.array([0, 0, 1, 2, 3, 4, 5, 6, 6])
+    )
+
+
+def test_from_a_share_of_the_steps_on_trusted_sets_train_alone(table):
+    last = trusted_part(item_with(0.4, ("lsp", "flic")), table, table.examples, 1000)
+    assert (last.start, last.rows.tolist()) == (400, [0, 1, 7, 8])
+
+
+@pytest.mark.parametrize(("share", "sets"), [(1.0, ("lsp",)), (0.4, ("lsp", "lsp-extended"))])
+def test_without_a_share_or_a_set_less_trusted_there_is_one_part(table, share, sets):
+    assert trusted_part(item_with(share, sets), table, table.examples, 1000) is None
+
+
+def test_trusted_sets_that_are_all_held_out_are_refused(table):
+    left = replace(table, training_rows=np.array([1, 2, 3]))
+    said = r"trusted_from is 0\.4, but no example of a trusted set is left .*lower model\.lsp\.held_out"
+    with pytest.raises(AnnotationError, match=said):
+        trusted_part(item_with(0.4, ("lsp",)), left, table.examples, 1000)
+
+
+def test_a_stage_is_trained_in_its_parts(tmp_path, monkeypatch):
+    make_project(tmp_path / "project", 20)
+    monkeypatch.chdir(tmp_path / "project")
+    item = Item(load_params(), "demo", "lsp")
+    parts = []
+
+    def noted(*arguments, last, **options):
+        parts.append(last)
+        raise InterruptedError
+
+    monkeypatch.setattr("deeppose.cascade.train_stage.train", noted)
+    monkeypatch.setattr("deeppose.cascade.train_stage.trusted_part", lambda *of: of)
+    with pytest.raises(InterruptedError):
+        train_stage(item, 1, Fabric(accelerator="cpu", devices=1))
+    ((of, table, examples, steps),) = parts
+    assert (of, steps) == (item, item.profile.stage1.steps["lsp"])
+    assert table.examples.table.equals(examples.table)

@@ -13,7 +13,7 @@ import small_training
 import torch
 
 from deeppose.cascade import training
-from deeppose.cascade.batches import Batch
+from deeppose.cascade.batches import Batch, LastPart
 from deeppose.cascade.device_images import DeviceImages
 from deeppose.cascade.devices import set_up_device
 from deeppose.cascade.processes import start_fabric
@@ -207,6 +207,55 @@ def test_crops_cut_on_the_device_give_the_same_bits_each_time(tmp_path, undistur
     assert_same_bits(trained("second"), first)
     # Some pixels are rounded otherwise than beside the network.
     np.testing.assert_allclose(first[1]["loss"], undisturbed[1]["loss"], rtol=0.02)
+
+
+# Two parts
+
+
+LAST = LastPart(5, np.array([1, 4, 6]))
+
+
+@pytest.fixture(scope="module")
+def in_two_parts(tmp_path_factory):
+    return small_training.run(tmp_path_factory.mktemp("parts") / "state.pt", last=LAST)
+
+
+def test_the_first_part_is_as_if_none_came_after(in_two_parts, undisturbed, tmp_path):
+    assert in_two_parts[1]["loss"].iloc[0] == undisturbed[1]["loss"].iloc[0]
+    assert in_two_parts[1]["loss"].iloc[2] != undisturbed[1]["loss"].iloc[2]
+    never = LastPart(small_training.STEPS, LAST.rows)
+    assert_same_bits(small_training.run(tmp_path / "state.pt", last=never), undisturbed)
+
+
+@pytest.mark.parametrize("report", [1, 2, 3, 4])
+def test_a_run_in_two_parts_that_broke_off_ends_the_same(tmp_path, in_two_parts, report):
+    reports = []
+
+    def breaks_off(network):
+        reports.append(network)
+        if len(reports) == report:
+            raise StopError
+        return small_training.sum_of_weights(network)
+
+    with pytest.raises(StopError):
+        small_training.run(tmp_path / "state.pt", breaks_off, last=LAST)
+    assert_same_bits(small_training.run(tmp_path / "state.pt", last=LAST), in_two_parts)
+
+
+def test_the_learning_rate_begins_again_with_the_last_part(tmp_path, monkeypatch):
+    rates = []
+
+    def noted(model, optimizer, *others):
+        rates.append(optimizer.param_groups[0]["lr"])
+        return 0.0
+
+    monkeypatch.setattr(training, "train_step", noted)
+    small_training.run(tmp_path / "state.pt", optimizer=ADAMW, last=LastPart(4, LAST.rows))
+    settings = AdamW.model_validate(ADAMW)
+    assert rates == [
+        learning_rate(settings, *at) for at in [*((i, 4) for i in range(4)), *((i, 6) for i in range(6))]
+    ]
+    assert rates[0] == rates[4] == settings.learning_rate
 
 
 def test_dropout_depends_on_the_step(undisturbed, tmp_path):

@@ -77,4 +77,4 @@ def test_normals_are_fitted_to_the_training_examples_of_the_trusted_sets(sets, r
         }
     )
     examples = Examples(table, np.zeros((5, 14, 2)), np.ones((5, 14), dtype=bool))
-    assert item.rows_of_displacements(examples).tolist() == rows
+    assert item.trusted_rows(examples).tolist() == rows

@@ -50,7 +50,17 @@ def network(dropout=0.5, size=60):
     return AlexNet(dots.JOINTS, mean=(9, 9, 9), dropout=dropout, **sizes)
 
 
-def run(checkpoint, held_out=sum_of_weights, *, rows=None, steps=STEPS, workers=0, dropout=0.5, **changes):
+def run(
+    checkpoint,
+    held_out=sum_of_weights,
+    *,
+    rows=None,
+    steps=STEPS,
+    workers=0,
+    dropout=0.5,
+    last=None,
+    **changes,
+):
     """Train; gives the network and the log."""
     fabric = start_fabric(DEVICE, threads=1)
     trained = network(dropout)
@@ -66,6 +76,7 @@ def run(checkpoint, held_out=sum_of_weights, *, rows=None, steps=STEPS, workers=
         speed_log=Path(checkpoint).parent / "speed.csv",
         workers=workers,
         name="a test",
+        last=last,
     )
     return trained, log
 

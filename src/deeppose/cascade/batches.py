@@ -66,6 +66,10 @@ class WholeBodies:
     def __len__(self) -> int:
         return len(self.training_rows)
 
+    def rows_of(self, examples: Indices) -> Indices:
+        """The table's rows that show these examples."""
+        return np.flatnonzero(np.isin(self.training_rows, examples))
+
     def batch(self, rows: Indices, step: int, share: slice) -> Batch:
         """The batch of `rows`; random numbers are drawn for all of them, crops cut for `share` only."""
         generator = np.random.default_rng([*self.seed, 1, step])
@@ -145,6 +149,10 @@ class JointBoxes:
     def __len__(self) -> int:
         return len(self._example)
 
+    def rows_of(self, examples: Indices) -> Indices:
+        """The table's rows that show these examples."""
+        return np.flatnonzero(np.isin(self._example, examples))
+
     def batch(self, rows: Indices, step: int, share: slice) -> Batch:
         """The batch of `rows`; random numbers are drawn for all of them, crops cut for `share` only."""
         rows = rows[share]
@@ -223,28 +231,48 @@ def rows_of_step(rows: int, batch: int, seed: tuple[int, ...], step: int) -> np.
     )
 
 
+class LastPart(NamedTuple):
+    """The steps from `start` on, whose batches hold these rows of a table alone."""
+
+    start: int
+    rows: Indices
+
+
 class _Steps(Dataset[Batch]):
-    def __init__(self, table: Table, batch: int, steps: range, share: slice) -> None:
-        self.table, self.batch, self.steps, self.share = table, batch, steps, share
+    def __init__(self, table: Table, batch: int, steps: range, share: slice, last: LastPart | None) -> None:
+        self.table, self.batch, self.steps, self.share, self.last = table, batch, steps, share, last
 
     def __len__(self) -> int:
         return len(self.steps)
 
     def __getitem__(self, number: int) -> Batch:
         step = self.steps[number]
-        rows = rows_of_step(len(self.table), self.batch, self.table.seed, step)
+        if self.last is None or step < self.last.start:
+            rows = rows_of_step(len(self.table), self.batch, self.table.seed, step)
+        else:
+            step_of_part = step - self.last.start
+            drawn = rows_of_step(len(self.last.rows), self.batch, self.table.seed, step_of_part)
+            rows = self.last.rows[drawn]
         return self.table.batch(rows, step, self.share)
 
 
 def batches(
-    table: Table, *, batch: int, steps: range, rank: int, processes: int, workers: int, device: torch.device
+    table: Table,
+    *,
+    batch: int,
+    steps: range,
+    rank: int,
+    processes: int,
+    workers: int,
+    device: torch.device,
+    last: LastPart | None = None,
 ) -> Iterator[Batch]:
     """The batches of these steps, cut by `workers` processes (0: by this one) for `device`.
 
     With several training processes each gets its share of every batch, without overlap.
     """
     share = slice(rank, None, processes)
-    return iter(crop_loader(_Steps(table, batch, steps, share), workers, device))
+    return iter(crop_loader(_Steps(table, batch, steps, share, last), workers, device))
 
 
 def crop_loader(dataset: Dataset[Crops], workers: int, device: torch.device) -> DataLoader[Crops]:

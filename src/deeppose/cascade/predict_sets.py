@@ -19,7 +19,7 @@ def predict_training_images(item: Item, stage: int, fabric: Fabric) -> tuple[Flo
     """
     examples = item.train.read_examples()
     images = images_of(item, item.train, examples, fabric.device)
-    rows = np.sort(np.concatenate([item.rows_of_displacements(examples), examples.rows("held-out")]))
+    rows = np.sort(np.concatenate([item.trusted_rows(examples), examples.rows("held-out")]))
     network, description = load_stage(item.weights(stage), stage, item.skeleton.described)
     network = merged(network, fabric.device)
     predictor = predictor_of(item, fabric, description, shared=True)

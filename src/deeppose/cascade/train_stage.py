@@ -9,7 +9,7 @@ import pyarrow.parquet
 import torch
 from lightning_fabric import Fabric
 
-from deeppose.cascade.batches import CropSource, JointBoxes, Table, WholeBodies
+from deeppose.cascade.batches import CropSource, JointBoxes, LastPart, Table, WholeBodies
 from deeppose.cascade.prediction import predict_stage
 from deeppose.cascade.setup import images_of, predictor_of, workers_of
 from deeppose.cascade.training import fingerprint, mixed_seed, train
@@ -28,7 +28,8 @@ def train_stage(item: Item, stage: int, fabric: Fabric) -> None:
     Raises
     ------
     AnnotationError
-        If no held-out image has a pose with a diameter, so that nothing judges the training.
+        If no held-out image has a pose with a diameter, so that nothing judges the training; if no trusted
+        one is left to train on.
     NotFiniteError
         See :func:`deeppose.cascade.training.train`.
     WeightsError
@@ -61,9 +62,10 @@ def train_stage(item: Item, stage: int, fabric: Fabric) -> None:
     ]
     run_name = fingerprint([description, settings], inputs)
     checkpoint = Path(".checkpoints") / run_name / "state.pt"
+    table = training_table(item, stage, examples, images, network)
     log = train(
         network,
-        training_table(item, stage, examples, images, network),
+        table,
         profile.training,
         fabric,
         held_out_judge(item, description, examples, images, fabric),
@@ -72,6 +74,7 @@ def train_stage(item: Item, stage: int, fabric: Fabric) -> None:
         speed_log=Path("logs") / item.profile_name / item.model_name / f"images-per-second-stage{stage}.csv",
         workers=workers_of(item, fabric.device),
         name=f"training stage {stage}",
+        last=trusted_part(item, table, examples, steps),
     )
     if fabric.is_global_zero:
         write_text(item.training_log(stage), log.to_csv(index=False, float_format="%.6g"))
@@ -124,6 +127,26 @@ def training_table(
     table = read_by_column(item.augmented_set(stage))
     others = item.profile.refinement(stage).others
     return JointBoxes(images, table, examples, item.skeleton, network.size, network.padding, seed, others)
+
+
+def trusted_part(item: Item, table: Table, examples: Examples, steps: int) -> LastPart | None:
+    """The steps that draw from the trusted sets alone; None where params ask for none, or all are trusted.
+
+    Raises
+    ------
+    AnnotationError
+        If the table shows none of their examples.
+    """
+    share = item.profile.training.trusted_from
+    if share == 1:
+        return None
+    rows = table.rows_of(item.trusted_rows(examples))
+    if len(rows) == 0:
+        raise AnnotationError(
+            f"training.trusted_from is {share:g}, but no example of a trusted set is left to train on: lower "
+            f"model.{item.model_name}.held_out, or set it to 1"
+        )
+    return LastPart(round(share * steps), rows) if len(rows) < len(table) else None
 
 
 def read_by_column(path: Path) -> pd.DataFrame:

@@ -17,7 +17,7 @@ from lightning_fabric import Fabric
 from torch import nn
 from tqdm import tqdm
 
-from deeppose.cascade.batches import Batch, Table, batches
+from deeppose.cascade.batches import Batch, LastPart, Table, batches
 from deeppose.core.errors import NotFiniteError, ProcessesError
 from deeppose.core.files import atomic_path, reading, sha256, write_text
 from deeppose.core.params import Adagrad, AdamW, Training
@@ -36,6 +36,7 @@ def train(
     speed_log: Path,
     workers: int,
     name: str,
+    last: LastPart | None = None,
 ) -> pd.DataFrame:
     """Train `network` in place; where `checkpoint` stands, go on from it as if never stopped.
 
@@ -50,6 +51,9 @@ def train(
         Written every `report_every` steps, removed by the caller when the weights are safe.
     speed_log
         Gets a line of images a second at each report: not part of the result.
+    last
+        The steps that draw from some rows alone, in which the learning rate begins again; None: all draw from
+        the whole table.
 
     Returns
     -------
@@ -91,13 +95,16 @@ def train(
         processes=fabric.world_size,
         workers=workers,
         device=fabric.device,
+        last=last,
     )
     total, since, started = 0.0, 0, time.monotonic()
     quiet = None if fabric.is_global_zero else True
     progress = tqdm(share, desc=name, total=steps, initial=first, unit="step", disable=quiet)
+    change = steps if last is None else last.start
     for step, batch in enumerate(progress, start=first):
+        part = (step, change) if step < change else (step - change, steps - change)
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate(training.optimizer, step, steps)
+            group["lr"] = learning_rate(training.optimizer, *part)
         losses = train_step(model, optimizer, fabric, batch, training, (*table.seed, 2, step))
         total += losses
         since += 1
@@ -133,7 +140,7 @@ def build_optimizer(network: nn.Module, settings: Adagrad | AdamW) -> torch.opti
 
 
 def learning_rate(settings: Adagrad | AdamW, step: int, steps: int) -> float:
-    """At a step of all steps: the paper's is constant, AdamW's falls along half a cosine to 0."""
+    """At a step of a part's steps: the paper's is constant, AdamW's falls along half a cosine to 0."""
     if settings.name == "adamw":
         return settings.learning_rate * (1 + math.cos(math.pi * step / steps)) / 2
     return settings.learning_rate

@@ -121,6 +121,9 @@ class Training(Section):
     optimizer: Annotated[Adagrad | AdamW, Field(discriminator="name")]
     loss: Annotated[Literal["mean", "sum"], Field(description="over the examples of a batch")]
     report_every: Annotated[PositiveInt, Field(description="steps between held-out figures and checkpoints")]
+    trusted_from: Annotated[
+        Share, Field(description="share of the steps after which trusted sets alone train; 1: never")
+    ] = 1.0
 
 
 Steps = Annotated[dict[str, PositiveInt], Field(description="steps of training, by model")]
@@ -296,6 +299,12 @@ class Profile(Section):
                     f"stage{stage} of an alexnet that starts from the stage before takes its input {before}, "
                     f"not {self.input_of(stage)}: take that, or start: fresh"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _trusted_sets_are_named(self) -> "Profile":
+        if self.trusted is None and self.training.trusted_from < 1:
+            raise ValueError("training.trusted_from below 1 needs sets to train on: name them in trusted")
         return self
 
     @model_validator(mode="after")

@@ -236,8 +236,8 @@ class Item:
         among = self.profile.trusted
         return [name for name in self.model.train if among is None or name in among]
 
-    def rows_of_displacements(self, examples: Examples) -> Indices:
-        """The training examples whose displacements are fitted, by row."""
+    def trusted_rows(self, examples: Examples) -> Indices:
+        """The training examples of the trusted sets, by row."""
         rows, trusted = examples.rows("train"), self.profile.trusted
         return rows if trusted is None else rows[examples.table["set"].iloc[rows].isin(trusted)]
 
