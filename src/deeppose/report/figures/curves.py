@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator, MultipleLocator, PercentFormatter, StrMethodFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter, StrMethodFormatter
 
 from deeppose.core.files import write_text
 from deeppose.core.metrics import share_within, within
@@ -240,10 +240,9 @@ def risk_figure(curves: pd.DataFrame, network: str, title: str, caption: str = "
     axes.set_ylabel(f"Risk: 1 − PDJ at {RISK_THRESHOLD:g}")
     axes.set_xlim(0, 1)
     axes.set_ylim(bottom=0)
-    # Whole percents, so that none is rounded.
-    axes.yaxis.set_major_locator(MultipleLocator(0.05))
+    axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
+        axis.set_major_formatter(PercentFormatter(xmax=1, decimals=None))
     figure.legend(handles=axes.get_lines(), loc="outside right center")
     return figure
 
