@@ -15,6 +15,7 @@ import faulthandler
 import io
 import json
 import os
+import pickle
 import re
 import resource
 import shutil
@@ -32,6 +33,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import h5py
 import numpy as np
 import pandas as pd
 import torch
@@ -184,7 +186,7 @@ def predictions(random: Random) -> None:
 
 def own_labels(random: Random) -> None:
     change(random, *Path("own").iterdir(), Path("photos/p.jpg"))
-    name = one_of(random, ("coco.json", "table.csv", "deeplabcut.csv"))
+    name = one_of(random, ("coco.json", "table.csv", "deeplabcut.csv", "deeplabcut.h5"))
     entry = {"format": Path(name).stem, "annotations": f"own/{name}", "images": "photos", "test": 0.5}
     pose_set = read_own("own", Dataset.model_validate(entry | {"skeleton": "full-body"}), FULL_BODY)
     finite(pose_set.poses[pose_set.labelled])
@@ -298,6 +300,13 @@ def prepare_own_labels(folder: Path, poses: np.ndarray) -> None:
     header = [["scorer", *["me"] * 28], ["bodyparts", *np.repeat(joints, 2)], ["coords", *["x", "y"] * 14]]
     lines = header + [[image, *pose.ravel()] for image, pose in zip(images, poses, strict=True)]
     (folder / "deeplabcut.csv").write_text("\n".join(",".join(map(str, line)) for line in lines))
+    columns = [("me", joint, axis) for joint in joints for axis in "xy"]
+    table = np.empty(len(images), dtype=[("index", "S5"), ("values_block_0", "<f8", (len(columns),))])
+    table["index"], table["values_block_0"] = images, poses.reshape(len(images), -1)
+    with h5py.File(folder / "deeplabcut.h5", "w") as file:
+        frame = file.create_group("df_with_missing")
+        frame.attrs["non_index_axes"] = np.bytes_(pickle.dumps([(1, columns)], protocol=0))
+        frame["table"] = table
     labels = {
         "images": [
             {"id": i, "file_name": image, "width": 90, "height": 120} for i, image in enumerate(images)

@@ -69,7 +69,7 @@ def test_findings_in_buffy_are_reported(tmp_path):
         "images_without_example": 2,
         "unexpected_counts": ["3 examples for 748", "3 test examples for 748", "3 images for 748"],
         "joints_outside_image": 0,
-        "torso_boxes_outside_image": None,
+        "torso_boxes_outside_image": 0,
         "poses_without_diameter": 0,
         "arms_against_the_naming": 2,
     }

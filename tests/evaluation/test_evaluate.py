@@ -110,9 +110,9 @@ def test_who_predicts_some_images_alone_has_figures_on_them_alone(tmp_path, monk
     looked_at = np.array([True, False, True])[:, None] & labelled
 
     def predicted(item, set_name, examples, rows):
-        yield "stage 1", examples.poses[rows], np.ones((len(rows), len(UPPER_BODY.joints)), dtype=bool)
+        yield "stage 1", examples.poses[rows], np.ones((len(rows), len(UPPER_BODY.joints)), dtype=bool), None
         if set_name == "buffy":
-            yield "another", poses, looked_at
+            yield "another", poses, looked_at, None
 
     monkeypatch.setattr(module, "predictions_on", predicted)
     joints = evaluate(item).joints

@@ -355,7 +355,7 @@ def test_a_shorter_cascade(project, stages, after):
 
 
 def test_a_set_that_is_left_out_takes_its_tables_and_figures_along(project, capsys):
-    reports, written = project("flic", left_out=["buffy"])
+    reports, written = project("flic", left_out=["buffy", "buffy-confidence"])
     assert capsys.readouterr().out.splitlines() == [
         "pdj-buffy is left out: no buffy here: get it from its page",
         "Figure 7 (figure7-pdj-buffy) is left out: no buffy here: get it from its page",
@@ -391,7 +391,7 @@ def test_only_what_shows_photographs_stands_on_them(project, tmp_path):
 def test_synthetic_people_are_named_as_such(project, model, stand_in):
     reports, written = project(model, profile="demo")
     names = {"lsp": "LSP", "parse": "Image Parse", "flic": "FLIC", "buffy": "Buffy"}
-    for name in TESTED[model]:
+    for name in set(TESTED[model]) & set(names):
         assert f"on {stand_in} in place of {names[name]}" in (
             reports / "tables" / f"pdj-{name}.md"
         ).read_text("utf-8")
