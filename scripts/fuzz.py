@@ -17,7 +17,6 @@ import json
 import os
 import pickle
 import re
-import resource
 import shutil
 import sys
 import tempfile
@@ -59,9 +58,10 @@ from deeppose.displacements.augmented_set import augmented_boxes
 from deeppose.displacements.normals import NORMAL_COLUMNS
 from deeppose.evaluation.score import score
 from deeppose.networks.weights import build_network, save_network
+from deeppose.provenance import peak_memory
 
 ROOT, COUNT, SEED, WORKERS, SECONDS = Path(__file__).parents[1], 1200, 2014, 2, 60
-MOST_KILOBYTES = 2 << 20
+MOST_BYTES = 2 << 30
 NUMBERS = (np.nan, np.inf, -np.inf, 1e308, -1e308, 0.0, -1.0, 2.5, 1e7, 65536.0)
 WORDS = ("", "nan", "-1", "1e308", "é\0", "lsp", "[]", "null", "true", "..", "a: b: c", "x" * 300, "9" * 5000)
 WORDS += ("0x" + "f" * 5000, "[" * 3000, "!!int x", "2020-99-01", "*a", "&a [*a, *a]")
@@ -332,7 +332,7 @@ def give(kind: str, random: Random) -> None:
 def outcome(kind: str, number: int, seed: int, base: Path) -> str:
     """How one input ends: "works", "refused", or the fault."""
     torch.set_num_threads(1)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak_memory()
     with tempfile.TemporaryDirectory() as name:
         here = Path(name)
         shutil.copytree(base, here, dirs_exist_ok=True)
@@ -353,9 +353,9 @@ def outcome(kind: str, number: int, seed: int, base: Path) -> str:
         made = here / "made.png"
         whole = not made.is_file() or made.read_bytes().endswith(b"IEND\xaeB`\x82")
         left = [path.name for path in (*here.rglob("*.part"), *([] if whole else [made]))]
-    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    if after > max(before, MOST_KILOBYTES):
-        said = f"took {after / 2**20:.1f} GB"
+    after = peak_memory()
+    if after > max(before, MOST_BYTES):
+        said = f"took {after / 1e9:.1f} GB"
     return f"left {left[0]}" if left else said
 
 

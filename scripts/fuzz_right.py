@@ -212,7 +212,7 @@ def named_photos(random: Random, expected: list[Any]) -> None:
 
 
 def sets(random: Random, expected: list[Any]) -> None:
-    same(command("datasets", "--mirror", "mirror").count("there: mirror/"), 5)
+    same(command("datasets", "--mirror", "mirror").count("there: mirror/"), 6)
     mirror = ["--mirror", "mirror"]
     asked = one_of(random, (["check", "buffy", *mirror], [*mirror, "check", "buffy"]))
     found = json.loads(command("datasets", *asked, "--json"))
