@@ -2,6 +2,7 @@
 // As src/deeppose/deploy/people.py.
 
 import { diameter, distance, initial, remaining, SMALLEST_DIAMETER } from "./cascade.js";
+import { roundEven } from "./crop.js";
 
 /** @import { Estimate, Stage } from "./cascade.js" */
 /** @import { Box, Photo } from "./crop.js" */
@@ -15,6 +16,7 @@ import { diameter, distance, initial, remaining, SMALLEST_DIAMETER } from "./cas
 
 const MOST_FACES = 16;
 const MOST_TRIED = 8;
+const FACE_PARTS = 8;
 const SMALLEST_SPREAD = 1e-6;
 
 /**
@@ -34,7 +36,8 @@ export function confidences(spreads, [intercept, slope]) {
  */
 export async function findPeople(stages, photo, faces, finding) {
   const rule = stages[0].description.initial_box ?? { kind: "image" };
-  const tried = candidateBoxes(rule, photo, faces.slice(0, MOST_FACES), finding);
+  const found = faces.slice(0, MOST_FACES).map(({ box, score }) => ({ box: rounded(box, FACE_PARTS), score }));
+  const tried = candidateBoxes(rule, photo, found, finding);
   if (tried.length === 0) return [];
   /** @param {{box: Box, group: number, face: Face | null}[]} some @returns {Promise<Candidate[]>} */
   const judged = async (some) => {
@@ -53,7 +56,7 @@ export async function findPeople(stages, photo, faces, finding) {
   if (finding.enlarged !== null) {
     const factor = finding.enlarged;
     const promising = distinct(candidates, finding, pairs).slice(0, MOST_TRIED);
-    const again = promising.map((one) => ({ ...one, box: boxAround(one.first, factor) }));
+    const again = promising.map((one) => ({ ...one, box: rounded(boxAround(one.first, factor), 1) }));
     candidates = [...candidates, ...(await judged(again))];
   }
   return distinct(candidates, finding, pairs)
@@ -167,6 +170,12 @@ function bestOfEach(candidates) {
     if (!other || one.score > other.score) best.set(one.group, one);
   }
   return [...best.values()];
+}
+
+/** A box in so many parts of a pixel: other last digits, by another runtime, then give the same crops.
+ * @param {Box} box @param {number} parts @returns {Box} */
+function rounded(box, parts) {
+  return box.map((value) => roundEven(value * parts) / parts);
 }
 
 /** The rectangle around a pose, its sides times a factor. @param {Estimate} estimate @param {number} factor @returns {Box} */

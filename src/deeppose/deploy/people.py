@@ -31,6 +31,9 @@ MOST_FACES = 16
 """Of a photo, the most confident."""
 MOST_TRIED = 8
 """Groups of boxes that stage 1 sees a second time."""
+FACE_PARTS = 8
+"""Of a pixel, to which faces are rounded, as later boxes are to pixels: so other last digits, by another
+runtime, give the same crops."""
 SMALLEST_SPREAD = 1e-6
 """Pose diameters; a map with all its mass in one cell has no spread."""
 
@@ -278,7 +281,7 @@ def _candidates(cascade: Cascade, photo: Pixels, finding: Finding) -> Candidates
         return Candidates(np.array(boxes), np.array(groups), faces, np.array([True]))
     (found,) = face_detector(finding.search).detect([photo])
     for row in found[:MOST_FACES]:
-        face = Face(row[:4], float(row[4]))
+        face = Face(np.round(row[:4] * FACE_PARTS) / FACE_PARTS, float(row[4]))
         of_face = [enlarged(face.box, rule["scale"])] if rule["kind"] == "face" else finding.below(face.box)
         boxes += of_face
         groups += [len(faces)] * len(of_face)
@@ -297,7 +300,7 @@ def _most_confident(
     boxes, groups, _, detected = candidates
     best = _distinct(first, groups, detected, cascade, finding)[:MOST_TRIED]
     if finding.enlarged is not None:
-        around = boxes_around(first.poses[best], finding.enlarged)
+        around = boxes_around(first.poses[best], finding.enlarged).round()
         boxes, groups = np.concatenate([boxes, around]), np.concatenate([groups, groups[best]])
         second = cascade.initial(photo, around)
         first = Estimate(
