@@ -110,12 +110,13 @@ def test_images_are_not_made_larger_than_they_are(picture, monkeypatch):
     assert sizes == [(480, 360), (512, 512), (240, 960)]
 
 
-def test_images_of_one_size_share_a_network(detector, picture, monkeypatch):
+def test_images_of_one_size_share_a_network(picture, monkeypatch):
     made = []
     monkeypatch.setattr(
         "deeppose.boxes.face_detector.CenterFace",
         lambda **given: made.append(given) or (lambda image, threshold: (np.zeros((0, 5)), None)),
     )
+    detector = FaceDetector(threads=1)
     for image in (picture, picture, picture[:, :300], picture):
         detector.detect([image])
     assert len(made) == 3
