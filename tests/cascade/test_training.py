@@ -125,18 +125,23 @@ class StopError(Exception):
     pass
 
 
-@pytest.mark.parametrize("report", [1, 2, 4])
-def test_a_run_that_broke_off_at_a_report_ends_the_same(tmp_path, undisturbed, report):
+def breaking_off_at(report):
+    """A judge that stops the training at one of its reports."""
     reports = []
 
-    def breaks_off(network):
+    def judge(network):
         reports.append(network)
         if len(reports) == report:
             raise StopError
         return small_training.sum_of_weights(network)
 
+    return judge
+
+
+@pytest.mark.parametrize("report", [1, 2, 4])
+def test_a_run_that_broke_off_at_a_report_ends_the_same(tmp_path, undisturbed, report):
     with pytest.raises(StopError):
-        small_training.run(tmp_path / "state.pt", breaks_off)
+        small_training.run(tmp_path / "state.pt", breaking_off_at(report))
     torch.manual_seed(99)  # what happened meanwhile doesn't matter
     assert_same_bits(small_training.run(tmp_path / "state.pt"), undisturbed)
 
@@ -229,16 +234,8 @@ def test_the_first_part_is_as_if_none_came_after(in_two_parts, undisturbed, tmp_
 
 @pytest.mark.parametrize("report", [1, 2, 3, 4])
 def test_a_run_in_two_parts_that_broke_off_ends_the_same(tmp_path, in_two_parts, report):
-    reports = []
-
-    def breaks_off(network):
-        reports.append(network)
-        if len(reports) == report:
-            raise StopError
-        return small_training.sum_of_weights(network)
-
     with pytest.raises(StopError):
-        small_training.run(tmp_path / "state.pt", breaks_off, last=LAST)
+        small_training.run(tmp_path / "state.pt", breaking_off_at(report), last=LAST)
     assert_same_bits(small_training.run(tmp_path / "state.pt", last=LAST), in_two_parts)
 
 

@@ -47,7 +47,7 @@ def surest_first(errors, spreads, predictor="stage 1"):
 
 
 def test_risk_by_hand():
-    # From the surest on: right, wrong, one without a label, right at the threshold, a miss.
+    # From the most confident on: right, wrong, one without a label, right at the threshold, a miss.
     errors = surest_first([0.2, np.inf, 0.1, 0.3, np.nan], [0.5, 0.9, 0.1, 0.2, 0.3])
     found = risk_curves(pd.concat([errors, surest_first([0.1], [np.nan], "mean pose")]), "lsp")
     assert set(found["predictor"]) == {"stage 1"}

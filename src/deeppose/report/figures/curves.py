@@ -204,7 +204,7 @@ def _lines(
 
 
 def risk_curves(joint_errors: pd.DataFrame, set_name: str) -> pd.DataFrame:
-    """Risk against coverage of each stage: which joints are wrong among the surest ones, all kinds pooled.
+    """Risk against coverage of each stage: the share wrong of the most confident joints, all kinds.
 
     Parameters
     ----------
@@ -236,7 +236,7 @@ def risk_figure(curves: pd.DataFrame, network: str, title: str, caption: str = "
     for predictor, rows in curves.groupby("predictor"):
         line = {**PREDICTOR_LINES[str(predictor)], "label": _named(str(predictor), network), "markevery": 10}
         axes.plot(rows["coverage"], rows["risk"], clip_on=False, **line)
-    axes.set_xlabel("Coverage: share of the joints, the surest first")
+    axes.set_xlabel("Coverage: share of the joints, the most confident first")
     axes.set_ylabel(f"Risk: 1 − PDJ at {RISK_THRESHOLD:g}")
     axes.set_xlim(0, 1)
     axes.set_ylim(bottom=0)
