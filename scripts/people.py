@@ -1,4 +1,4 @@
-"""How people are found in photos, and how sure it is: chosen and measured on held-out images.
+"""How people are found in photos, and with what confidence: chosen and measured on held-out images.
 
     python scripts/people.py choose    write src/deeppose/deploy/people.json and docs/people.json
     python scripts/people.py page      write docs/people.md and its figure again, from docs/people.json
@@ -11,16 +11,15 @@ chooses, the other half is what is reported.
 """
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
 
-import cv2
 import numpy as np
-import pandas as pd
 from pages import page_of, table
+from people_pictures import Picture, crowds, pasted, people_of, pictures_of_nobody
 from project_copy import check_mirror
 from scipy.optimize import minimize
 from scipy.stats import rankdata
@@ -32,19 +31,16 @@ from deeppose.core.images import Pixels
 from deeppose.core.params import mirror_folders
 from deeppose.core.params_file import load_params
 from deeppose.core.skeleton import Skeleton
-from deeppose.data.archives.zips import open_archive, read_member
-from deeppose.data.pose_set import PoseSet
 from deeppose.data.registry import read_set
 from deeppose.deploy import people
 from deeppose.deploy.cascade import Cascade
 from deeppose.deploy.people import Finding, boxes_around, find_people
-from deeppose.deploy.photo import decode_photo
 from deeppose.deploy.pose import Pose
 from deeppose.evaluation.formatting import rate_text
 from deeppose.report.style import new_figure, save_plot, styled
 
 FINDINGS = Path(people.__file__).with_name(people.FOUND)
-MEASURED, PAGE, NOBODY = Path("docs/people.json"), Path("docs/people.md"), Path("docs/nobody.csv")
+MEASURED, PAGE = Path("docs/people.json"), Path("docs/people.md")
 SEED = 7
 RIGHT = 0.2
 """Of the true pose's diameter: how near a joint is that counts as right."""
@@ -69,13 +65,6 @@ KEPT = 0.99
 """Of the people with a face whose pose is right, the share that is found."""
 AROUND_TRUTH = (1.2, 1.8)
 """Boxes around true poses, their sides times these, on which confidences are fitted."""
-
-
-class Picture(NamedTuple):
-    """A photo, and the labelled people in it: `(n, k, 2)`, NaN where unlabelled."""
-
-    pixels: Pixels
-    poses: Floats
 
 
 class Judged(NamedTuple):
@@ -112,7 +101,7 @@ def choose_full_body(folders: Sequence[Path]) -> tuple[Finding, dict[str, Any]]:
     """How whole bodies are found, and what that gives on the other half."""
     cascade = Pose("lsp").cascade
     parse, flic = (read_set(name, folders, "oc") for name in ("parse", "flic"))
-    nobody = list(pictures_of_nobody(flic))
+    nobody = list(pictures_of_nobody(flic, [SEED, 4]))
     single = list(people_of(parse, np.flatnonzero(parse.train), cascade.skeleton))
     frames = list(people_of(flic, np.flatnonzero(flic.train)[::66], cascade.skeleton))
     halves = []
@@ -173,7 +162,7 @@ def choose_upper_body(folders: Sequence[Path]) -> tuple[Finding, dict[str, Any]]
     lsp, flic = (read_set(name, folders, "oc") for name in ("lsp", "flic"))
     train = np.flatnonzero(lsp.train)[::4]
     pictures = list(people_of(lsp, train, cascade.skeleton))
-    nobody = list(pictures_of_nobody(flic))
+    nobody = list(pictures_of_nobody(flic, [SEED, 4]))
     choosing, reported = (
         {
             "LSP": pictures[half::2],
@@ -192,76 +181,6 @@ def choose_upper_body(folders: Sequence[Path]) -> tuple[Finding, dict[str, Any]]
     finding = with_faces(cascade, choosing["LSP"], every)
     ways = {"every face, at 480 pixels": near, "every face": every, "found": finding}
     return finding, report(cascade, reported, ways)
-
-
-def people_of(of: PoseSet, examples: Sequence[int], skeleton: Skeleton) -> Iterator[Picture]:
-    """The images of some examples with all people that are labelled on them, joints as in `skeleton`."""
-    columns = [
-        of.skeleton.joints.index(joint) if joint in of.skeleton.joints else None for joint in skeleton.joints
-    ]
-    with open_archive(of.archive) as archive:
-        for member in dict.fromkeys(of.members[example] for example in examples):
-            labelled = of.poses[[name == member for name in of.members]]
-            poses = np.full((len(labelled), len(columns), 2), np.nan)
-            for joint, column in enumerate(columns):
-                if column is not None:
-                    poses[:, joint] = labelled[:, column]
-            yield Picture(decode_photo(read_member(archive, member), member).pixels, poses)
-
-
-def pictures_of_nobody(flic: PoseSet) -> Iterator[Picture]:
-    """The rectangles that NOBODY names, and several as one photo, in which small faces are looked for."""
-    alone = list(rectangles_of_nobody(flic))
-    yield from alone
-    yield from crowds(alone, 3, 3, np.random.default_rng([SEED, 4]))
-
-
-def rectangles_of_nobody(flic: PoseSet) -> Iterator[Picture]:
-    """The rectangles that NOBODY names."""
-    with open_archive(flic.archive) as archive:
-        for frame, x, y, width, height in pd.read_csv(NOBODY).itertuples(index=False):
-            pixels = decode_photo(read_member(archive, frame), frame).pixels[y : y + height, x : x + width]
-            yield Picture(np.ascontiguousarray(pixels), np.empty((0, 14, 2)))
-
-
-def pasted(
-    people_alone: Sequence[Picture], backgrounds: Sequence[Pixels], generator: np.random.Generator
-) -> Iterator[Picture]:
-    """Scenes of one to four people beside each other, each in their own picture, on a blurred background."""
-    for count in np.repeat([1, 2, 3, 4], 10):
-        height, width = 480, int(generator.integers(480, 900))
-        scene = cv2.resize(backgrounds[generator.integers(len(backgrounds))], (width, height))
-        scene = cv2.GaussianBlur(scene, (0, 0), 25).astype(np.uint8)
-        poses, slot = [], width // count
-        for place, number in enumerate(generator.choice(len(people_alone), count, replace=False)):
-            pixels, (pose,) = people_alone[number]
-            room = np.array([slot, height * generator.uniform(0.45, 0.98)])
-            sides = np.array([pixels.shape[1], pixels.shape[0]])
-            scaled = np.maximum(1, (sides * (room / sides).min()).astype(int))
-            x, y = (generator.uniform(0, 1, 2) * ([slot, height] - scaled)).astype(int)
-            x += place * slot
-            area = cv2.INTER_AREA if scaled[0] < sides[0] else cv2.INTER_CUBIC
-            scene[y : y + scaled[1], x : x + scaled[0]] = cv2.resize(
-                pixels, scaled.tolist(), interpolation=area
-            )
-            poses.append((pose + 0.5) * scaled / sides - 0.5 + [x, y])
-        yield Picture(scene, np.array(poses))
-
-
-def crowds(
-    people_alone: Sequence[Picture], columns: int, rows: int, generator: np.random.Generator
-) -> Iterator[Picture]:
-    """Pictures beside and below each other, six times: many people, each of them small."""
-    for _ in range(6):
-        chosen = [people_alone[n] for n in generator.choice(len(people_alone), columns * rows, replace=False)]
-        height, width = np.max([picture.pixels.shape[:2] for picture in chosen], axis=0)
-        scene, poses = np.full((rows * height, columns * width, 3), 128, np.uint8), []
-        for number, (pixels, of_picture) in enumerate(chosen):
-            corner = np.array(divmod(number, columns))[::-1] * [width, height]
-            (x, y), (of_rows, of_columns, _) = corner, pixels.shape
-            scene[y : y + of_rows, x : x + of_columns] = pixels
-            poses.append(of_picture + corner)
-        yield Picture(scene, np.concatenate(poses))
 
 
 def judged(cascade: Cascade, pictures: Sequence[Picture], finding: Finding) -> Judged:
@@ -421,7 +340,7 @@ def page(measured: dict[str, Any]) -> str:
                 ),
             ]
     return page_of(
-        "Who is in the picture, and how sure that is",
+        "Who is in the picture, and with what confidence",
         "Made by `python scripts/people.py`, which also writes the numbers that `deeppose predict` goes by. "
         "Neither model was trained on these images; no test part was looked at. A joint is right within 0.2 "
         "diameters of the true pose. A person who isn't found has no right joint.",
@@ -431,8 +350,8 @@ def page(measured: dict[str, Any]) -> str:
         "it. Stage 1 sees them all; of each face the box is kept that it is most confident of. The most "
         "promising are tried once more, with a box around the pose that was found, enlarged. Of poses that "
         "lie on one another one is kept, sooner one with a face. An upper body is looked for around each "
-        "face, as in training. A person's score is the mean confidence of the surer half of the joints after "
-        "stage 1.",
+        "face, as in training. A person's score is the mean confidence of the more confident half of the "
+        "joints after stage 1.",
         "A joint's confidence comes from its map: the standard deviation of the joint's place on it, in pose "
         "diameters, through a logistic curve. The paper's own network has no maps and gives no confidence.",
         *blocks,

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -57,6 +57,7 @@ class AlexNet(Section):
     dropout: Annotated[float, Field(ge=0, lt=1, description="share of units dropped")]
     initial_weights: Literal["krizhevsky", "he"]
     pixel_scale: Annotated[PositiveFloat, Field(description="factor on (0..255 less the mean colour)")]
+    has_maps: ClassVar[bool] = False
 
     @model_validator(mode="after")
     def _fits_into_memory(self) -> Self:
@@ -84,6 +85,7 @@ class SpatialNet(Section):
     ]
     channels: Annotated[int, Field(gt=0, le=1024, description="of the pyramid of features")]
     initial_weights: Annotated[Literal["imagenet", "random"], Field(description="of the backbone")]
+    has_maps: ClassVar[bool] = True
 
     @property
     def words(self) -> str:

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from deeppose.core.errors import PredictionsError
-from deeppose.core.files import read_parquet, write_parquet
+from deeppose.core.files import write_parquet
 from deeppose.core.geometry import Bools, Floats
 from deeppose.core.skeleton import Skeleton
 
@@ -37,8 +37,18 @@ def read_poses(path: Path, count: int, skeleton: Skeleton) -> Floats:
         If the file is missing, broken, or holds not exactly one finite or NaN location for each joint of
         each example.
     """
+    poses, _ = read_predictions(path, count, skeleton)
+    return poses
+
+
+def read_predictions(path: Path, count: int, skeleton: Skeleton) -> tuple[Floats, NDArray[np.float32] | None]:
+    """As :func:`read_poses`, and the spreads `(count, k)`, diameters, where :func:`write_poses` put any."""
     table = read_pose_table(path, count, skeleton)
-    return poses_of_table(path, table, "row {}".format, count, skeleton)
+    poses = poses_of_table(path, table, "row {}".format, count, skeleton)
+    if SPREAD not in table:
+        return poses, None
+    spreads = table.sort_values(["example", "joint"])[SPREAD].to_numpy(np.float32)
+    return poses, spreads.reshape(poses.shape[:2])
 
 
 def read_pose_table(path: Path, count: int, skeleton: Skeleton) -> pd.DataFrame:
@@ -50,9 +60,10 @@ def read_pose_table(path: Path, count: int, skeleton: Skeleton) -> pd.DataFrame:
         # Arrow itself takes no name that is not UTF-8.
         with path.open("rb") as opened:
             file = ParquetFile(opened)
-            check_columns(path, file.schema_arrow.names)
+            names = file.schema_arrow.names
+            check_columns(path, names)
             check_rows(path, file.metadata.num_rows, count, skeleton)
-            table: pd.DataFrame = file.read(list(COLUMNS)).to_pandas()
+            table: pd.DataFrame = file.read([*COLUMNS, *({SPREAD} & set(names))]).to_pandas()
     except PredictionsError:
         raise
     except FileNotFoundError as error:
@@ -61,22 +72,6 @@ def read_pose_table(path: Path, count: int, skeleton: Skeleton) -> pd.DataFrame:
         why = " ".join(str(error).split())
         raise PredictionsError(f"{path}: not a readable Parquet file ({why})") from error
     return table
-
-
-def read_spreads(path: Path, count: int, skeleton: Skeleton) -> NDArray[np.float32] | None:
-    """The spreads `(count, k)` that :func:`write_poses` wrote beside poses, in diameters; None if it did not.
-
-    Raises
-    ------
-    PredictionsError
-        If the file can't be read, or has not one for each joint of each example.
-    """
-    table = read_parquet(path)
-    if SPREAD not in table:
-        return None
-    if len(table) != count * len(skeleton.joints):
-        raise PredictionsError(f"{path}: {len(table)} rows, not one for each joint of {count} examples")
-    return table[SPREAD].to_numpy(np.float32).reshape(count, len(skeleton.joints))
 
 
 def write_poses(path: Path, poses: Floats, spreads: Floats | None = None) -> None:

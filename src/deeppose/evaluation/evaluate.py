@@ -11,7 +11,7 @@ from deeppose.core.examples import Examples, Indices
 from deeppose.core.files import read_parquet
 from deeppose.core.geometry import Bools, Floats
 from deeppose.core.paths import Item
-from deeppose.core.pose_files import read_poses, read_spreads
+from deeppose.core.pose_files import read_predictions
 from deeppose.core.predictors import MEAN_POSE
 from deeppose.data.peers import find_peers, peer_poses
 from deeppose.data.registry import ENTRIES
@@ -52,9 +52,9 @@ def predictions_on(
     """Who predicts a set, the poses `(n, k, 2)`, which joints are predicted at all, `(n, k)`, and spreads."""
     joints = item.skeleton.joints
     for predictor in (MEAN_POSE, *item.stage_names):
-        read = (item.test_prediction(set_name, predictor), len(rows), item.skeleton)
-        everything = np.ones((len(rows), len(joints)), dtype=bool)
-        yield predictor, read_poses(*read), everything, read_spreads(*read)
+        path = item.test_prediction(set_name, predictor)
+        poses, spreads = read_predictions(path, len(rows), item.skeleton)
+        yield predictor, poses, np.ones((len(rows), len(joints)), dtype=bool), spreads
     noted = item.read_manifest()["peers"]
     peers = find_peers(item.archive_folders())
     wanted = {name for name, about in noted.items() if about["set"] == set_name}

@@ -209,7 +209,7 @@ def risk_curves(joint_errors: pd.DataFrame, set_name: str) -> pd.DataFrame:
     Parameters
     ----------
     joint_errors
-        Columns set, predictor, error in true-pose diameters, and spread: the smaller, the surer.
+        Columns set, predictor, error in true-pose diameters, and spread: the smaller, the more confident.
 
     Returns
     -------
@@ -219,9 +219,11 @@ def risk_curves(joint_errors: pd.DataFrame, set_name: str) -> pd.DataFrame:
     errors = of_set(joint_errors, set_name).dropna(subset=["error", "spread"])
     pieces = []
     for predictor in predictors(errors):
-        # Equally sure ones in the table's order.
-        surest = errors[errors["predictor"] == predictor].sort_values("spread", kind="stable")["error"]
-        wrong = ~within(surest.to_numpy(np.float64), RISK_THRESHOLD)
+        # Ties stay in the table's order.
+        most_confident_first = errors[errors["predictor"] == predictor].sort_values("spread", kind="stable")[
+            "error"
+        ]
+        wrong = ~within(most_confident_first.to_numpy(np.float64), RISK_THRESHOLD)
         kept = np.ceil(np.arange(1, 101) * len(wrong) / 100).astype(int)
         risk = np.cumsum(wrong)[kept - 1] / kept
         pieces.append(pd.DataFrame({"predictor": predictor, "coverage": COVERAGES, "risk": risk}))
