@@ -344,16 +344,12 @@ def page(measured: dict[str, Any]) -> str:
         "Made by `python scripts/people.py`, which also writes the numbers that `deeppose predict` goes by. "
         "Neither model was trained on these images; no test part was looked at. A joint is right within 0.2 "
         "diameters of the true pose. A person who isn't found has no right joint.",
-        "Faces are looked for in the photo, or in a copy of at most so many pixels on its longer side as was "
-        "chosen. Crowds are pictures of one person each, 3 by 3 or 5 by 3 of them, as one photo.",
-        "A full body is looked for in boxes made of each face, in the full image, and in windows all over "
-        "it. Stage 1 sees them all; of each face the box is kept that it is most confident of. The most "
-        "promising are tried once more, with a box around the pose that was found, enlarged. Of poses that "
-        "lie on one another one is kept, sooner one with a face. An upper body is looked for around each "
-        "face, as in training. A person's score is the mean confidence of the more confident half of the "
-        "joints after stage 1.",
-        "A joint's confidence comes from its map: the standard deviation of the joint's place on it, in pose "
-        "diameters, through a logistic curve. The paper's own network has no maps and gives no confidence.",
+        "The face detector runs on the photo, resized to at most the given number of pixels on its longer "
+        "side. A crowd is a montage of single-person pictures, 3 by 3 or 5 by 3 of them. "
+        "[How people are found](predict.md#who-is-in-the-picture), step by step.",
+        "A person's score is the mean confidence of the more confident half of the joints after stage 1.",
+        "A joint's confidence is a logistic function of its heat map's standard deviation, in pose diameters. "
+        "The paper's own network has no heat maps and gives no confidence.",
         *blocks,
         "![Reliability and risk against coverage](people.svg)",
     )

@@ -20,13 +20,13 @@ from deeppose.report.tables import markdown_rows
 HOLDS, FAILS, UNDECIDED, NOT_TESTABLE = "holds", "does not hold", "undecided", "not testable"
 VERDICTS = (HOLDS, FAILS, UNDECIDED, NOT_TESTABLE)
 VERDICT_RESAMPLES = 100
-DECIDED = 90
 """How many bootstrap resamples of the test examples a verdict is computed again on."""
+DECIDED = 90
 
 BOOTSTRAP_NOTE = (
-    f"Bootstrap: in how many of {VERDICT_RESAMPLES} resamples of the test examples, with replacement, the "
-    f"rule gives the same answer; in fewer than {DECIDED}, the verdict is undecided. Published rates of "
-    "other methods stay as they are, and what another training would give is not in it."
+    f"Bootstrap: {VERDICT_RESAMPLES} resamples of the test examples, with replacement, judge each claim "
+    f"again; the column counts equal verdicts, and below {DECIDED} the verdict is undecided. Other methods' "
+    "published rates stay fixed. The variance between trainings is not included."
 )
 """What the column `bootstrap` means, for readers."""
 
