@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset, Subset
-from tqdm import tqdm
 
 from deeppose.cascade.batches import CropSource, crop_loader, cut_crops
 from deeppose.core.errors import NotFiniteError
@@ -23,6 +22,7 @@ from deeppose.core.geometry import (
     of_own_joint,
     refined,
 )
+from deeppose.core.progress import progress
 from deeppose.core.skeleton import Skeleton, skeleton_from
 from deeppose.networks.regressor import Regressor
 
@@ -68,7 +68,7 @@ class Predictor:
         with torch.inference_mode():
             parts = [
                 self._predicted(network, batch.to(self.device, non_blocking=True)).float().cpu().numpy()
-                for batch in tqdm(loader, desc=what, unit="batch", disable=self.quiet or None, leave=False)
+                for batch in progress(loader, what, unit="batch", hidden=self.quiet)
             ]
         outputs = np.concatenate(self._of_all(parts, len(crops)))
         return outputs[..., :2].astype(np.float64), outputs[..., 2:]

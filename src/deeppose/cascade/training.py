@@ -15,12 +15,12 @@ import pandas as pd
 import torch
 from lightning_fabric import Fabric
 from torch import nn
-from tqdm import tqdm
 
 from deeppose.cascade.batches import Batch, LastPart, Table, batches
 from deeppose.core.errors import NotFiniteError, ProcessesError
 from deeppose.core.files import atomic_path, reading, sha256, write_text
 from deeppose.core.params import Adagrad, AdamW, Training
+from deeppose.core.progress import progress
 from deeppose.networks.regressor import Regressor
 
 
@@ -98,10 +98,10 @@ def train(
         last=last,
     )
     total, since, started = 0.0, 0, time.monotonic()
-    quiet = None if fabric.is_global_zero else True
-    progress = tqdm(share, desc=name, total=steps, initial=first, unit="step", disable=quiet)
+    hidden = not fabric.is_global_zero
+    told = progress(share, name, steps, unit="step", initial=first, hidden=hidden)
     change = steps if last is None else last.start
-    for step, batch in enumerate(progress, start=first):
+    for step, batch in enumerate(told, start=first):
         part = (step, change) if step < change else (step - change, steps - change)
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(training.optimizer, *part)
@@ -118,7 +118,7 @@ def train(
                 before = speed_log.read_text("utf-8") if speed_log.is_file() else "step,images_per_second\n"
                 write_text(speed_log, f"{before}{step + 1},{speed:.1f}\n")
             fabric.barrier()
-            progress.set_postfix(loss=f"{loss:.4f}", held_out=f"{log[-1]['held_out_pdj@0.2']:.3f}")
+            told.set_postfix(loss=f"{loss:.4f}", held_out=f"{log[-1]['held_out_pdj@0.2']:.3f}", refresh=False)
             total, since, started = 0.0, 0, time.monotonic()
     return pd.DataFrame(log)
 

@@ -88,8 +88,8 @@ def predict(
     An input that fails is named on stderr; the others have their poses all the same.
     """
     import numpy as np
-    from tqdm import tqdm
 
+    from deeppose.core.progress import progress
     from deeppose.deploy.drawing import drawn_people, drawn_stages, save_png
     from deeppose.deploy.inputs import expanded, is_video, read_input
     from deeppose.deploy.people import find_people, poses_in
@@ -129,16 +129,14 @@ def predict(
         video = Video(Path(name))
         with ExitStack() as stack:
             written = stack.enter_context(new_video(targets[name], video.rate)) if name in targets else None
-            for number, frame in enumerate(
-                tqdm(video, name, video.frames or None, unit="frame", disable=None)
-            ):
+            for number, frame in enumerate(progress(video, name, video.frames or None, unit="frame")):
                 found = found_in(name, frame, number)
                 if written:
                     written.write(drawn(frame, found.people))
                 yield found
 
     def of_all() -> Iterator[Found]:
-        for name in tqdm(names, "predicting", unit="input", disable=len(names) == 1 or None):
+        for name in progress(names, "predicting", unit="input", hidden=len(names) == 1):
             try:
                 yield from of_video(name) if is_video(name) else of_photo(name)
             except DeepPoseError as error:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import requests
-from tqdm import tqdm
 
 from deeppose.core.errors import DeepPoseError, DiskFullError, MissingArchiveError
 from deeppose.core.files import sha256
+from deeppose.core.progress import progress
 from deeppose.data.archives.checksums import archive_sha256
 from deeppose.data.archives.contents import UNKNOWN, check_contents, classify
 from deeppose.data.archives.zips import verify_archive
@@ -144,20 +144,14 @@ def _fetch_rest(url: str, part: Path) -> None:
         response.raise_for_status()
         start = have if response.status_code == requests.codes.partial_content else 0
         length = response.headers.get("Content-Length")
+        total = start + int(length) if length else None
         with (
             part.open("r+b" if start else "wb") as file,
-            tqdm(
-                total=start + int(length) if length else None,
-                initial=start,
-                desc=part.stem,
-                unit="B",
-                unit_scale=True,
-                disable=None,
-            ) as progress,
+            progress(iter(b""), part.stem, total, unit="B", initial=start) as done,
         ):
             file.seek(start)
             for chunk in response.iter_content(CHUNK):
-                progress.update(file.write(chunk))
+                done.update(file.write(chunk))
 
 
 def _is_final(error: requests.RequestException) -> bool:
