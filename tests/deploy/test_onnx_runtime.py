@@ -86,6 +86,12 @@ def test_a_prediction_needs_none_of_the_pipelines_packages(exported, tmp_path):
     np.testing.assert_allclose(json.loads(done.stdout), expected.stages, rtol=0, atol=0.1)
 
 
+def without(path, key):
+    description = json.loads(path.read_text())
+    del description[key]
+    path.write_text(json.dumps(description))
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
@@ -93,6 +99,7 @@ def test_a_prediction_needs_none_of_the_pipelines_packages(exported, tmp_path):
         (lambda folder: (folder / "stage2.json").write_text("{}"), "stage2.json doesn't describe a network"),
         (lambda folder: (folder / "stage2.onnx").write_bytes(b"no"), "stage2.onnx can't be run"),
         (lambda folder: (folder / "stage3.json").rename(folder / "stage2.json"), "is of stage 3"),
+        (lambda folder: without(folder / "stage2.json", "sigma"), r"doesn't describe a network \('sigma'\)"),
     ],
 )
 def test_what_is_damaged_is_named(exported, tmp_path, change, told):
@@ -102,3 +109,12 @@ def test_what_is_damaged_is_named(exported, tmp_path, change, told):
     change(tmp_path)
     with pytest.raises(WeightsError, match=told):
         OnnxStage(tmp_path / "stage2.onnx", 2, FULL_BODY.name)
+
+
+def test_a_first_stage_without_its_initial_box_is_named(exported, tmp_path):
+    _, folder = exported
+    for path in folder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    without(tmp_path / "stage1.json", "initial_box")
+    with pytest.raises(WeightsError, match=r"stage1\.json doesn't describe a network \('initial_box'\)"):
+        load_cascade(sorted(tmp_path.glob("*.onnx")))

@@ -194,6 +194,17 @@ def test_demo_shows_a_page_and_needs_one(tmp_path, monkeypatch, capsys):
     assert shown[0].startswith("http://127.0.0.1:")
 
 
+@pytest.mark.parametrize("option", [("--model", "flic"), ("--profile", "demo"), ("--stage", "1")])
+def test_a_page_is_of_the_published_cascades_alone(option, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["deeppose", "export", "--web", "there", *option])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 1
+    assert "leave out --model, --profile and --stage" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("arguments", [[], ["-o", "here", "--web", "there"]])
 def test_export_takes_one_folder(monkeypatch, capsys, arguments):
     monkeypatch.setattr(sys, "argv", ["deeppose", "export", *arguments])

@@ -53,6 +53,7 @@ def train_stage(item: Item, stage: int, fabric: Fabric) -> None:
     steps = profile.stage(stage).steps[item.model_name]
     settings = [
         profile.training.model_dump(),
+        profile.trusted,
         profile.device.model_dump(),
         steps,
         # In later stages it is the augmented set that repeats.

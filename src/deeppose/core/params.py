@@ -200,7 +200,8 @@ class Dataset(Section):
     ] = None
 
 
-SetName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
+# No dot: it parts the keys of params in dvc.yaml.
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
 
 
 class Profile(Section):
@@ -241,7 +242,7 @@ class Profile(Section):
     stage1: InitialStage
     stage2: RefinementStage
     stage3: RefinementStage
-    datasets: Annotated[dict[SetName, Dataset], Field(description="one's own, beside the published")] = {}
+    datasets: Annotated[dict[Name, Dataset], Field(description="one's own, beside the published")] = {}
     skeletons: Annotated[dict[str, Any], Field(description="one's own, as in core/skeletons.yaml")] = {}
 
     @property
@@ -377,7 +378,7 @@ class Params(Section):
     threads: PositiveInt
     workers: Annotated[int, Field(ge=0)] | Literal["auto"]
     mirror: str
-    model: dict[str, Model]
+    model: dict[Name, Model]
     profiles: dict[str, Profile]
 
     @model_validator(mode="after")
