@@ -1,11 +1,28 @@
-// Networks by ONNX Runtime Web. Its files and the networks lie packed beside the page.
-
-import * as ort from "./ort/ort.wasm.min.mjs";
+// Networks by ONNX Runtime Web: on the GPU by WebGPU where there is one, else by WASM. Its builds and the networks
+// lie packed beside the page; one build is loaded.
 
 /** @import { Description, Point, Stage } from "./cascade.js" */
+/** @import { Tensor } from "onnxruntime-web" */
+/** @typedef {"webgpu" | "wasm"} Backend */
+/** @typedef {{backend: Backend, ort: typeof import("onnxruntime-web")}} Runtime */
+/** An input's data and shape to outputs by name.
+ * @typedef {(data: Uint8Array | Float32Array, shape: number[]) => Promise<Readonly<Record<string, Tensor>>>} Run */
 
 const MOST_THREADS = 4;
 const PLANES = 4; // As src/deeppose/deploy/web.py packs networks.
+const PROBE_VALUES = 251; // As there.
+const NEAR = 1e-3; // Of a box's side: how far a GPU may be off.
+/** The module, and what it loads. @type {Record<Backend, [string, string]>} */
+const BUILDS = {
+  wasm: ["ort.wasm.min.mjs", "ort-wasm-simd-threaded"],
+  // By JSPI, a third smaller than the build that does without.
+  webgpu: ["ort.jspi.min.mjs", "ort-wasm-simd-threaded.jspi"],
+};
+const threads = self.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency, MOST_THREADS) : 1;
+const byWasm = `WASM, ${threads} ${threads > 1 ? "threads" : "thread"}`;
+
+/** Tells the page what runs the networks. @param {string} runs */
+const tell = (runs) => self.postMessage({ runs });
 
 /** @param {string} path beside this file @returns {Promise<Uint8Array>} */
 async function unpacked(path) {
@@ -18,36 +35,112 @@ async function unpacked(path) {
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
-/** Loads ONNX Runtime itself: with threads where the page is isolated from other sites. */
-async function start() {
-  ort.env.wasm.numThreads = self.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency, MOST_THREADS) : 1;
-  ort.env.wasm.wasmPaths = { mjs: new URL("./ort/ort-wasm-simd-threaded.mjs", import.meta.url).href };
-  ort.env.wasm.wasmBinary = await unpacked("./ort/ort-wasm-simd-threaded.wasm.gz");
+/** What the page's address asks for by ?backend=, else WebGPU where there is a GPU. @returns {Promise<Backend>} */
+async function chosen() {
+  const asked = new URLSearchParams(self.location.search).get("backend");
+  if (asked === "wasm") return asked;
+  if (asked !== null && asked !== "webgpu") throw new Error(`?backend=${asked}: it is webgpu or wasm.`);
+  const why = await lacking(asked === null);
+  if (why && asked) throw new Error(`?backend=webgpu: ${why}. Without it, the page runs by WASM.`);
+  return why ? "wasm" : "webgpu";
 }
-const ready = start();
 
-/** @param {string} path */
-async function session(path) {
-  const [packed] = await Promise.all([unpacked(path), ready]);
+/** Why WebGPU can't be had; "" where it can. @param {boolean} real a GPU it has to be, no software in its place */
+async function lacking(real) {
+  if (!navigator.gpu) return "this browser has no WebGPU here";
+  if (!("Suspending" in WebAssembly)) return "this browser has no JSPI";
+  const adapter = await navigator.gpu.requestAdapter();
+  if (!adapter) return "this browser has no GPU for WebGPU";
+  return real && adapter.info.isFallbackAdapter ? "there is software alone in a GPU's place" : "";
+}
+
+/** Loads one build of ONNX Runtime: with threads where the page is isolated from other sites.
+ * @param {Backend} backend @param {string} [why] not the other @returns {Promise<Runtime>} */
+async function start(backend, why = "") {
+  const [module, name] = BUILDS[backend];
+  const [ort, wasmBinary] = await Promise.all([import(`./ort/${module}`), unpacked(`./ort/${name}.wasm.gz`)]);
+  ort.env.wasm.numThreads = threads;
+  ort.env.wasm.wasmPaths = { mjs: new URL(`./ort/${name}.mjs`, import.meta.url).href };
+  ort.env.wasm.wasmBinary = wasmBinary;
+  tell(`${backend === "webgpu" ? `Poses by WebGPU, faces by ${byWasm}.` : `Poses and faces by ${byWasm}.`}${why}`);
+  return { backend, ort };
+}
+let runtime = chosen().then(start);
+
+/** Goes on without WebGPU, for good. @param {Promise<Runtime>} failed @param {unknown} error */
+function leave(failed, error) {
+  if (runtime !== failed) return;
+  runtime = start("wasm", ` WebGPU failed here: ${error instanceof Error ? error.message : error}`);
+}
+
+/** @type {Promise<unknown>} */
+let last = Promise.resolve();
+/** One after the other: two calls must not wait for the GPU at once. @template T @param {() => Promise<T>} work */
+function inTurn(work) {
+  const done = last.then(work, work);
+  last = done.catch(() => {});
+  return done;
+}
+
+/**
+ * A network of one input.
+ * @param {string} path @param {"uint8" | "float32"} type
+ * @param {((run: Run) => Promise<void>) | null} check throws where a GPU answers otherwise than it should; null: by WASM
+ * @returns {Promise<{run: Run, from: Promise<Runtime>}>}
+ */
+async function opened(path, type, check) {
+  const from = runtime;
+  const [packed, { backend, ort }] = await Promise.all([unpacked(path), from]);
   const network = new Uint8Array(packed.length);
-  for (let plane = 0, from = 0; plane < PLANES; plane++) {
-    for (let at = plane; at < network.length; at += PLANES) network[at] = packed[from++];
+  for (let plane = 0, at = 0; plane < PLANES; plane++) {
+    for (let to = plane; to < network.length; to += PLANES) network[to] = packed[at++];
   }
-  return ort.InferenceSession.create(network, { executionProviders: ["wasm"], logSeverityLevel: 3 });
+  const provider = check ? backend : "wasm";
+  try {
+    return await inTurn(async () => {
+      const session = await ort.InferenceSession.create(network, {
+        executionProviders: [provider],
+        logSeverityLevel: 3,
+      });
+      const [input] = session.inputNames;
+      /** @type {Run} */
+      const run = (data, shape) => session.run({ [input]: new ort.Tensor(/** @type {any} */ (type), data, shape) });
+      if (check && backend === "webgpu") await check(run);
+      return { run, from };
+    });
+  } catch (error) {
+    if (backend === "wasm") throw error;
+    leave(from, error);
+    return opened(path, type, check);
+  }
 }
 
 /** A stage whose network is loaded when it is wanted first. @param {string} path @param {Description} description @returns {Stage} */
 export function stageOf(path, description) {
-  /** @type {Promise<ort.InferenceSession> | undefined} */
-  let network;
-  const load = () => (network ??= session(path));
   const size = description.input.shape[1];
   const joints = description.joints.length;
+  /** @param {Run} run */
+  const check = async (run) => {
+    const probe = Uint8Array.from({ length: size * size * 3 }, (_, at) => at % PROBE_VALUES);
+    const said = numbers((await run(probe, [1, size, size, 3])).joints);
+    const off = Math.max(...description.probed.flat().map((value, index) => Math.abs(value - said[index])));
+    if (!(off < NEAR)) throw new Error(`a joint is ${off} of a crop's side off`);
+  };
+  /** @type {ReturnType<typeof opened> | undefined} */
+  let network;
+  const load = () => (network ??= opened(path, "uint8", check));
   return {
     description,
     load,
     async run(crops, count) {
-      const found = await (await load()).run({ crops: new ort.Tensor("uint8", crops, [count, size, size, 3]) });
+      const shape = [count, size, size, 3];
+      const { run, from } = await load();
+      const found = await inTurn(() => run(crops, shape)).catch(async (error) => {
+        if ((await from).backend === "wasm") throw error;
+        leave(from, error);
+        network = undefined;
+        return (await load()).run(crops, shape);
+      });
       return Array.from({ length: count }, (_, index) => ({
         joints: points(numbers(found.joints), index * joints, joints),
         variances: points(numbers(found.variances), index * joints, joints),
@@ -57,7 +150,7 @@ export function stageOf(path, description) {
   };
 }
 
-/** @param {ort.Tensor} tensor */
+/** @param {Tensor} tensor */
 const numbers = ({ data }) => /** @type {Float32Array} */ (data);
 
 /** @param {Float32Array} values @param {number} first @param {number} count @returns {Point[]} */
@@ -74,11 +167,11 @@ function maps(values, index, count, joints) {
   );
 }
 
-/** CenterFace, as faces.js calls it. @param {string} path */
+/** CenterFace, as faces.js calls it; by WASM, which is at it once a photo. @param {string} path */
 export async function openFaces(path) {
-  const network = await session(path);
+  const { run } = await opened(path, "float32", null);
   return async (/** @type {Float32Array} */ input, /** @type {number} */ width, /** @type {number} */ height) => {
-    const found = await network.run({ "input.1": new ort.Tensor("float32", input, [1, 3, height, width]) });
+    const found = await inTurn(() => run(input, [1, 3, height, width]));
     return { heat: numbers(found["537"]), scale: numbers(found["538"]), offset: numbers(found["539"]) };
   };
 }

@@ -1,4 +1,5 @@
-// What takes time, away from the page: it is asked {id, call, args} and answers {id, result} or {id, error}.
+// What takes time, away from the page: it is asked {id, call, args} and answers {id, result} or {id, error};
+// {runs} is in words what runs the networks.
 
 import { remaining } from "./cascade.js";
 import { findFaces } from "./faces.js";
@@ -15,6 +16,7 @@ const faces = new Map();
 /** @type {Map<string, Stage[]>} */
 const opened = new Map();
 const faceNetwork = openFaces("./networks/centerface.onnx.gz");
+faceNetwork.catch(() => {}); // Whoever waits for it says so.
 const models = fetch(new URL("./models.json", import.meta.url)).then((answer) => answer.json());
 
 /** @param {string} model @returns {Promise<Stage[]>} */

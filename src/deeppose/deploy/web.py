@@ -15,12 +15,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 import deeppose
 from deeppose.core.colours import limb_colours
 from deeppose.core.errors import ExportError
 from deeppose.core.files import atomic_path, read_json, write_json, write_text
 from deeppose.core.skeleton import skeleton_from
 from deeppose.deploy.export import export_stage
+from deeppose.deploy.onnx_runtime import INPUT, JOINTS, open_session
 from deeppose.deploy.people import finding_of
 from deeppose.deploy.pose import published_weights
 
@@ -29,12 +33,20 @@ PAGE = ("*.html", "*.css", "*.js")
 MANIFEST = "models.json"
 """What the page knows of its models, and the sign that a folder is ours."""
 RUNTIME = "onnxruntime-web"
-MODULES = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs")
-BINARY = "ort-wasm-simd-threaded.wasm"
+MODULES = {"ort.wasm.min.mjs": "ort-wasm-simd-threaded", "ort.jspi.min.mjs": "ort-wasm-simd-threaded.jspi"}
+"""Without WebGPU and with it, and what each loads; web/runtime.js takes one of them."""
 PLANES = 4
 """Bytes of a number in single precision; web/runtime.js has it too."""
+PROBE_VALUES = 251
+"""Of the crop that shows whether a GPU computes what it should; web/runtime.js has it too."""
 FACES_INPUT = "input.1"
 MAPS = "maps"
+HALF_BITS = 10
+"""Of a mantissa in half precision."""
+KEPT_BITS = 8
+"""Of these, the most that leave room for both builds of ONNX Runtime; docs/web.md has what others give."""
+LEAST_ROUNDED = 2**14
+"""Weights of a tensor; smaller ones take little room, and rounded move joints several times as far."""
 
 
 def write_page(folder: Path, samples: Mapping[str, bytes]) -> int:
@@ -87,9 +99,13 @@ def _put(path: Path, data: bytes) -> None:
 
 
 def _put_packed(path: Path, data: bytes, planes: int = 1) -> None:
+    _put(path.with_name(f"{path.name}.gz"), packed(data, planes))
+
+
+def packed(data: bytes, planes: int = PLANES) -> bytes:
     """Compressed, every so many-th byte together: exponents are like each other, mantissas are not."""
     apart = b"".join(data[first::planes] for first in range(planes))
-    _put(path.with_name(f"{path.name}.gz"), gzip.compress(apart, 9, mtime=0))
+    return gzip.compress(apart, 9, mtime=0)
 
 
 def _write_model(model: str, folder: Path, scratch: Path) -> dict[str, Any]:
@@ -100,16 +116,31 @@ def _write_model(model: str, folder: Path, scratch: Path) -> dict[str, Any]:
             network, about = weights, weights.with_suffix(".json")
         else:
             network, about, _ = export_stage(weights, stage, None, scratch / model)
-        _put_packed(folder / f"stage{stage}.onnx", _with_maps(network), PLANES)
-        stages.append(read_json(about))
+        kept = for_page(network)
+        _put_packed(folder / f"stage{stage}.onnx", kept, PLANES)
+        description = read_json(about)
+        stages.append(description | {"probed": _probed(kept, description["input"]["shape"][1], scratch)})
     skeleton = skeleton_from(stages[0]["skeleton"])
     colours = limb_colours(limb.name for limb in skeleton.limbs)
     limbs = [{"ends": [limb.start, limb.end], "colour": colours[limb.name]} for limb in skeleton.limbs]
     return {"stages": stages, "limbs": limbs, "finding": asdict(finding_of(skeleton.name))}
 
 
-def _with_maps(network: Path) -> bytes:
-    """A network that also gives what its joints and variances are taken from: where each joint may be."""
+def _probed(network: bytes, size: int, scratch: Path) -> list[list[float]]:
+    """The joints of a crop that anybody can make, `(k, 2)`."""
+    path = scratch / "probed.onnx"
+    path.write_bytes(network)
+    crop = (np.arange(size * size * 3) % PROBE_VALUES).astype(np.uint8).reshape(1, size, size, 3)
+    (joints,) = open_session(path, 0).run([JOINTS], {INPUT: crop})
+    found: list[list[float]] = joints[0].tolist()
+    return found
+
+
+def for_page(network: Path, bits: int = KEPT_BITS) -> bytes:
+    """A network that also gives what its joints and variances are taken from: where each joint may be.
+
+    Its large kernels, nearly all of its weights, keep so many bits of each mantissa.
+    """
     onnx = importlib.import_module("onnx")
     model = onnx.load(str(network))
     softmax = next(node for node in model.graph.node if node.op_type == "Softmax")
@@ -119,7 +150,22 @@ def _with_maps(network: Path) -> bytes:
     )
     shape = [batch, joints, "cells"]
     model.graph.output.append(onnx.helper.make_tensor_value_info(MAPS, onnx.TensorProto.FLOAT, shape))
+    for weight in model.graph.initializer:
+        values = onnx.numpy_helper.to_array(weight)
+        if values.dtype == np.float16 and values.size >= LEAST_ROUNDED:
+            weight.CopyFrom(onnx.numpy_helper.from_array(rounded(values, bits), weight.name))
     return bytes(model.SerializeToString())
+
+
+def rounded(halves: NDArray[np.float16], bits: int) -> NDArray[np.float16]:
+    """To so many bits of the mantissa, ties to even; what is dropped is zero, and compresses."""
+    dropped = HALF_BITS - bits
+    if dropped == 0:
+        return halves
+    patterns = np.ascontiguousarray(halves).view(np.uint16)
+    nearest = patterns + (2 ** (dropped - 1) - 1) + (patterns >> dropped & 1)
+    found: NDArray[np.float16] = (nearest >> dropped << dropped).view(np.float16)
+    return found
 
 
 def _write_face_detector(folder: Path) -> None:
@@ -164,8 +210,9 @@ def _write_runtime(folder: Path, lock: dict[str, Any], scratch: Path) -> None:
     if found != pinned["integrity"]:
         raise ExportError(f"{package} isn't that of web/package-lock.json: its checksum is {found}")
     with tarfile.open(archive) as members:
-        for name in (*MODULES, BINARY):
-            member = members.extractfile(f"package/dist/{name}")
-            assert member is not None
-            put = _put_packed if name == BINARY else _put
-            put(folder / name, member.read())
+        for module, loaded in MODULES.items():
+            for name in (module, f"{loaded}.mjs", f"{loaded}.wasm"):
+                member = members.extractfile(f"package/dist/{name}")
+                assert member is not None
+                put = _put if name.endswith(".mjs") else _put_packed
+                put(folder / name, member.read())
