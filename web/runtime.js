@@ -9,8 +9,10 @@
  * @typedef {(data: Uint8Array | Float32Array, shape: number[]) => Promise<Readonly<Record<string, Tensor>>>} Run */
 
 const MOST_THREADS = 4;
-const PLANES = 4; // As src/deeppose/deploy/web.py packs networks.
-const PROBE_VALUES = 251; // As there.
+// As src/deeppose/deploy/web.py packs networks.
+const [SINGLE, HALF] = [4, 2];
+const WEIGHTS = "weights";
+const PROBE_VALUES = 251;
 const NEAR = 1e-3; // Of a box's side: how far a GPU may be off.
 /** The module, and what it loads. @type {Record<Backend, [string, string]>} */
 const BUILDS = {
@@ -82,26 +84,47 @@ function inTurn(work) {
   return done;
 }
 
+/** Bytes of numbers, of which every so many-th were put together. @param {string} path @param {number} planes */
+async function numbersIn(path, planes) {
+  const packed = await unpacked(path);
+  const result = new Uint8Array(packed.length);
+  for (let plane = 0, at = 0; plane < planes; plane++) {
+    for (let to = plane; to < result.length; to += planes) result[to] = packed[at++];
+  }
+  return result;
+}
+
+/** A stage's weights in half precision. The file has how many such numbers each is from that of the stage before.
+ * @param {string} path @param {(() => Promise<Uint16Array>) | undefined} before */
+async function weightsIn(path, before) {
+  const places = new Uint16Array((await numbersIn(path, HALF)).buffer);
+  const others = await before?.();
+  return places.map((place, at) => {
+    const sum = others ? place + placeOf(others[at]) : place;
+    return sum & 0x8000 ? sum ^ 0x8000 : ~sum;
+  });
+}
+
+/** @param {number} half its bits */
+const placeOf = (half) => half ^ (half & 0x8000 ? 0xffff : 0x8000);
+
 /**
  * A network of one input.
- * @param {string} path @param {"uint8" | "float32"} type
+ * @param {() => Promise<[Uint8Array, Uint16Array?]>} read itself, and its weights if they aren't in it
+ * @param {"uint8" | "float32"} type
  * @param {((run: Run) => Promise<void>) | null} check throws where a GPU answers otherwise than it should; null: by WASM
  * @returns {Promise<{run: Run, from: Promise<Runtime>}>}
  */
-async function opened(path, type, check) {
+async function opened(read, type, check) {
   const from = runtime;
-  const [packed, { backend, ort }] = await Promise.all([unpacked(path), from]);
-  const network = new Uint8Array(packed.length);
-  for (let plane = 0, at = 0; plane < PLANES; plane++) {
-    for (let to = plane; to < network.length; to += PLANES) network[to] = packed[at++];
-  }
-  const provider = check ? backend : "wasm";
+  const [[network, weights], { backend, ort }] = await Promise.all([read(), from]);
+  const options = {
+    executionProviders: [check ? backend : "wasm"],
+    externalData: weights ? [{ path: WEIGHTS, data: new Uint8Array(weights.buffer) }] : [],
+  };
   try {
     return await inTurn(async () => {
-      const session = await ort.InferenceSession.create(network, {
-        executionProviders: [provider],
-        logSeverityLevel: 3,
-      });
+      const session = await ort.InferenceSession.create(network, { ...options, logSeverityLevel: 3 });
       const [input] = session.inputNames;
       /** @type {Run} */
       const run = (data, shape) => session.run({ [input]: new ort.Tensor(/** @type {any} */ (type), data, shape) });
@@ -111,12 +134,28 @@ async function opened(path, type, check) {
   } catch (error) {
     if (backend === "wasm") throw error;
     leave(from, error);
-    return opened(path, type, check);
+    return opened(read, type, check);
   }
 }
 
-/** A stage whose network is loaded when it is wanted first. @param {string} path @param {Description} description @returns {Stage} */
-export function stageOf(path, description) {
+/** The stages of a model, each of which is loaded when it is wanted first.
+ * @param {string} folder @param {Description[]} descriptions */
+export function stagesIn(folder, descriptions) {
+  /** @type {(() => Promise<Uint16Array>) | undefined} */
+  let last;
+  return descriptions.map((description) => {
+    const path = `${folder}/stage${description.stage}`;
+    const before = last;
+    /** @type {Promise<Uint16Array> | undefined} */
+    let found;
+    const weights = () => (found ??= weightsIn(`${path}.${WEIGHTS}.gz`, before));
+    last = weights;
+    return stageOf(() => Promise.all([unpacked(`${path}.onnx.gz`), weights()]), description);
+  });
+}
+
+/** @param {() => Promise<[Uint8Array, Uint16Array]>} read @param {Description} description @returns {Stage} */
+function stageOf(read, description) {
   const size = description.input.shape[1];
   const joints = description.joints.length;
   /** @param {Run} run */
@@ -128,7 +167,7 @@ export function stageOf(path, description) {
   };
   /** @type {ReturnType<typeof opened> | undefined} */
   let network;
-  const load = () => (network ??= opened(path, "uint8", check));
+  const load = () => (network ??= opened(read, "uint8", check));
   return {
     description,
     load,
@@ -169,7 +208,7 @@ function maps(values, index, count, joints) {
 
 /** CenterFace, as faces.js calls it; by WASM, which is at it once a photo. @param {string} path */
 export async function openFaces(path) {
-  const { run } = await opened(path, "float32", null);
+  const { run } = await opened(async () => [await numbersIn(path, SINGLE)], "float32", null);
   return async (/** @type {Float32Array} */ input, /** @type {number} */ width, /** @type {number} */ height) => {
     const found = await inTurn(() => run(input, [1, 3, height, width]));
     return { heat: numbers(found["537"]), scale: numbers(found["538"]), offset: numbers(found["539"]) };

@@ -4,7 +4,7 @@
 import { remaining } from "./cascade.js";
 import { findFaces } from "./faces.js";
 import { findPeople, lastConfidences, refinePeople } from "./people.js";
-import { openFaces, stageOf } from "./runtime.js";
+import { openFaces, stagesIn } from "./runtime.js";
 
 /** @import { Stage } from "./cascade.js" */
 
@@ -23,12 +23,7 @@ const models = fetch(new URL("./models.json", import.meta.url)).then((answer) =>
 async function stagesOf(model) {
   /** @type {{stages: import("./cascade.js").Description[]}} */
   const { stages } = (await models)[model];
-  const paths = stages.map(({ stage }) => `./networks/${model}/stage${stage}.onnx.gz`);
-  if (!opened.has(model))
-    opened.set(
-      model,
-      stages.map((about, index) => stageOf(paths[index], about)),
-    );
+  if (!opened.has(model)) opened.set(model, stagesIn(`./networks/${model}`, stages));
   return /** @type {Stage[]} */ (opened.get(model));
 }
 
