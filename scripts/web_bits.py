@@ -1,4 +1,4 @@
-"""How few bits the networks of the page of web/ can do with: its size, and held-out poses, by what they keep.
+"""What fewer bits of its networks would give the page of web/: its size, and how far held-out poses move.
 
     python scripts/web_bits.py
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 from benching import made_on, write_report
 from pages import page_of, table
 
@@ -26,10 +27,12 @@ from deeppose.core.published import PUBLISHED
 from deeppose.deploy.cascade import Cascade
 from deeppose.deploy.export import export_stage
 from deeppose.deploy.pose import load_cascade, published_weights
-from deeppose.deploy.web import HALF_BITS, MODELS, for_page, packed
+from deeppose.deploy.web import HALF, MODELS, differences, graph_and_weights, packed, rounded
 
 PAGE, OUTPUT = Path("dist/web"), Path("reports/bench/web_bits.json")
-BITS = (HALF_BITS, 9, 8, 7, 6)
+BITS = (10, 9, 8, 7, 6)
+LEAST_ROUNDED = 2**14
+"""Weights of a tensor; smaller ones take little room, and rounded too move joints several times as far."""
 THRESHOLDS = (0.1, 0.2)
 MOVED = (50, 99, 100)
 """Percentiles of how far joints move."""
@@ -47,6 +50,7 @@ def of_model(model: str) -> dict[str, Any]:
     item = Item(load_params(), PUBLISHED, model)
     examples = item.train.read_examples()
     rows = examples.rows("held-out")
+    truth = examples.poses[rows], examples.labelled[rows], examples.diameters[rows]
     found: dict[str, Any] = {}
     exact = None
     with tempfile.TemporaryDirectory() as folder:
@@ -54,26 +58,30 @@ def of_model(model: str) -> dict[str, Any]:
             export_stage(weights, stage, None, Path(folder)).network
             for stage, weights in enumerate(published_weights(model), start=1)
         ]
-        whole = {path: path.read_bytes() for path in exported}
+        whole = [onnx.load(network) for network in exported]
         for bits in BITS:
-            size = 0
-            for path, network in whole.items():
-                path.write_bytes(network)
-                kept = for_page(path, bits)
-                path.write_bytes(kept)
-                size += len(packed(kept))
+            size, before = 0, None
+            for network, model_ in zip(exported, whole, strict=True):
+                onnx.save(rounded_weights(model_, bits), network)
+                graph, halves = graph_and_weights(network)
+                size += len(packed(graph, 1)) + len(packed(differences(halves, before), HALF))
+                before = halves
             poses = predicted(load_cascade(exported), item, examples, rows)
             exact = poses if exact is None else exact
-            errors = joint_errors(
-                poses, examples.poses[rows], examples.labelled[rows], examples.diameters[rows]
-            )
-            found[str(bits)] = {
-                "bytes": size,
-                "moved": np.percentile(np.linalg.norm(poses - exact, axis=-1), MOVED).tolist(),
-                "pdj": [mean_pdj(errors, threshold) for threshold in THRESHOLDS],
-                "joints": int((~np.isnan(errors)).sum()),
-            }
+            moved = np.percentile(np.linalg.norm(poses - exact, axis=-1), MOVED).tolist()
+            pdj = [mean_pdj(joint_errors(poses, *truth), threshold) for threshold in THRESHOLDS]
+            found[str(bits)] = {"bytes": size, "moved": moved, "pdj": pdj}
     return found
+
+
+def rounded_weights(model: onnx.ModelProto, bits: int) -> onnx.ModelProto:
+    """A copy whose large tensors in half precision keep so many bits of each mantissa."""
+    copy = onnx.ModelProto.FromString(model.SerializeToString())
+    for weight in copy.graph.initializer:
+        values = onnx.numpy_helper.to_array(weight)
+        if values.dtype == np.float16 and values.size >= LEAST_ROUNDED:
+            weight.CopyFrom(onnx.numpy_helper.from_array(rounded(values, bits), weight.name))
+    return copy
 
 
 def predicted(cascade: Cascade, item: Item, examples: Examples, rows: Indices) -> Floats:
@@ -99,13 +107,12 @@ def page(report: dict[str, Any]) -> str:
         moved = [" / ".join(f"{pixels:.2f}" for pixels in one["moved"]) for one in of]
         rows.append([bits, *sizes, *moved, *(f"{rate:.4f}" for one in of for rate in one["pdj"])])
     heads = [f"{model}, PDJ at {threshold}" for model in models for threshold in THRESHOLDS]
-    counts = " and ".join(f"{found[str(HALF_BITS)]['joints']} of {model}" for model, found in models.items())
     return page_of(
         "The page in the browser: bits of its networks",
         f"Made by `python scripts/web_bits.py` at commit {report['revision']} on: {report['machine']}. Of "
-        f"{HALF_BITS} bits of the mantissa of each weight in a large kernel so many are kept. Poses are of "
-        f"held-out images, after the last stage; {counts} joints count. Moved: how many pixels half of the "
-        "joints move at most, 99 of 100, and the one that moves furthest.",
+        f"{BITS[0]} bits of the mantissa of each weight in a large tensor so many are kept; the page keeps "
+        "all. Poses are of held-out images, after the last stage. Moved: how many pixels half of the joints "
+        "move at most, 99 of 100, and the one that moves furthest.",
         table(["bits", "networks, MB", "folder, MB", *(f"{model}, moved" for model in models), *heads], rows),
     )
 
