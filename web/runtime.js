@@ -72,7 +72,8 @@ let runtime = chosen().then(start);
 /** Goes on without WebGPU, for good. @param {Promise<Runtime>} failed @param {unknown} error */
 function leave(failed, error) {
   if (runtime !== failed) return;
-  runtime = start("wasm", ` WebGPU failed here: ${error instanceof Error ? error.message : error}`);
+  const [what] = (error instanceof Error ? error.message : String(error)).split("\n", 1);
+  runtime = start("wasm", ` WebGPU failed here: ${what}`);
 }
 
 /** @type {Promise<unknown>} */
@@ -109,11 +110,31 @@ async function weightsIn(path, before) {
 const placeOf = (half) => half ^ (half & 0x8000 ? 0xffff : 0x8000);
 
 /**
- * A network of one input.
+ * A network of one input, loaded when it is wanted first; anew where WebGPU was left since.
  * @param {() => Promise<[Uint8Array, Uint16Array?]>} read itself, and its weights if they aren't in it
  * @param {"uint8" | "float32"} type
  * @param {((run: Run) => Promise<void>) | null} check throws where a GPU answers otherwise than it should; null: by WASM
- * @returns {Promise<{run: Run, from: Promise<Runtime>}>}
+ */
+function networkOf(read, type, check) {
+  /** @type {ReturnType<typeof opened> | undefined} */
+  let network;
+  const load = () => (network ??= opened(read, type, check));
+  /** @type {Run} */
+  const run = async (data, shape) => {
+    if ((await load()).from !== runtime) network = undefined;
+    const { from, run: once } = await load();
+    return inTurn(() => once(data, shape)).catch(async (error) => {
+      if ((await from).backend === "wasm") throw error;
+      leave(from, error);
+      return run(data, shape);
+    });
+  };
+  return { load, run };
+}
+
+/**
+ * @param {() => Promise<[Uint8Array, Uint16Array?]>} read @param {"uint8" | "float32"} type
+ * @param {((run: Run) => Promise<void>) | null} check @returns {Promise<{run: Run, from: Promise<Runtime>}>}
  */
 async function opened(read, type, check) {
   const from = runtime;
@@ -158,28 +179,17 @@ export function stagesIn(folder, descriptions) {
 function stageOf(read, description) {
   const size = description.input.shape[1];
   const joints = description.joints.length;
-  /** @param {Run} run */
-  const check = async (run) => {
+  const { load, run } = networkOf(read, "uint8", async (run) => {
     const probe = Uint8Array.from({ length: size * size * 3 }, (_, at) => at % PROBE_VALUES);
     const said = numbers((await run(probe, [1, size, size, 3])).joints);
     const off = Math.max(...description.probed.flat().map((value, index) => Math.abs(value - said[index])));
     if (!(off < NEAR)) throw new Error(`a joint is ${off} of a crop's side off`);
-  };
-  /** @type {ReturnType<typeof opened> | undefined} */
-  let network;
-  const load = () => (network ??= opened(read, "uint8", check));
+  });
   return {
     description,
     load,
     async run(crops, count) {
-      const shape = [count, size, size, 3];
-      const { run, from } = await load();
-      const found = await inTurn(() => run(crops, shape)).catch(async (error) => {
-        if ((await from).backend === "wasm") throw error;
-        leave(from, error);
-        network = undefined;
-        return (await load()).run(crops, shape);
-      });
+      const found = await run(crops, [count, size, size, 3]);
       return Array.from({ length: count }, (_, index) => ({
         joints: points(numbers(found.joints), index * joints, joints),
         variances: points(numbers(found.variances), index * joints, joints),
@@ -208,9 +218,10 @@ function maps(values, index, count, joints) {
 
 /** CenterFace, as faces.js calls it; by WASM, which is at it once a photo. @param {string} path */
 export async function openFaces(path) {
-  const { run } = await opened(async () => [await numbersIn(path, SINGLE)], "float32", null);
+  const { load, run } = networkOf(async () => [await numbersIn(path, SINGLE)], "float32", null);
+  await load();
   return async (/** @type {Float32Array} */ input, /** @type {number} */ width, /** @type {number} */ height) => {
-    const found = await inTurn(() => run(input, [1, 3, height, width]));
+    const found = await run(input, [1, 3, height, width]);
     return { heat: numbers(found["537"]), scale: numbers(found["538"]), offset: numbers(found["539"]) };
   };
 }

@@ -3,6 +3,7 @@
 import json
 import sys
 import threading
+import time
 from functools import partial
 from http.server import ThreadingHTTPServer
 
@@ -130,3 +131,17 @@ def test_wasm_can_be_asked_for(browser, served):
     browser.wait(f"{RUNS}.startsWith('Poses and faces by WASM, ')")
     assert PLAIN in asked
     assert WITH_WEBGPU not in asked
+
+
+def test_a_gpu_that_is_lost_is_left(software, served, page):
+    address, asked, _ = served
+    go(software, f"{address}?backend=webgpu")
+    while "stage3.weights.gz" not in asked:
+        time.sleep(0.1)
+    session, software.session = software.session, None
+    software.call("Browser.crashGpuProcess")
+    software.session = session
+    for name in ("synthetic person", "synthetic scene"):
+        upload(software, page / "samples" / f"{name}.jpg")
+        assert people(software)
+    assert "WebGPU failed here: " in software.run(RUNS)

@@ -104,7 +104,7 @@ def packed(data: bytes, planes: int) -> bytes:
     """As gzip, every so many-th byte together: exponents are like each other, mantissas are not."""
     # Numbers hardly repeat: where bytes aren't copied for it, codes for them fit better.
     strategy = zlib.Z_DEFAULT_STRATEGY if planes == 1 else zlib.Z_FILTERED
-    compressor = zlib.compressobj(9, wbits=zlib.MAX_WBITS + 16, memLevel=9, strategy=strategy)
+    compressor = zlib.compressobj(9, wbits=zlib.MAX_WBITS + 16, strategy=strategy)
     apart = b"".join(data[first::planes] for first in range(planes))
     return compressor.compress(apart) + compressor.flush()
 
