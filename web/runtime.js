@@ -85,25 +85,16 @@ function inTurn(work) {
   return done;
 }
 
-/** Bytes of numbers, of which every so many-th were put together. @param {string} path @param {number} planes */
-async function numbersIn(path, planes) {
-  const packed = await unpacked(path);
-  const result = new Uint8Array(packed.length);
-  for (let plane = 0, at = 0; plane < planes; plane++) {
-    for (let to = plane; to < result.length; to += planes) result[to] = packed[at++];
-  }
-  return result;
-}
-
 /** A stage's weights in half precision. The file has how many such numbers each is from that of the stage before.
  * @param {string} path @param {(() => Promise<Uint16Array>) | undefined} before */
 async function weightsIn(path, before) {
-  const places = new Uint16Array((await numbersIn(path, HALF)).buffer);
-  const others = await before?.();
-  return places.map((place, at) => {
-    const sum = others ? place + placeOf(others[at]) : place;
-    return sum & 0x8000 ? sum ^ 0x8000 : ~sum;
-  });
+  const [packed, others] = await Promise.all([unpacked(path), before?.()]);
+  const result = new Uint16Array(packed.length / HALF);
+  for (let at = 0; at < result.length; at++) {
+    const place = (packed[at] | (packed[result.length + at] << 8)) + (others ? placeOf(others[at]) : 0);
+    result[at] = place & 0x8000 ? place ^ 0x8000 : ~place;
+  }
+  return result;
 }
 
 /** @param {number} half its bits */
@@ -218,7 +209,15 @@ function maps(values, index, count, joints) {
 
 /** CenterFace, as faces.js calls it; by WASM, which is at it once a photo. @param {string} path */
 export async function openFaces(path) {
-  const { load, run } = networkOf(async () => [await numbersIn(path, SINGLE)], "float32", null);
+  const read = async () => {
+    const packed = await unpacked(path);
+    const network = new Uint8Array(packed.length);
+    for (let plane = 0, at = 0; plane < SINGLE; plane++) {
+      for (let to = plane; to < network.length; to += SINGLE) network[to] = packed[at++];
+    }
+    return /** @type {[Uint8Array]} */ ([network]);
+  };
+  const { load, run } = networkOf(read, "float32", null);
   await load();
   return async (/** @type {Float32Array} */ input, /** @type {number} */ width, /** @type {number} */ height) => {
     const found = await run(input, [1, 3, height, width]);
