@@ -181,7 +181,11 @@ def params(random: Random) -> None:
 def predictions(random: Random) -> None:
     file = change(random, *Path("predictions").iterdir())
     file = file.rename(file.with_name(f"{one_of(random, ('p', 'é', 'x' * 240))}{file.suffix}"))
-    json.dumps(score("lsp", file, "pc", [Path("mirror")]), allow_nan=False)
+    json.dumps(scored(file), allow_nan=False)
+
+
+def scored(file: Path) -> dict[str, Any]:
+    return score(read_set("lsp", [Path("mirror")], "pc"), file, "pc").rates
 
 
 def own_labels(random: Random) -> None:
@@ -283,8 +287,7 @@ def prepare(base: Path) -> None:
     torch.set_num_threads(1)  # as where inputs are given
     with contextlib.chdir(base):
         Path("joints.json").write_text(json.dumps(predict("photos/p.png")))
-        figures = score("lsp", Path("predictions/p.npz"), "pc", [Path("mirror")])
-        Path("score.json").write_text(json.dumps(figures))
+        Path("score.json").write_text(json.dumps(scored(Path("predictions/p.npz"))))
 
 
 def prepare_own_labels(folder: Path, poses: np.ndarray) -> None:
