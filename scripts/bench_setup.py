@@ -133,7 +133,6 @@ def write_archive(path: Path, files: Sequence[bytes], images: int = 0, examples_
         train=np.arange(len(poses)) < len(poses) // 2,
         skeleton=FULL_BODY,
         labels=PERSON_CENTRIC,
-        exchanged={},
     )
 
 

@@ -28,7 +28,6 @@ def pose_set(archive=Path("none.zip")):
         train=np.arange(2 * COUNT) < COUNT,
         skeleton=FULL_BODY,
         labels="observer-centric as published",
-        exchanged={},
     )
 
 

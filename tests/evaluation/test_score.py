@@ -130,7 +130,6 @@ def test_a_set_without_legs_and_without_some_labels(tmp_path):
         train=np.zeros(3, dtype=bool),
         skeleton=FLIC_LABELLED,
         labels="observer-centric as published",
-        exchanged={},
     )
     predicted = np.nan_to_num(truth)
     predicted[0, 2] += 1000

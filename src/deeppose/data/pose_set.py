@@ -1,6 +1,6 @@
 """A data set as read: names of images in an archive, and the poses that belong to them."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from deeppose.core.errors import AnnotationError, ImageError
 from deeppose.core.geometry import Bools, Floats
-from deeppose.core.skeleton import Skeleton, check_skeleton
+from deeppose.core.skeleton import Skeleton
 
 PERSON_CENTRIC = "person-centric as published"
 OBSERVER_CENTRIC = "observer-centric as published"
@@ -67,7 +67,7 @@ class PoseSet:
     train: Bools
     skeleton: Skeleton
     labels: str
-    exchanged: dict[str, int]
+    exchanged: dict[str, int] = field(default_factory=dict)
     torso_boxes: Floats | None = None
     occluded: Bools | None = None
     from_behind: Bools | None = None
@@ -82,10 +82,7 @@ class PoseSet:
         ------
         AnnotationError
             If there is no example, or a labelled joint or a box lies nowhere near an image.
-        SkeletonError
-            If joints or limbs of the skeleton don't fit together.
         """
-        check_skeleton(self.skeleton)
         if len(self.poses) == 0:
             raise AnnotationError(f"{self.archive} labels no example")
         boxes = [np.zeros((len(self.poses), 4)) if b is None else b for b in (self.torso_boxes, self.boxes)]
