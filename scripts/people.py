@@ -348,8 +348,8 @@ def page(measured: dict[str, Any]) -> str:
         "side. A crowd is a montage of single-person pictures, 3 by 3 or 5 by 3 of them. "
         "[How people are found](predict.md#who-is-in-the-picture), step by step.",
         "A person's score is the mean confidence of the more confident half of the joints after stage 1.",
-        "A joint's confidence is a logistic function of its heat map's standard deviation, in pose diameters. "
-        "The paper's own network has no heat maps and gives no confidence.",
+        "A joint's confidence is a logistic function of its heat map's standard deviation, in pose "
+        "diameters. The paper's own network has no heat maps and gives no confidence.",
         *blocks,
         "![Reliability and risk against coverage](people.svg)",
     )

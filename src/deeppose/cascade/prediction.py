@@ -23,7 +23,7 @@ from deeppose.core.geometry import (
     of_own_joint,
     refined,
 )
-from deeppose.core.skeleton import Skeleton, skeleton_from
+from deeppose.core.skeleton import skeleton_from
 from deeppose.networks.regressor import Regressor
 
 
