@@ -184,7 +184,8 @@ def peer_poses(
     if found.peer.read:
         poses, examples = found.peer.read(found.path)
     else:
-        poses, examples = read_predictions(found.path, len(truth), own), np.ones(len(truth), dtype=bool)
+        numbers, examples = [str(n) for n in range(len(truth))], np.ones(len(truth), dtype=bool)
+        poses, _ = read_predictions(found.path, numbers, own)
     is_predicted = dict(zip(own.joints, predicted_joints(poses), strict=True))
     joints = [joint for joint in skeleton.joints if is_predicted.get(joint)]
     wanted = np.full((len(poses), len(skeleton.joints), 2), np.nan)

@@ -11,7 +11,7 @@ from deeppose.core.examples import Examples, Indices
 from deeppose.core.files import read_parquet
 from deeppose.core.geometry import Bools, Floats
 from deeppose.core.paths import Item
-from deeppose.core.pose_files import read_predictions
+from deeppose.core.pose_files import read_poses
 from deeppose.core.predictors import MEAN_POSE
 from deeppose.data.peers import find_peers, peer_poses
 from deeppose.data.registry import ENTRIES
@@ -53,7 +53,7 @@ def predictions_on(
     joints = item.skeleton.joints
     for predictor in (MEAN_POSE, *item.stage_names):
         path = item.test_prediction(set_name, predictor)
-        poses, spreads = read_predictions(path, len(rows), item.skeleton)
+        poses, spreads = read_poses(path, len(rows), item.skeleton)
         yield predictor, poses, np.ones((len(rows), len(joints)), dtype=bool), spreads
     noted = item.read_manifest()["peers"]
     peers = find_peers(item.archive_folders())

@@ -12,7 +12,7 @@ from deeppose.core.geometry import diameter
 from deeppose.core.metrics import joint_errors, limb_errors, pcp, pdj
 from deeppose.core.params import Labels
 from deeppose.data.pose_set import PoseSet
-from deeppose.data.prediction_files import predicted_joints, read_named_predictions
+from deeppose.data.prediction_files import predicted_joints, read_predictions
 from deeppose.data.registry import PAPER_TEST_SETS
 from deeppose.evaluation.hints import hints
 
@@ -61,7 +61,7 @@ def score(poseset: PoseSet, predictions: Path, labels: Labels) -> Score:
     Parameters
     ----------
     predictions
-        In one of the layouts of :func:`deeppose.data.prediction_files.read_named_predictions`.
+        In one of the layouts of :func:`deeppose.data.prediction_files.read_predictions`.
     labels
         Observer- or person-centric ones.
 
@@ -73,7 +73,7 @@ def score(poseset: PoseSet, predictions: Path, labels: Labels) -> Score:
     if poseset.train.all():
         raise PredictionsError(f"{poseset.name} has no test part, so nothing can be scored on it")
     tests, skeleton = poseset.taking(np.flatnonzero(~poseset.train)), poseset.skeleton
-    predicted, remarks = read_named_predictions(predictions, tests.members, skeleton)
+    predicted, remarks = read_predictions(predictions, tests.members, skeleton)
     is_predicted = predicted_joints(predicted)
     counted = tests.labelled & is_predicted & is_predicted[list(skeleton.mirrored)]
     diameters = diameter(tests.poses, tests.labelled, skeleton)

@@ -64,7 +64,7 @@ def _plot_poses(
     pictures = [images[row] for row in rows[chosen]]
     truth = examples.poses[rows[chosen]]
     poses = {
-        stage: read_poses(item.test_prediction(shown.name, stage), len(rows), item.skeleton)[chosen]
+        stage: read_poses(item.test_prediction(shown.name, stage), len(rows), item.skeleton)[0][chosen]
         for stage in (item.stage_names if by_stage else [last])
     }
     if by_stage:
