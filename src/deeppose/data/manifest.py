@@ -213,7 +213,7 @@ def _of_published(item: Item) -> dict[str, object]:
         may_be_missing = entry.name not in item.model.train or another_can_train
         attempts = 1 if may_be_missing else ATTEMPTS
         try:
-            found = obtain(entry, folders, folders[-1], item.checksums, attempts=attempts)
+            found = obtain(entry, folders, item.checksums, attempts=attempts)
         except MissingArchiveError as error:
             if not may_be_missing:
                 raise

@@ -183,7 +183,7 @@ def test_something_else_than_the_archive_is_refused(tmp_path, server, archive, e
     entry = entry if known else dataclasses.replace(entry, published_sha256=None)
     target = tmp_path / "target"
     with pytest.raises(MissingArchiveError) as error:
-        obtain(entry, [tmp_path / "empty"], target)
+        obtain(entry, [tmp_path / "empty", target])
     wanted = sha256(archive) if known else "no whole archive"
     for part in (server.url, wanted, entry.page, str(target / "lsp_dataset.zip"), str(tmp_path / "empty")):
         assert part in str(error.value)
@@ -203,27 +203,27 @@ def test_without_a_known_checksum_the_members_are_checked(tmp_path, server, arch
 def test_a_refusal_is_not_asked_again(tmp_path, server, entry):
     server.status = 404
     with pytest.raises(MissingArchiveError, match="404"):
-        obtain(entry, [], tmp_path / "target")
+        obtain(entry, [tmp_path / "target"])
     assert server.asked == [None]
 
 
 def test_a_server_in_trouble_is_asked_again(tmp_path, server, entry):
     server.status = 503
     with pytest.raises(MissingArchiveError, match="503"):
-        obtain(entry, [], tmp_path / "target")
+        obtain(entry, [tmp_path / "target"])
     assert len(server.asked) == ATTEMPTS
 
 
 def test_the_second_address_is_tried(tmp_path, server, archive, entry):
     entry = dataclasses.replace(entry, urls=("http://127.0.0.1:1/none.zip", server.url))
-    assert obtain(entry, [], tmp_path / "target").source == server.url
+    assert obtain(entry, [tmp_path / "target"]).source == server.url
 
 
 def test_without_an_address_the_page_is_named(tmp_path, entry):
     with pytest.raises(
         MissingArchiveError, match=r"no address of the file itself is known; get it from https://sam"
     ):
-        obtain(dataclasses.replace(entry, urls=()), [], tmp_path / "target")
+        obtain(dataclasses.replace(entry, urls=()), [tmp_path / "target"])
 
 
 def test_wrong_contents_stop(tmp_path, archive, entry):
