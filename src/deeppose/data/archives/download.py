@@ -80,9 +80,8 @@ def _from_addresses(entry: Entry, folders: Sequence[Path], attempts: int) -> tup
             reasons.append(f"{url}: {error}")
     tried = " and could not be downloaded (" + "; ".join(reasons) + ")" if reasons else ""
     unknown = "" if entry.urls else ", and no address of the file itself is known"
-    raise MissingArchiveError(
-        f"{where_looked(entry, list(dict.fromkeys(folders)))}{tried}{unknown}; {how_to_get(entry, folders[-1])}"
-    )
+    where = where_looked(entry, list(dict.fromkeys(folders)))
+    raise MissingArchiveError(f"{where}{tried}{unknown}; {how_to_get(entry, folders[-1])}")
 
 
 def download(url: str, target: Path, expected_sha256: str | None, attempts: int = ATTEMPTS) -> None:
