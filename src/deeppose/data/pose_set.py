@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from deeppose.core.errors import AnnotationError, ImageError
 from deeppose.core.geometry import Bools, Floats
-from deeppose.core.skeleton import Skeleton
+from deeppose.core.skeleton import Skeleton, check_skeleton
 
 PERSON_CENTRIC = "person-centric as published"
 OBSERVER_CENTRIC = "observer-centric as published"
@@ -82,7 +82,10 @@ class PoseSet:
         ------
         AnnotationError
             If there is no example, or a labelled joint or a box lies nowhere near an image.
+        SkeletonError
+            If joints or limbs of the skeleton don't fit together.
         """
+        check_skeleton(self.skeleton)
         if len(self.poses) == 0:
             raise AnnotationError(f"{self.archive} labels no example")
         boxes = [np.zeros((len(self.poses), 4)) if b is None else b for b in (self.torso_boxes, self.boxes)]
