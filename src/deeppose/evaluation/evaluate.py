@@ -17,7 +17,7 @@ from deeppose.data.peers import find_peers, peer_poses
 from deeppose.data.registry import ENTRIES
 from deeppose.evaluation.error_tables import error_tables
 from deeppose.evaluation.evaluation import Evaluation
-from deeppose.evaluation.rates import PDJ_THRESHOLDS, rates_by_viewpoint
+from deeppose.evaluation.rates import rates_by_viewpoint
 
 
 def evaluate(item: Item) -> Evaluation:
@@ -42,7 +42,7 @@ def evaluate(item: Item) -> Evaluation:
                 tables.append(error_tables(part_name, predictor, *of_part, item.skeleton, sure))
     joints, limbs = (pd.concat(kind, ignore_index=True) for kind in zip(*tables, strict=True))
     del tables
-    by_viewpoint = rates_by_viewpoint(joints, read_parquet(item.viewpoints), PDJ_THRESHOLDS)
+    by_viewpoint = rates_by_viewpoint(joints, read_parquet(item.viewpoints))
     return Evaluation(item.model_name, joints, limbs, by_viewpoint, item.skeleton)
 
 

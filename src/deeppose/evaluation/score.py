@@ -15,10 +15,10 @@ from deeppose.data.pose_set import PoseSet
 from deeppose.data.prediction_files import predicted_joints, read_predictions
 from deeppose.data.registry import PAPER_TEST_SETS
 from deeppose.evaluation.hints import hints
+from deeppose.evaluation.rates import PDJ_THRESHOLDS
 
 LIMB_KINDS = ("arm_upper", "arm_lower", "leg_upper", "leg_lower", "ave")
 JOINT_KINDS = ("wrist", "elbow", "shoulder", "hip", "knee", "ankle")
-PDJ_THRESHOLDS = ("0.1", "0.2", "0.5")
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def score(poseset: PoseSet, predictions: Path, labels: Labels) -> Score:
         "n": len(tests.poses),
         "pcp": _shown(poseset, LIMB_KINDS, pcp(strict, skeleton)),
         "pcp_loose": _shown(poseset, LIMB_KINDS, pcp(loose, skeleton)),
-        "pdj": {t: _shown(poseset, JOINT_KINDS, pdj(errors, skeleton, float(t))) for t in PDJ_THRESHOLDS},
+        "pdj": {str(t): _shown(poseset, JOINT_KINDS, pdj(errors, skeleton, t)) for t in PDJ_THRESHOLDS},
     }
     return Score(
         rates=rates,

@@ -13,7 +13,8 @@ from deeppose.core.predictors import MEAN_POSE, stage_name
 from deeppose.core.viewpoint import BACK, FRONT
 from deeppose.evaluation.evaluation import Evaluation
 from deeppose.evaluation.formatting import difference_text, rate_text
-from deeppose.report.claims.rates import THRESHOLDS, NotTestableError, OnSet, Rates
+from deeppose.evaluation.rates import CURVE_THRESHOLDS
+from deeppose.report.claims.rates import NotTestableError, OnSet, Rates
 from deeppose.report.paper_results import paper_results
 from deeppose.report.tables import markdown_rows
 
@@ -210,7 +211,7 @@ def _refinement_at_high_precision(rates: Rates) -> Finding:
     first, *_, last = flic.stages(at_least=2)
     gains = flic.curve(last, _ARMS) - flic.curve(first, _ARMS)
     largest = gains.max()
-    at = THRESHOLDS[gains >= largest - _ROUNDING]
+    at = CURVE_THRESHOLDS[gains >= largest - _ROUNDING]
     within = (at >= _PRECISE[0]) & (at <= _PRECISE[1])
     mean = gains[_precise()].mean()
     shown = at[within][0] if within.any() else at[0]
