@@ -94,7 +94,7 @@ def test_shares_by_hand():
     seen = viewpoints("lsp", poses, FULL_BODY, occluded, None)
     both = pd.concat([errors([0.1, 0.3, 0.3]), errors([0.1, 0.1, np.nan], "stage 2")], ignore_index=True)
     shares = rates_by_viewpoint(both, seen)
-    shown = ["joints", "pdj@0.1", "pdj@0.2", "poses", "exchanged"]
+    shown = ["joints", "pdj@0.1", "pdj@0.2", "pdj@0.5", "poses", "exchanged"]
     assert shares.columns.tolist() == ["set", "predictor", "kind", "value", *shown]
     found = shares.set_index(["predictor", "value"])[["joints", "pdj@0.2"]]
     assert found.loc[("stage 1", "upright")].tolist() == [28, 0.5]
