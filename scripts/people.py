@@ -22,7 +22,7 @@ from pages import page_of, table
 from people_pictures import Picture, crowds, pasted, people_of, pictures_of_nobody
 from project_copy import check_mirror
 from scipy.optimize import minimize
-from scipy.stats import rankdata
+from scipy.stats import mannwhitneyu
 
 from deeppose.boxes.face_detector import LONGER_SIDE, FaceDetector
 from deeppose.core.files import read_json, write_json, write_text
@@ -287,13 +287,12 @@ def report(cascade: Cascade, pictures: dict[str, list[Picture]], ways: dict[str,
     precision = np.cumsum(right[most_confident_first]) / np.arange(1, len(right) + 1)
     tenths = np.minimum((confidences * 10).astype(int), 9)
     bins = [(tenths == tenth) for tenth in range(10) if (tenths == tenth).sum() >= 20]
-    ranks = rankdata(confidences)
-    ones, zeros = right.sum(), (1 - right).sum()
+    above = mannwhitneyu(confidences[right == 1], confidences[right == 0]).statistic
     return {
         "ways": [[way, found] for way, found in rows.items()],
         "pictures": {kind: [len(some), sum(len(p.poses) for p in some)] for kind, some in pictures.items()},
         "joints": len(right),
-        "auc": float((ranks[right == 1].sum() - ones * (ones + 1) / 2) / (ones * zeros)),
+        "auc": float(above / (right.sum() * (1 - right).sum())),
         "reliability": [[float(confidences[b].mean()), float(right[b].mean()), int(b.sum())] for b in bins],
         "risk": [[float(k / len(right)), float(1 - precision[k - 1])] for k in kept],
     }

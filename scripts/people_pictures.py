@@ -27,16 +27,10 @@ class Picture(NamedTuple):
 
 def people_of(of: PoseSet, examples: Sequence[int], skeleton: Skeleton) -> Iterator[Picture]:
     """The images of some examples with all people that are labelled on them, joints as in `skeleton`."""
-    columns = [
-        of.skeleton.joints.index(joint) if joint in of.skeleton.joints else None for joint in skeleton.joints
-    ]
+    of = of.on(skeleton)
     with open_archive(of.archive) as archive:
         for member in dict.fromkeys(of.members[example] for example in examples):
-            labelled = of.poses[[name == member for name in of.members]]
-            poses = np.full((len(labelled), len(columns), 2), np.nan)
-            for joint, column in enumerate(columns):
-                if column is not None:
-                    poses[:, joint] = labelled[:, column]
+            poses = of.poses[[name == member for name in of.members]]
             yield Picture(decode_photo(read_member(archive, member), member).pixels, poses)
 
 

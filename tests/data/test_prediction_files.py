@@ -15,6 +15,7 @@ from deeppose.core.skeleton import FLIC_LABELLED, FULL_BODY
 from deeppose.data.prediction_files import predicted_joints, read_predictions
 
 COUNT = 3
+NUMBERS = [str(number) for number in range(COUNT)]
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def write_csv(path: Path, lines, header=("example", "joint", "x", "y")):
 
 
 def read(path):
-    return read_predictions(path, COUNT, FULL_BODY)
+    return read_predictions(path, NUMBERS, FULL_BODY).poses
 
 
 def test_own_parquet_round_trip(tmp_path, poses):
@@ -190,7 +191,7 @@ def test_npz_of_wrong_shape(tmp_path, shape):
 def test_mat_of_wrong_shape(tmp_path):
     savemat(tmp_path / "p.mat", {"pred": np.zeros((2, 29, COUNT))})
     with pytest.raises(PredictionsError, match=r"shape \(2, 29, 3\); \(2, 11, 3\) is expected"):
-        read_predictions(tmp_path / "p.mat", COUNT, FLIC_LABELLED)
+        read_predictions(tmp_path / "p.mat", NUMBERS, FLIC_LABELLED)
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".mat"])

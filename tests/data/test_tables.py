@@ -82,7 +82,7 @@ REFUSED = {
 
 def read(path, data):
     path.write_bytes(data if isinstance(data, bytes) else data.encode())
-    return read_predictions(path, len(POSES), SKELETON)
+    return read_predictions(path, [str(number) for number in range(len(POSES))], SKELETON).poses
 
 
 @pytest.mark.parametrize("data", READ.values(), ids=READ)

@@ -16,7 +16,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from deeppose.cascade.batches import Batch, LastPart, Table, batches
+from deeppose.cascade.batches import Batch, LastPart, Steps, Table, crop_loader
 from deeppose.core.errors import NotFiniteError, ProcessesError
 from deeppose.core.files import atomic_path, reading, sha256, write_text
 from deeppose.core.params import Adagrad, AdamW, Training
@@ -87,19 +87,12 @@ def train(
             f"process {fabric.global_rank} would start at step {first}, others elsewhere: "
             f"{checkpoint.parent} must lie on a disk that all machines share, as all of the project"
         )
-    share = batches(
-        table,
-        batch=training.batch,
-        steps=range(first, steps),
-        rank=fabric.global_rank,
-        processes=fabric.world_size,
-        workers=workers,
-        device=fabric.device,
-        last=last,
-    )
+    share = slice(fabric.global_rank, None, fabric.world_size)
+    batches = Steps(table, training.batch, range(first, steps), share, last)
+    loader = crop_loader(batches, workers, fabric.device)
     total, since, started = 0.0, 0, time.monotonic()
     hidden = not fabric.is_global_zero
-    told = progress(share, name, steps, unit="step", initial=first, hidden=hidden)
+    told = progress(loader, name, steps, unit="step", initial=first, hidden=hidden)
     change = steps if last is None else last.start
     for step, batch in enumerate(told, start=first):
         part = (step, change) if step < change else (step - change, steps - change)

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from deeppose.core.images import Pixels
     from deeppose.core.skeleton import Skeleton
-    from deeppose.deploy.people import Detector
     from deeppose.deploy.results import Found
 
 LARGEST_BOX = 1e6
@@ -103,7 +102,11 @@ def predict(
     targets = targets_of(names, output) if form is None or output is not None else {}
     given = [parse_box(text) for text in box or ()]
     weights, skeleton = weights_to_predict(model, profile)
-    finder = people_detector(detector)
+    finder = None
+    if detector == "torchvision":
+        from deeppose.deploy.detectors import torchvision_detector
+
+        finder = torchvision_detector()
     # Of a few small crops: two threads take three times as long where others use the cores, too.
     cascade = load_cascade(weights, skeleton, threads=1)
     drawn = partial(drawn_people, skeleton=cascade.skeleton, least=min_confidence)
@@ -237,15 +240,6 @@ def file_of(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return status.st_dev, status.st_ino
-
-
-def people_detector(name: Literal["faces", "torchvision"]) -> "Detector | None":
-    """What finds people, loaded; None where their faces do."""
-    if name == "faces":
-        return None
-    from deeppose.deploy.detectors import TorchvisionDetector
-
-    return TorchvisionDetector()
 
 
 def parse_box(text: str) -> "np.ndarray":

@@ -65,13 +65,11 @@ def score(
     mirror: MirrorOption = None,
 ) -> None:
     """Score a file of predictions on a set's test part."""
-    from deeppose.evaluation.score import score_file, score_set
+    from deeppose.data.registry import read_set
+    from deeppose.evaluation.score import score as score_poses
 
-    own = own_set(dataset)
-    if own is None:
-        scored = score_file(dataset, predictions, labels, archive_folders(mirror))
-    else:
-        scored = score_set(own, predictions, labels)
+    poseset = own_set(dataset) or read_set(dataset, archive_folders(mirror), labels)
+    scored = score_poses(poseset, predictions, labels)
     if as_json:
         found = scored.rates | {"remarks": scored.remarks, "looks_wrong": scored.hints}
         typer.echo(json.dumps(found, indent=2))

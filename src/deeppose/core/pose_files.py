@@ -17,8 +17,8 @@ COLUMNS = ("example", "joint", "x", "y")
 SPREAD = "spread"
 
 
-def read_poses(path: Path, count: int, skeleton: Skeleton) -> Floats:
-    """Read poses from a Parquet file.
+def read_poses(path: Path, count: int, skeleton: Skeleton) -> tuple[Floats, NDArray[np.float32] | None]:
+    """Read poses from a Parquet file, and how sure a network was of each joint.
 
     Parameters
     ----------
@@ -29,7 +29,10 @@ def read_poses(path: Path, count: int, skeleton: Skeleton) -> Floats:
 
     Returns
     -------
-    `(count, k, 2)`, pixels, 0-based; NaN is a miss.
+    poses
+        `(count, k, 2)`, pixels, 0-based; NaN is a miss.
+    spreads
+        `(count, k)`, diameters, where :func:`write_poses` put any.
 
     Raises
     ------
@@ -37,12 +40,6 @@ def read_poses(path: Path, count: int, skeleton: Skeleton) -> Floats:
         If the file is missing, broken, or holds not exactly one finite or NaN location for each joint of
         each example.
     """
-    poses, _ = read_predictions(path, count, skeleton)
-    return poses
-
-
-def read_predictions(path: Path, count: int, skeleton: Skeleton) -> tuple[Floats, NDArray[np.float32] | None]:
-    """As :func:`read_poses`, and the spreads `(count, k)`, diameters, where :func:`write_poses` put any."""
     table = read_pose_table(path, count, skeleton)
     poses = poses_of_table(path, table, "row {}".format, count, skeleton)
     if SPREAD not in table:

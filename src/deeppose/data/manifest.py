@@ -14,11 +14,9 @@ from deeppose.data.archives.download import ATTEMPTS, obtain
 from deeppose.data.own_sets import note_of
 from deeppose.data.peers import find_peers
 from deeppose.data.registry import ENTRIES, Entry, entry_named, find_archive, how_to_get, where_looked
-from deeppose.data.synthetic.archives import write_embedded
+from deeppose.data.synthetic.archives import NAMES, write_embedded
 
 PACKAGE = Path(deeppose.__file__).parent
-SYNTHETIC_SETS = ("lsp", "lsp-extended", "parse", "flic", "buffy")
-"""In the order of what is made of them."""
 
 
 def make_manifests(params: Params, profile: str) -> dict[str, dict[str, object]]:
@@ -117,7 +115,7 @@ def _synthetic_sets(item: Item) -> dict[str, Any]:
             "drawn_from": made_from,
             "sets": {
                 name: {path.name: {"sha256": archive_sha256(path, item.checksums), "packing": "drawn"}}
-                for name, path in zip(SYNTHETIC_SETS, paths, strict=True)
+                for name, path in zip(NAMES, paths, strict=True)
             },
         }
         write_json(stamp_path, stamp)
@@ -213,7 +211,7 @@ def _of_published(item: Item) -> dict[str, object]:
         may_be_missing = entry.name not in item.model.train or another_can_train
         attempts = 1 if may_be_missing else ATTEMPTS
         try:
-            found = obtain(entry, folders, folders[-1], item.checksums, attempts=attempts)
+            found = obtain(entry, folders, item.checksums, attempts=attempts)
         except MissingArchiveError as error:
             if not may_be_missing:
                 raise

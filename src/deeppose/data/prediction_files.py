@@ -43,12 +43,7 @@ class Predictions(NamedTuple):
     remarks: tuple[str, ...] = ()
 
 
-def read_predictions(path: Path, count: int, skeleton: Skeleton) -> Floats:
-    """As :func:`read_named_predictions`, of examples that have numbers alone; the poses `(count, k, 2)`."""
-    return read_named_predictions(path, [str(number) for number in range(count)], skeleton).poses
-
-
-def read_named_predictions(path: Path, members: Sequence[str], skeleton: Skeleton) -> Predictions:
+def read_predictions(path: Path, members: Sequence[str], skeleton: Skeleton) -> Predictions:
     """Read predicted poses, whatever of the five layouts they are in.
 
     Parameters

@@ -11,6 +11,8 @@ from deeppose.core.skeleton import Skeleton
 from deeppose.core.viewpoint import JOINT, ORDER
 
 PDJ_THRESHOLDS = (0.1, 0.2, 0.5)
+CURVE_THRESHOLDS = np.arange(51) / 100
+"""In diameters."""
 
 
 def rates(errors: Floats, strict: Floats, loose: Floats, skeleton: Skeleton) -> dict[str, Any]:
@@ -27,9 +29,7 @@ def rates(errors: Floats, strict: Floats, loose: Floats, skeleton: Skeleton) -> 
     return {"pcp": pcp(strict, skeleton), "pcp_loose": pcp(loose, skeleton), **pdjs}
 
 
-def rates_by_viewpoint(
-    joint_errors: pd.DataFrame, viewpoints: pd.DataFrame, thresholds: tuple[float, ...]
-) -> pd.DataFrame:
+def rates_by_viewpoint(joint_errors: pd.DataFrame, viewpoints: pd.DataFrame) -> pd.DataFrame:
     """PDJ (§4.1) by trunk direction, view and occlusion, all joints pooled.
 
     And the share of poses in which left was taken for right (§4.2), as far as errors tell.
@@ -60,7 +60,7 @@ def rates_by_viewpoint(
             known = errors.merge(seen, on=["example", "joint"])
             for value, group in known.groupby("value", sort=False):
                 distances = group["error"].to_numpy(np.float64)
-                detected = {f"pdj@{t}": share_within(distances, t) for t in thresholds}
+                detected = {f"pdj@{t}": share_within(distances, t) for t in PDJ_THRESHOLDS}
                 joints = int((~np.isnan(distances)).sum())
                 described = {"set": set_name, "predictor": predictor, "kind": kind, "value": value}
                 means = group.groupby("example")[["error", "opposite"]].mean().dropna()
@@ -68,6 +68,6 @@ def rates_by_viewpoint(
                 counted = {"joints": joints, **detected, "poses": len(means), "exchanged": nearer}
                 rows.append(described | counted)
     rows.sort(key=lambda row: (row["set"], row["kind"], ORDER.index(row["value"]), row["predictor"]))
-    rate_columns = [f"pdj@{t}" for t in thresholds]
+    rate_columns = [f"pdj@{t}" for t in PDJ_THRESHOLDS]
     columns = ["set", "predictor", "kind", "value", "joints", *rate_columns, "poses", "exchanged"]
     return pd.DataFrame(rows, columns=columns)

@@ -32,7 +32,7 @@ def test_what_is_no_array_of_numbers_is_refused(tmp_path, value):
         read_lsp(archives.write_zip(tmp_path / "lsp_dataset.zip", members))
     (tmp_path / "p.mat").write_bytes(archives.mat(pred=value))
     with pytest.raises(PredictionsError, match=r"p.mat: ") as predictions:
-        read_predictions(tmp_path / "p.mat", 2, FULL_BODY)
+        read_predictions(tmp_path / "p.mat", ["0", "1"], FULL_BODY)
     assert all(len(str(error.value).splitlines()) == 1 for error in (labels, predictions))
 
 

@@ -37,21 +37,14 @@ class Obtained:
 
 
 def obtain(
-    entry: Entry,
-    folders: Sequence[Path],
-    target_folder: Path,
-    checksums: Path | None = None,
-    *,
-    attempts: int = ATTEMPTS,
+    entry: Entry, folders: Sequence[Path], checksums: Path | None = None, *, attempts: int = ATTEMPTS
 ) -> Obtained:
     """Find an entry's archive in the folders, in this order, or download it; check its contents.
 
     Parameters
     ----------
     folders
-        Searched first; an archive found there is used in place.
-    target_folder
-        Where a download lands.
+        Where it is looked for, and used in place; a download lands in the last.
     checksums
         A JSON file that remembers checksums, see :func:`deeppose.data.archives.checksums.archive_sha256`.
     attempts
@@ -64,11 +57,10 @@ def obtain(
     ArchiveError, AnnotationError
         If an archive is there but its contents are not the published ones.
     """
-    searched = [*folders, target_folder]
-    archive = find_archive(entry, searched)
+    archive = find_archive(entry, folders)
     source = str(archive.parent) if archive else ""
     if archive is None:
-        archive, source = _from_addresses(entry, searched, target_folder, attempts)
+        archive, source = _from_addresses(entry, folders, attempts)
     digest = archive_sha256(archive, checksums)
     packing = classify(entry, digest)
     if packing == UNKNOWN:
@@ -76,9 +68,9 @@ def obtain(
     return Obtained(archive, digest, packing, source)
 
 
-def _from_addresses(entry: Entry, searched: Sequence[Path], folder: Path, attempts: int) -> tuple[Path, str]:
+def _from_addresses(entry: Entry, folders: Sequence[Path], attempts: int) -> tuple[Path, str]:
     """Try the entry's addresses one after the other; give the file and the address."""
-    target = folder / entry.archive
+    target = folders[-1] / entry.archive
     reasons = []
     for url in entry.urls:
         try:
@@ -88,9 +80,8 @@ def _from_addresses(entry: Entry, searched: Sequence[Path], folder: Path, attemp
             reasons.append(f"{url}: {error}")
     tried = " and could not be downloaded (" + "; ".join(reasons) + ")" if reasons else ""
     unknown = "" if entry.urls else ", and no address of the file itself is known"
-    raise MissingArchiveError(
-        f"{where_looked(entry, list(dict.fromkeys(searched)))}{tried}{unknown}; {how_to_get(entry, folder)}"
-    )
+    where = where_looked(entry, list(dict.fromkeys(folders)))
+    raise MissingArchiveError(f"{where}{tried}{unknown}; {how_to_get(entry, folders[-1])}")
 
 
 def download(url: str, target: Path, expected_sha256: str | None, attempts: int = ATTEMPTS) -> None:

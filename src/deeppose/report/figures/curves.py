@@ -17,6 +17,7 @@ from deeppose.core.predictors import MEAN_POSE, is_other_method
 from deeppose.core.skeleton import Skeleton
 from deeppose.evaluation.bootstrap import Resamples, resample_weights
 from deeppose.evaluation.error_tables import matrix, of_set, predictors
+from deeppose.evaluation.rates import CURVE_THRESHOLDS
 from deeppose.report.style import (
     JOINT_LINES,
     PEER_LINES,
@@ -26,7 +27,6 @@ from deeppose.report.style import (
     styled,
 )
 
-THRESHOLDS = np.arange(51) / 100
 COVERAGES = np.arange(1, 101) / 100
 RISK_THRESHOLD = 0.2
 """In diameters, as that of the confidence in predictions of photos."""
@@ -74,14 +74,14 @@ def pdj_curves(joint_errors: pd.DataFrame, skeleton: Skeleton, set_name: str, se
     pieces = []
     for predictor in predictors(errors):
         distances = matrix(errors, predictor, "joint", skeleton.joints, "error")
-        resamples = Resamples(distances, THRESHOLDS, weights)
+        resamples = Resamples(distances, CURVE_THRESHOLDS, weights)
         for kind, joints in skeleton.joint_kinds.items():
             of_kind = distances[:, list(joints)]
             if np.isnan(of_kind).all():
                 continue
-            rates, widths = [share_within(of_kind, t) for t in THRESHOLDS], resamples.half_widths([joints])
-            curve = {"predictor": predictor, "joint": kind, "t": THRESHOLDS, "rate": rates, "ci95": widths}
-            pieces.append(pd.DataFrame(curve))
+            rates = [share_within(of_kind, t) for t in CURVE_THRESHOLDS]
+            curve = {"predictor": predictor, "joint": kind, "t": CURVE_THRESHOLDS, "rate": rates}
+            pieces.append(pd.DataFrame(curve | {"ci95": resamples.half_widths([joints])}))
     columns = ["predictor", "joint", "t", "rate", "ci95"]
     return pd.concat(pieces, ignore_index=True) if pieces else pd.DataFrame(columns=columns)
 
