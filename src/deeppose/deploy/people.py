@@ -1,4 +1,4 @@
-"""Who is in a photo: boxes about faces and the full image, each kept by what the cascade makes of it."""
+"""Who is in a photo: boxes of faces, the full image and windows, kept by the cascade's confidence."""
 
 import functools
 import json
@@ -188,7 +188,7 @@ class Candidates(NamedTuple):
     boxes
         `(n, 4)` pixels.
     groups
-        `(n,)`, what each box was made of: a number for each face, another for the full image.
+        `(n,)`, what each box was made of: a number for each face, for the full image, for each window.
     faces
         By group; None where it is no face.
     detected
@@ -212,7 +212,7 @@ def find_people(cascade: Cascade, photo: Pixels, detector: Detector | None = Non
         `(height, width, 3)`, RGB.
     detector
         Of people. None: boxes are made of the faces that are found and, for a model that was trained on it,
-        of the full image.
+        of the full image and windows all over it.
 
     Raises
     ------
