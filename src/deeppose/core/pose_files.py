@@ -44,8 +44,10 @@ def read_poses(path: Path, count: int, skeleton: Skeleton) -> tuple[Floats, NDAr
     poses = poses_of_table(path, table, "row {}".format, count, skeleton)
     if SPREAD not in table:
         return poses, None
-    spreads = table.sort_values(["example", "joint"])[SPREAD].to_numpy(np.float32)
-    return poses, spreads.reshape(poses.shape[:2])
+    spreads = np.empty(poses.shape[:2], np.float32)
+    places = _numbers(table["example"])[0].astype(int), _joint_indices(table["joint"], skeleton).astype(int)
+    spreads[places] = table[SPREAD]
+    return poses, spreads
 
 
 def read_pose_table(path: Path, count: int, skeleton: Skeleton) -> pd.DataFrame:

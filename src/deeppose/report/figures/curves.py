@@ -220,10 +220,8 @@ def risk_curves(joint_errors: pd.DataFrame, set_name: str) -> pd.DataFrame:
     pieces = []
     for predictor in predictors(errors):
         # Ties stay in the table's order.
-        most_confident_first = errors[errors["predictor"] == predictor].sort_values("spread", kind="stable")[
-            "error"
-        ]
-        wrong = ~within(most_confident_first.to_numpy(np.float64), RISK_THRESHOLD)
+        ordered = errors[errors["predictor"] == predictor].sort_values("spread", kind="stable")
+        wrong = ~within(ordered["error"].to_numpy(np.float64), RISK_THRESHOLD)
         kept = np.ceil(np.arange(1, 101) * len(wrong) / 100).astype(int)
         risk = np.cumsum(wrong)[kept - 1] / kept
         pieces.append(pd.DataFrame({"predictor": predictor, "coverage": COVERAGES, "risk": risk}))
