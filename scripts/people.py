@@ -99,7 +99,7 @@ def choose_full_body(folders: Sequence[Path]) -> tuple[Finding, dict[str, Any]]:
     """How whole bodies are found, and what that gives on the other half."""
     cascade = Pose("lsp").cascade
     parse, flic = (read_set(name, folders, "oc") for name in ("parse", "flic"))
-    nobody = list(pictures_of_nobody(flic, [SEED, 4]))
+    nobody = list(pictures_of_nobody(flic))
     single = list(people_of(parse, np.flatnonzero(parse.train), cascade.skeleton))
     frames = list(people_of(flic, np.flatnonzero(flic.train)[::66], cascade.skeleton))
     halves = []
@@ -160,7 +160,7 @@ def choose_upper_body(folders: Sequence[Path]) -> tuple[Finding, dict[str, Any]]
     lsp, flic = (read_set(name, folders, "oc") for name in ("lsp", "flic"))
     train = np.flatnonzero(lsp.train)[::4]
     pictures = list(people_of(lsp, train, cascade.skeleton))
-    nobody = list(pictures_of_nobody(flic, [SEED, 4]))
+    nobody = list(pictures_of_nobody(flic))
     choosing, reported = (
         {
             "LSP": pictures[half::2],

@@ -77,11 +77,11 @@ function leave(failed, error) {
 }
 
 /** @type {Promise<unknown>} */
-let last = Promise.resolve();
+let previousCall = Promise.resolve();
 /** One after the other: two calls must not wait for the GPU at once. @template T @param {() => Promise<T>} work */
 function inTurn(work) {
-  const done = last.then(work, work);
-  last = done.catch(() => {});
+  const done = previousCall.then(work, work);
+  previousCall = done.catch(() => {});
   return done;
 }
 
