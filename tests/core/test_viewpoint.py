@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from deeppose.core.metrics import share_within
 from deeppose.core.skeleton import BUFFY_STICKS, FULL_BODY, SKELETONS
 from deeppose.core.viewpoint import ORDER, viewpoints
-from deeppose.evaluation.rates import PDJ_THRESHOLDS, rates_by_viewpoint
+from deeppose.evaluation.rates import PDJ_THRESHOLDS
+from deeppose.evaluation.viewpoint_rates import rates_by_viewpoint
 
 SHOULDERS = [FULL_BODY.joints.index(f"{side} shoulder") for side in ("left", "right")]
 HIPS = [FULL_BODY.joints.index(f"{side} hip") for side in ("left", "right")]

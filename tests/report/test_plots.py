@@ -18,7 +18,7 @@ from deeppose.core.pose_files import write_poses
 from deeppose.core.skeleton import SKELETONS
 from deeppose.core.viewpoint import viewpoints
 from deeppose.evaluation.error_tables import error_tables
-from deeppose.evaluation.rates import rates_by_viewpoint
+from deeppose.evaluation.viewpoint_rates import rates_by_viewpoint
 from deeppose.report import catalogue, photos, plots
 
 MODEC = "MODEC (Sapp and Taskar 2013)"

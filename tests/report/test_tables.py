@@ -7,7 +7,7 @@ import pytest
 from deeppose.core.errors import PredictionsError
 from deeppose.core.skeleton import FLIC_LABELLED, FULL_BODY, UPPER_BODY
 from deeppose.core.viewpoint import viewpoints
-from deeppose.evaluation.rates import rates_by_viewpoint
+from deeppose.evaluation.viewpoint_rates import rates_by_viewpoint
 from deeppose.report.paper_results import paper_rows
 from deeppose.report.tables import (
     pcp_table,

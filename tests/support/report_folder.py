@@ -14,7 +14,8 @@ from deeppose.core.geometry import diameter
 from deeppose.core.skeleton import SKELETONS, Skeleton
 from deeppose.core.viewpoint import viewpoints
 from deeppose.evaluation.error_tables import error_tables, matrix, of_set, predictors
-from deeppose.evaluation.rates import rates, rates_by_viewpoint
+from deeppose.evaluation.rates import rates
+from deeppose.evaluation.viewpoint_rates import rates_by_viewpoint
 from deeppose.report.catalogue import TRAINING, catalogue_of, normals_of
 from deeppose.report.tables import pcp_table, pdj_table, write_table
 

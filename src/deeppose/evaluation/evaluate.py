@@ -17,7 +17,7 @@ from deeppose.data.peers import find_peers, peer_poses
 from deeppose.data.registry import ENTRIES
 from deeppose.evaluation.error_tables import error_tables
 from deeppose.evaluation.evaluation import Evaluation
-from deeppose.evaluation.rates import rates_by_viewpoint
+from deeppose.evaluation.viewpoint_rates import rates_by_viewpoint
 
 
 def evaluate(item: Item) -> Evaluation:
