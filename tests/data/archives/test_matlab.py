@@ -149,6 +149,16 @@ def test_the_rest_of_a_struct_is_read_beside_what_is_no_plain_array():
     assert found[0, 0]["x"].tolist() == [[1, 1]]
 
 
+def test_a_text_without_characters_has_no_rows():
+    data = archives.mat(text="n")
+    shape = b"".join(size.to_bytes(4, "little") for size in (1, 1))
+    empty = data.replace(shape, b"\xff\xff\xff\x7f" + bytes(4)).replace(
+        b"\x10\0\1\0n", bytes.fromhex("10000000") + b"\0"
+    )
+    found, _ = load_variable(empty, "text")
+    assert found.tolist() == []
+
+
 def test_cells_in_cells_have_an_end():
     nested = "deep"
     for _ in range(2 * matlab.DEEPEST):
