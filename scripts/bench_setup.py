@@ -18,8 +18,9 @@ from deeppose.cascade.training import build_optimizer, train_step
 from deeppose.core.examples import BOX_COLUMNS, Examples
 from deeppose.core.geometry import Floats, diameter
 from deeppose.core.images import Pixels
-from deeppose.core.params import Device, Params
+from deeppose.core.params import Params
 from deeppose.core.skeleton import FULL_BODY, Skeleton
+from deeppose.core.training_params import Device
 from deeppose.data.pose_set import PERSON_CENTRIC, PoseSet
 from deeppose.networks.regressor import Regressor
 from deeppose.networks.weights import build_network

@@ -19,8 +19,8 @@ from torch import nn
 from deeppose.cascade.batches import Batch, LastPart, Steps, Table, crop_loader
 from deeppose.core.errors import NotFiniteError, ProcessesError
 from deeppose.core.files import atomic_path, reading, sha256, write_text
-from deeppose.core.params import Adagrad, AdamW, Training
 from deeppose.core.progress import progress
+from deeppose.core.training_params import Adagrad, AdamW, Training
 from deeppose.networks.regressor import Regressor
 
 
