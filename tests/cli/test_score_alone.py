@@ -2,26 +2,16 @@
 
 import json
 import subprocess
-import sys
 
 import numpy as np
 import pytest
 from lsp_archive import PERSON, write_lsp_archive
 from scipy.io import savemat
+from without import command_without
 
 from deeppose.core.skeleton import FULL_BODY
 
 PIPELINE = ("torch", "pandas", "scipy", "matplotlib", "skimage", "dvc", "safetensors", "pyarrow", "h5py")
-WITHOUT = f"""
-import sys
-class Without:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {PIPELINE}:
-            raise ModuleNotFoundError(name, name=name)
-sys.meta_path.insert(0, Without())
-from deeppose.cli.main import main
-main()
-"""
 
 
 @pytest.fixture
@@ -29,7 +19,8 @@ def deeppose(tmp_path):
     write_lsp_archive(tmp_path / "mirror", PERSON + 5.0 * np.arange(8)[:, None, None])
 
     def run(*arguments):
-        command = [sys.executable, "-c", WITHOUT, *arguments, "--mirror", "mirror"]
+        main = "from deeppose.cli.main import main; main()"
+        command = command_without(PIPELINE, main, *arguments, "--mirror", "mirror")
         return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
 
     return run

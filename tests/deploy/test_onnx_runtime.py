@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from importlib.util import find_spec
 
 import cv2
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 from skimage.data import astronaut
 from small_cascade import photo_pixels, write_weights
+from without import command_without
 
 from deeppose.core.errors import WeightsError
 from deeppose.core.geometry import image_box
@@ -26,13 +26,8 @@ pytestmark = pytest.mark.skipif(
 
 # Imports that predictions must do without.
 HEAVY = ("torch", "pandas", "pydantic", "scipy", "matplotlib", "skimage", "dvc", "safetensors", "pyarrow")
-WITHOUT = f"""
+PREDICT = """
 import sys
-class Without:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {HEAVY}:
-            raise ModuleNotFoundError(name, name=name)
-sys.meta_path.insert(0, Without())
 from deeppose import Pose
 people = Pose(weights=sys.argv[1])(sys.argv[2], boxes=[[0, 0, 90, 120]])
 print(people[0].stages.tolist())
@@ -79,7 +74,7 @@ def test_both_runtimes_give_the_same_people_by_the_published_weights(tmp_path):
 def test_a_prediction_needs_none_of_the_pipelines_packages(exported, tmp_path):
     weights, folder = exported
     cv2.imwrite(str(tmp_path / "photo.png"), photo_pixels()[..., ::-1])
-    command = [sys.executable, "-c", WITHOUT, str(folder), str(tmp_path / "photo.png")]
+    command = command_without(HEAVY, PREDICT, folder, tmp_path / "photo.png")
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     (expected,) = poses_in(load_cascade(weights), photo_pixels(), image_box(90, 120)[None])
