@@ -1,17 +1,27 @@
 """What the base installation scores, without the packages of the pipeline."""
 
 import json
+import re
+import shutil
 import subprocess
+import tomllib
 
+import archives
 import numpy as np
 import pytest
 from lsp_archive import PERSON, write_lsp_archive
+from project import ROOT
 from scipy.io import savemat
 from without import command_without
 
-from deeppose.core.skeleton import FULL_BODY
+from deeppose.core.skeleton import FLIC_LABELLED, FULL_BODY
 
-PIPELINE = ("torch", "pandas", "scipy", "matplotlib", "skimage", "dvc", "safetensors", "pyarrow", "h5py")
+EXTRA = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"][
+    "pipeline"
+]
+OTHER_NAMES = {"scikit-image": "skimage", "lightning-fabric": "lightning_fabric"}
+"""Of modules than of the packages."""
+PIPELINE = {OTHER_NAMES.get(name, name) for name in (re.split("[<>=]", needed)[0] for needed in EXTRA)}
 
 
 @pytest.fixture
@@ -60,6 +70,18 @@ def test_parquet_says_what_to_install(deeppose, tmp_path):
     )
 
 
-def test_sets_are_listed_and_checked(deeppose):
+def test_a_set_whose_labels_are_a_struct(deeppose, tmp_path):
+    archives.write_flic(tmp_path / "mirror", [archives.flic_example(n, n < 2) for n in range(4)])
+    np.savez(tmp_path / "p.npz", pred=np.zeros((2, len(FLIC_LABELLED.joints), 2)))
+    done = deeppose("score", "flic", "p.npz", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["n"] == 2
+
+
+@pytest.mark.parametrize("has_params", [False, True])
+def test_sets_are_listed_and_checked(deeppose, tmp_path, has_params):
+    if has_params:
+        shutil.copy(ROOT / "params.yaml", tmp_path)
+        shutil.copytree(ROOT / "profiles", tmp_path / "profiles")
     assert "lsp" in deeppose("datasets").stdout
     assert "not those of Leeds Sports Pose" in deeppose("datasets", "check", "lsp").stderr

@@ -116,12 +116,12 @@ def _of_ones_own() -> Iterator[str]:
 
 def _added_since(folders: Sequence[Path]) -> Iterator[str]:
     """For each profile what its last run did without that is there now, and what to type."""
+    from deeppose.core.paths import Item
+    from deeppose.data.added_since import added_since
+
     params = params_here()
     if params is None:
         return
-    from deeppose.core.paths import Item
-    from deeppose.data.manifest import added_since
-
     for profile in params.profiles:
         items = [Item(params, profile, model) for model in params.models]
         if found := {name for item in items for name in added_since(item, folders)}:

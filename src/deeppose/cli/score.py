@@ -27,7 +27,7 @@ PREDICTIONS holds the joints of each test example, in pixels, x = 0 the centre o
             image (im1001.jpg) or a number, from 0 in the set's order; joint a name or a
             number, from 0. As any spreadsheet saves it: commas, semicolons or tabs,
             decimal points or commas, UTF-8, UTF-16 or Latin-1.
-  .parquet  as .csv
+  .parquet  as .csv; takes `deeppose[pipeline]`
   .npz      array pred, (examples, joints, 2), in the set's order
   .mat      array pred, (2, joints, examples), as published ones are: in the set's order,
             and x = 1 is the centre of the first column

@@ -105,7 +105,9 @@ class Profile(Section):
     stage2: RefinementStage
     stage3: RefinementStage
     datasets: dict[Name, Dataset] = Field(default_factory=dict, description="one's own, beside the published")
-    skeletons: dict[str, Any] = Field(default_factory=dict, description="one's own, as core/skeletons.yaml")
+    skeletons: dict[str, Any] = Field(
+        default_factory=dict, description="one's own, as in core/skeletons.yaml"
+    )
 
     @property
     def synthetic(self) -> bool:

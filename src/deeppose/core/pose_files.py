@@ -71,7 +71,7 @@ def read_pose_table(path: Path, count: int, skeleton: Skeleton) -> dict[str, Col
             names = file.schema_arrow.names
             check_columns(path, names)
             check_rows(path, file.metadata.num_rows, count, skeleton)
-            table = file.read([*COLUMNS, *({SPREAD} & set(names))]).to_pandas()
+            table = file.read([*COLUMNS, *({SPREAD} & set(names))]).to_pandas(ignore_metadata=True)
     except PredictionsError:
         raise
     except FileNotFoundError as error:
@@ -86,8 +86,11 @@ def _column(column: "pd.Series[Any]") -> Column:
     """Numbers with NaN for nulls; of another type texts, empty for nulls."""
     if column.dtype.kind in "iuf":
         return column.to_numpy()
-    texts = ["" if empty else str(cell) for cell, empty in zip(column, column.isna(), strict=True)]
-    return np.array(texts, dtype=object)
+    texts = ["" if empty else cell for cell, empty in zip(column, column.isna(), strict=True)]
+    return np.array(
+        [cell.decode(errors="replace") if isinstance(cell, bytes) else str(cell) for cell in texts],
+        dtype=object,
+    )
 
 
 def write_poses(path: Path, poses: Floats, spreads: Floats | None = None) -> None:

@@ -18,7 +18,7 @@ Column = NDArray[Any]
 
 
 def check_columns(path: Path, found: list[str]) -> None:
-    """That a table has each of the four columns once."""
+    """That a table has each of the four columns once; else a PredictionsError."""
     wrong = [name for name in COLUMNS if found.count(name) != 1]
     if wrong:
         raise PredictionsError(
@@ -82,7 +82,7 @@ def poses_of_table(
 
 
 def numbers_of(column: Column) -> tuple[Floats, Bools]:
-    """A column as floats, NaN where it is empty, and a mask of what is neither a number nor empty."""
+    """A column `(n,)` as floats, NaN where it is empty, and a mask of what is neither a number nor empty."""
     if column.dtype.kind in "iuf":
         return column.astype(np.float64), np.zeros(len(column), dtype=np.bool_)
     values = [_number(cell) for cell in column.tolist()]
@@ -96,16 +96,16 @@ def _number(cell: object) -> float | None:
     """NaN of an empty cell, None of what is no number."""
     word = str(cell).strip()
     try:
-        # Python takes 1_000 for a number.
-        return None if "_" in word else float(word or "nan")
+        # Python takes 1_000 for a number, and digits of all scripts.
+        return float(word or "nan") if word.isascii() and "_" not in word else None
     except ValueError:
         return None
 
 
 def joint_indices(column: Column, skeleton: Skeleton) -> Floats:
-    """A column of joint indices or names as indices; NaN where it is neither."""
+    """A column `(n,)` of joint indices or names as indices; NaN where it is neither."""
     numbers, text = numbers_of(column)
-    known = (numbers >= 0) & (numbers < len(skeleton.joints)) & (numbers % 1 == 0)
+    known = (numbers >= 0) & (numbers < len(skeleton.joints)) & (np.trunc(numbers) == numbers)
     if not text.any():
         return np.where(known, numbers, np.nan)
     names = {name: float(index) for index, name in enumerate(skeleton.joints)}

@@ -23,7 +23,7 @@ from deeppose.data.archives.matlab import LARGEST, load_variable
 from deeppose.data.archives.zips import open_archive, read_member
 from deeppose.data.coco_results import read_coco_results
 from deeppose.data.example_names import SHARED, ExampleNames
-from deeppose.data.tables import read_table
+from deeppose.data.tables import LONGEST_SHOWN, read_table
 
 MATLAB_FIRST_PIXEL = 1.0
 
@@ -131,7 +131,9 @@ def _array(
 ) -> Floats:
     """The array `pred`, checked and as floats."""
     if pred is None:
-        raise PredictionsError(f"{path}: no array `pred`; it holds {', '.join(keys) or 'nothing'}")
+        raise PredictionsError(
+            f"{path}: no array `pred`; it holds {', '.join(keys)[:LONGEST_SHOWN] or 'nothing'}"
+        )
     if pred.dtype.kind not in "fiu":
         raise PredictionsError(f"{path}: `pred` holds {pred.dtype}, not real numbers")
     if pred.shape != shape:

@@ -1,6 +1,6 @@
 """Variables of MATLAB files of version 5, which MATLAB writes with -v6 and -v7.
 
-scipy reads them, too, but takes 113 MB; all else that scoring takes is 390.
+scipy reads them, too, but would add 113 MB to the 390 MB that scoring takes.
 """
 
 import math
@@ -14,8 +14,11 @@ from numpy.typing import NDArray
 
 LARGEST = 1 << 28
 """Bytes that a variable may unpack to; the largest published labels have a tenth of that."""
-DEEPEST = 16
-"""Cells and structs in each other; published ones have three."""
+DEEPEST, MOST_AXES, MOST_ROWS, MOST_FIELDS = 16, 32, 4096, 4096
+"""Of arrays in each other, of an array's axes, of a text's rows and of a struct's fields: with more a small
+file would take gigabytes, or hours."""
+LONGEST_NAME = 2048
+LONGEST_SHOWN = 60
 
 HEADER, TAG = 128, 8
 HEAD = 1 << 12
@@ -24,14 +27,12 @@ ORDERS = {b"IM": "<", b"MI": ">"}
 V7_3 = 2
 COMPRESSED, MATRIX = 15, 14
 STORED = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
-CELL, STRUCT, TEXT = 1, 2, 4
-NUMBERS = {6: "f8", 7: "f4", 8: "i1", 9: "u1", 10: "i2", 11: "u2", 12: "i4", 13: "u4", 14: "i8", 15: "u8"}
-READ = {CELL, STRUCT, TEXT, *NUMBERS}
-OTHERS = {3: "an object", 5: "sparse", 16: "a function", 17: "opaque"}
+CELL, STRUCT, TEXT, OPAQUE, NUMBERS = 1, 2, 4, 17, range(6, 16)
+OTHERS = {3: "an object", 5: "sparse", 16: "a function", OPAQUE: "opaque"}
 COMPLEX, LOGICAL = 0x800, 0x200
 EMPTY: NDArray[np.float64] = np.empty((0, 0))
 UNREAD: NDArray[np.object_] = np.full((1, 1), None, dtype=object)
-"""Stands for an object, function or sparse array in a cell or struct, of which the rest may be wanted."""
+"""Stands in a cell or struct, of which the rest may be wanted, for what is none of the arrays read here."""
 
 
 class _Element(NamedTuple):
@@ -47,13 +48,24 @@ class _Head(NamedTuple):
     shape: tuple[int, ...]
     name: str
 
+    @property
+    def unread(self) -> str | None:
+        """What it is, if it isn't read."""
+        if self.kind in NUMBERS:
+            return "complex" if self.flags & COMPLEX else None
+        return None if self.kind in (CELL, STRUCT, TEXT) else OTHERS.get(self.kind, "of an unknown class")
+
+
+class _RefusedError(ValueError):
+    """Of what is not damaged."""
+
 
 def load_variable(data: bytes, key: str) -> tuple[NDArray[Any] | None, list[str]]:
     """The variable `key`, None if there is none, and the names of all variables.
 
-    Numbers have the type of their class in MATLAB, logical ones bool. Cells are arrays of objects, structs
-    have a field of objects for each of theirs; of texts there is a string for each row. What is none of these
-    is :data:`UNREAD` within a cell or struct.
+    Numbers have the type that they are stored in, as with scipy, logical ones bool. A cell is an array of
+    objects; a struct has a field of objects for each of its own; a text is an array with one string a row.
+    Anything else inside a cell or struct is :data:`UNREAD`.
 
     Raises
     ------
@@ -69,18 +81,24 @@ def load_variable(data: bytes, key: str) -> tuple[NDArray[Any] | None, list[str]
     try:
         for element in reader.elements(memoryview(data)[HEADER:]):
             head = reader.head(reader.elements(_unpacked(element, HEAD)))
-            names.append(head.name)
-            if head.name == key and head.kind not in READ:
-                raise ValueError(f"{key} is {OTHERS.get(head.kind, 'unknown')}, a plain array is expected")
-            if head.name == key:
-                found = reader.array(_whole(element), DEEPEST)
-    except (struct.error, zlib.error, UnicodeDecodeError) as error:
+            if head.name:  # what has none belongs to MATLAB's objects
+                names.append(head.name)
+            if head.name != key:
+                continue
+            if found is not None:
+                raise _RefusedError(f"{key} is there twice")
+            if head.unread is not None:
+                raise _RefusedError(f"{key} is {head.unread}, a plain array is expected")
+            found = reader.array(_whole(element), DEEPEST)
+    except _RefusedError:
+        raise
+    except (struct.error, zlib.error, ValueError) as error:
         raise ValueError(f"it is damaged: {error}") from error
     return found, names
 
 
 class _Reader(NamedTuple):
-    """Reads elements; what is damaged is a ValueError, or one of struct, zlib or a text's encoding."""
+    """Reads elements; what is damaged is a ValueError, or one of struct or zlib."""
 
     order: str
 
@@ -97,31 +115,35 @@ class _Reader(NamedTuple):
                 at += -at % TAG
 
     def head(self, elements: Iterator[_Element]) -> _Head:
-        flags, shape, name = (_next(elements).data for _ in range(3))
-        (bits,) = struct.unpack_from(f"{self.order}I", flags)
-        sizes = np.frombuffer(shape, f"{self.order}i4").tolist()
-        return _Head(bits & 0xFF, bits, tuple(sizes), bytes(name).decode("latin-1"))
+        (bits,) = struct.unpack_from(f"{self.order}I", _next(elements).data)
+        kind = bits & 0xFF
+        sizes = b"" if kind == OPAQUE else _next(elements).data
+        if len(sizes) > MOST_AXES * 4:
+            raise ValueError(f"an array has {len(sizes) // 4} axes")
+        shape = tuple(np.frombuffer(sizes, f"{self.order}i4").tolist())
+        name = bytes(_next(elements).data).decode("latin-1")
+        if min(shape, default=0) < 0 or len(name) > LONGEST_NAME or not (name.isidentifier() or name == ""):
+            raise ValueError(f"an array {name[:LONGEST_SHOWN]!r} of shape {shape}")
+        return _Head(kind, bits, shape, name)
 
     def array(self, data: memoryview, depth: int) -> NDArray[Any]:
         if not data:
             return EMPTY
         if depth == 0:
-            raise ValueError(f"more than {DEEPEST} cells or structs in each other")
+            raise _RefusedError(f"more than {DEEPEST} cells or structs lie in each other")
         elements = self.elements(data)
         head = self.head(elements)
-        count = math.prod(head.shape)
+        if head.unread is not None:
+            return UNREAD
         if head.kind in NUMBERS:
-            values = self.numbers(elements, NUMBERS[head.kind], count)
-            if head.flags & COMPLEX:
-                values = values + 1j * self.numbers(elements, NUMBERS[head.kind], count)
+            values = self.numbers(_next(elements), math.prod(head.shape))
             return (values != 0 if head.flags & LOGICAL else values).reshape(head.shape, order="F")
         if head.kind == TEXT:
             return self.texts(_next(elements), head.shape)
-        if head.kind not in (CELL, STRUCT):
-            return UNREAD
         fields = self.fields(elements) if head.kind == STRUCT else [""]
-        if not 0 <= count * max(len(fields), 1) * TAG <= len(data):
-            raise ValueError(f"it is damaged: {count} elements can't be in {len(data)} bytes")
+        count = math.prod(head.shape)
+        if count * max(len(fields), 1) * TAG > len(data):
+            raise ValueError(f"{count} elements can't be in {len(data)} bytes")
         cells = np.empty((count, len(fields)), dtype=object)
         for place in np.ndindex(cells.shape):
             cells[place] = self.array(_matrix(_next(elements)), depth - 1)
@@ -132,30 +154,30 @@ class _Reader(NamedTuple):
             structs[field] = column
         return structs.reshape(head.shape, order="F")
 
-    def numbers(self, elements: Iterator[_Element], dtype: str, count: int) -> NDArray[Any]:
-        kind, data = _next(elements)
-        if kind not in STORED:
-            raise ValueError(f"it is damaged: numbers are of the unknown type {kind}")
-        values = np.frombuffer(data, f"{self.order}{STORED[kind]}")
+    def numbers(self, element: _Element, count: int) -> NDArray[Any]:
+        if element.kind not in STORED:
+            raise ValueError(f"numbers are of the unknown type {element.kind}")
+        dtype = STORED[element.kind]
+        values = np.frombuffer(element.data, f"{self.order}{dtype}")
         if len(values) != count:
-            raise ValueError(f"it is damaged: {len(values)} numbers where there should be {count}")
+            raise ValueError(f"{len(values)} numbers stand where there should be {count}")
         return values.astype(dtype)
 
-    def texts(self, element: _Element, shape: tuple[int, ...]) -> NDArray[np.str_]:
+    def texts(self, element: _Element, shape: tuple[int, ...]) -> NDArray[Any]:
         utf16 = "utf-16-le" if self.order == "<" else "utf-16-be"
-        encodings = {1: "latin-1", 2: "latin-1", 4: utf16, 16: "utf-8", 17: utf16}
-        text = bytes(element.data).decode(encodings.get(element.kind, "utf-8"))
-        if len(shape) != 2 or len(text) != math.prod(shape):
-            raise ValueError(f"it is damaged: a text of {len(text)} characters is said to be {shape}")
-        rows = range(shape[0] if text else 0)
-        return np.array([text[row :: shape[0]] for row in rows], dtype=np.str_)
+        encodings = {1: "latin-1", 2: "latin-1", 4: utf16, 17: utf16}
+        text = bytes(element.data).decode(encodings.get(element.kind, "utf-8"), errors="replace")
+        # MATLAB counts a character beyond the first 65,536 twice.
+        if len(shape) != 2 or len(text) != math.prod(shape) or shape[0] > MOST_ROWS:
+            return UNREAD
+        return np.array([text[row :: shape[0]] for row in range(shape[0])], dtype=np.str_)
 
     def fields(self, elements: Iterator[_Element]) -> list[str]:
         """The names of a struct's fields."""
         length, names = (_next(elements).data for _ in range(2))
         (size,) = struct.unpack_from(f"{self.order}i", length)
-        if size < 1:
-            raise ValueError(f"it is damaged: names of fields have {size} bytes")
+        if size < 1 or len(names) > MOST_FIELDS * size:
+            raise ValueError(f"names of fields have {len(names)} bytes, {size} each")
         starts = range(0, len(names), size)
         return [bytes(names[at : at + size]).split(b"\0")[0].decode("latin-1") for at in starts]
 
@@ -169,7 +191,7 @@ def _next(elements: Iterator[_Element]) -> _Element:
 
 def _matrix(element: _Element) -> memoryview:
     if element.kind != MATRIX:
-        raise ValueError(f"it is damaged: an array is expected where type {element.kind} stands")
+        raise ValueError(f"type {element.kind} stands where an array is expected")
     return element.data
 
 
@@ -177,7 +199,7 @@ def _whole(element: _Element) -> memoryview:
     """All of a variable."""
     data = _unpacked(element, LARGEST)
     if len(data) > LARGEST:
-        raise ValueError(f"it unpacks to more than {LARGEST >> 20} MB")
+        raise _RefusedError(f"it unpacks to more than {LARGEST >> 20} MB")
     return data
 
 
@@ -186,4 +208,8 @@ def _unpacked(element: _Element, most: int) -> memoryview:
     if element.kind != COMPRESSED:
         return _matrix(element)
     unpacking = zlib.decompressobj()
-    return memoryview(unpacking.decompress(element.data, TAG + most + 1))[TAG:]
+    data = unpacking.decompress(element.data, TAG + most + 1)
+    # Else zlib's checksum would not have been looked at.
+    if len(data) <= TAG + most and not unpacking.eof:
+        raise ValueError("a compressed variable is cut short")
+    return memoryview(data)[TAG:]
