@@ -170,7 +170,7 @@ class Profile(Section):
 
     @model_validator(mode="after")
     def _trusted_sets_are_named(self) -> "Profile":
-        if self.trusted is None and self.training.trusted_from < 1:
+        if self.trusted is None and min(self.training.trusted_from) < 1:
             raise ValueError("training.trusted_from below 1 needs sets to train on: name them in trusted")
         return self
 

@@ -116,8 +116,12 @@ class Training(Section):
     loss: Annotated[Literal["mean", "sum"], Field(description="over the examples of a batch")]
     report_every: Annotated[PositiveInt, Field(description="steps between held-out figures and checkpoints")]
     trusted_from: Annotated[
-        Share, Field(description="share of the steps after which trusted sets alone train; 1: never")
-    ] = 1.0
+        tuple[Share, Share, Share],
+        Field(
+            strict=False,
+            description="by stage, share of the steps after which trusted sets alone train; 1: never",
+        ),
+    ] = (1.0, 1.0, 1.0)
 
 
 Steps = Annotated[dict[str, PositiveInt], Field(description="steps of training, by model")]
