@@ -59,7 +59,7 @@ def network_of(params: Params, profile: str = PROFILE, seed: int = 0) -> Regress
 def network_sizes(params: Params, profile: str) -> dict[str, Any]:
     sizes = params.profiles[profile].network
     more = {"joints": len(FULL_BODY.joints), "size": sizes.input, "mean": MEAN_COLOUR}
-    return sizes.model_dump(exclude={"input"}) | more
+    return sizes.model_dump(exclude={"input", "inputs"}) | more
 
 
 def random_pictures(count: int) -> list[Pixels]:

@@ -169,9 +169,11 @@ class TestValues:
         )
         assert complaint({"profiles/demo.yaml:stage3.input": 64}).startswith(said)
         start = {"profiles/demo.yaml:stage3.start": "fresh"}
-        assert changed({"profiles/demo.yaml:stage3.input": 64} | start).profiles["demo"].input_of(3) == 64
+        assert (
+            changed({"profiles/demo.yaml:stage3.input": 64} | start).profiles["demo"].input_of(3, "lsp") == 64
+        )
         both = {"profiles/cpu.yaml:stage2.input": 64, "profiles/cpu.yaml:stage3.input": 64}
-        assert changed(both).profiles["cpu"].input_of(1) == 128
+        assert changed(both).profiles["cpu"].input_of(1, "lsp") == 128
 
     def test_workers(self, changed, complaint):
         assert changed({"workers": 3}).workers == 3
@@ -215,6 +217,19 @@ class TestSets:
         said = "profiles/demo.yaml:stage2.repeated names 'parse', which no model is trained on, only flic"
         assert said in complaint({"profiles/demo.yaml:stage2.repeated": {"parse": 2}})
         assert "trusted names 'lspet'" in complaint({"profiles/demo.yaml:trusted": ["lspet"]})
+
+    def test_inputs_by_model(self, changed, complaint):
+        params = changed({"profiles/cpu.yaml:network.inputs": {"flic": 160}, "profile": "cpu"})
+        cpu = params.profiles["cpu"]
+        assert [cpu.input_of(stage, model) for stage in (1, 2) for model in ("lsp", "flic")] == [
+            128,
+            160,
+            96,
+            96,
+        ]
+        assert (cpu.network.words("lsp")[-6:], cpu.network.words("flic")[-6:]) == ("128 px", "160 px")
+        wrong = {"profiles/cpu.yaml:network.inputs": {"flci": 160}, "profile": "cpu"}
+        assert "network.inputs names 'flci', which is none of lsp, flic" in complaint(wrong)
 
     def test_a_model_none_of_whose_sets_is_trusted(self, complaint):
         said = "trusted names no set that the model flic is trained on"

@@ -93,9 +93,9 @@ def describe(item: Item, stage: int) -> dict[str, Any]:
         "initial_box": read_json(item.initial_box_rule),
         "average_mirrored": item.profile.average_mirrored,
         "network": {
-            **sizes.model_dump(exclude={"input"}),
+            **sizes.model_dump(exclude={"input", "inputs"}),
             "joints": len(item.skeleton.joints),
-            "size": item.profile.input_of(stage),
+            "size": item.profile.input_of(stage, item.model_name),
             "mean": read_json(item.mean_colour),
         },
     }

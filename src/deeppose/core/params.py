@@ -139,10 +139,10 @@ class Profile(Section):
         """Whether it says how long a model is trained."""
         return all(model in self.stage(stage).steps for stage in range(1, CASCADE_STAGES_IN_DVC_YAML + 1))
 
-    def input_of(self, stage: int) -> int:
+    def input_of(self, stage: int, model: str) -> int:
         """Side of a stage's crops, pixels."""
         own = None if stage == 1 else self.refinement(stage).input
-        return own or self.network.input
+        return own or self.network.input_of(model)
 
     @model_validator(mode="after")
     def _processes_have_equal_shares(self) -> "Profile":
@@ -156,15 +156,13 @@ class Profile(Section):
     @model_validator(mode="after")
     def _weights_of_the_stage_before_fit(self) -> "Profile":
         for stage in range(2, CASCADE_STAGES_IN_DVC_YAML + 1):
-            before = self.input_of(stage - 1)
-            if (
-                self.network.name == "alexnet"
-                and self.refinement(stage).start == "previous"
-                and self.input_of(stage) != before
-            ):
+            # An alexnet has one input, whatever the model.
+            before, own = (self.input_of(number, "") for number in (stage - 1, stage))
+            starts_there = self.network.name == "alexnet" and self.refinement(stage).start == "previous"
+            if starts_there and own != before:
                 raise ValueError(
                     f"stage{stage} of an alexnet that starts from the stage before takes its input {before}, "
-                    f"not {self.input_of(stage)}: take that, or start: fresh"
+                    f"not {own}: take that, or start: fresh"
                 )
         return self
 
@@ -260,6 +258,12 @@ class Params(Section):
                 raise ValueError(f"model.{name}.skeleton {model.skeleton!r} is none of {', '.join(known)}")
         self._check_named_sets()
         profile = self.profiles[self.profile]
+        for name in profile.network.inputs if profile.network.name == "spatial" else ():
+            if name not in self.model:
+                raise ValueError(
+                    f"profiles/{self.profile}.yaml:network.inputs names {name!r}, which is none of "
+                    f"{', '.join(self.model)}"
+                )
         if profile.device.crops == "device" and profile.stage1.rotated > 0:
             raise ValueError(
                 f"profiles/{self.profile}.yaml:device.crops: device cuts no box that is turned: set it to "

@@ -9,6 +9,7 @@ MOST_SIZE = 512
 PositiveInt = Annotated[int, Field(gt=0)]
 PositiveFloat = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
+SpatialSide = Annotated[int, Field(ge=64, le=MOST_SIZE, multiple_of=32)]
 
 
 class Section(BaseModel):
@@ -57,9 +58,12 @@ class AlexNet(Section):
             raise ValueError(f"width {self.width:g} times size {self.input} is more than {MOST_SIZE}")
         return self
 
-    @property
-    def words(self) -> str:
-        """What a reader of a figure must know of it."""
+    def input_of(self, _: str) -> int:
+        """Side of a model's crops, pixels."""
+        return self.input
+
+    def words(self, _: str) -> str:
+        """What a reader of a model's figure must know of it."""
         return f"input {self.input} px, {self.width:g} of the paper's width"
 
     @property
@@ -72,18 +76,20 @@ class SpatialNet(Section):
     """A ψ with a spatial output on a pretrained backbone, and its size."""
 
     name: Literal["spatial"]
-    input: Annotated[
-        int, Field(ge=64, le=MOST_SIZE, multiple_of=32, description="side of the square crop, pixels")
-    ]
+    input: Annotated[SpatialSide, Field(description="side of the square crop, pixels")]
+    inputs: dict[str, SpatialSide] = Field(default_factory=dict, description="of models that have another")
     channels: Annotated[int, Field(gt=0, le=1024, description="of the pyramid of features")]
     initial_weights: Annotated[Literal["imagenet", "random"], Field(description="of the backbone")]
     has_maps: ClassVar[bool] = True
 
-    @property
-    def words(self) -> str:
-        """What a reader of a figure must know of it."""
+    def input_of(self, model: str) -> int:
+        """Side of a model's crops, pixels."""
+        return self.inputs.get(model, self.input)
+
+    def words(self, model: str) -> str:
+        """What a reader of a model's figure must know of it."""
         start = {"imagenet": "weights learned on ImageNet", "random": "random weights"}[self.initial_weights]
-        return f"EfficientNet-Lite0 from {start}, joints read off maps, input {self.input} px"
+        return f"EfficientNet-Lite0 from {start}, joints read off maps, input {self.input_of(model)} px"
 
     @property
     def label(self) -> str:

@@ -6,7 +6,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from deeppose.core.errors import SkeletonError
 from deeppose.core.skeleton import skeleton_from
-from deeppose.core.training_params import MOST_SIZE, AlexNet, PositiveInt, Section, SpatialNet
+from deeppose.core.training_params import MOST_SIZE, AlexNet, PositiveInt, Section, SpatialNet, SpatialSide
 
 Level = Annotated[float, Field(ge=0, le=255)]
 Colour = tuple[Level, Level, Level]
@@ -24,6 +24,8 @@ class OfSpatialNet(SpatialNet):
     """The same of the spatial network."""
 
     input: Annotated[int, Field(alias="size", ge=64, multiple_of=32, le=MOST_SIZE)]
+    # Weights are of one model.
+    inputs: dict[str, SpatialSide] = Field(default_factory=dict, max_length=0, exclude=True)
     joints: PositiveInt
     mean: Colour
 

@@ -55,7 +55,9 @@ class Source:
     @property
     def about(self) -> str:
         """Which profile and model it is, and what it was trained on."""
-        profile = f"Profile {self.item.profile_name} ({self.item.profile.network.words})"
+        profile = (
+            f"Profile {self.item.profile_name} ({self.item.profile.network.words(self.item.model_name)})"
+        )
         warning = ": synthetic people, not comparable with the paper." if self.item.profile.synthetic else "."
         return f"{profile}, model {self.item.model_name}, trained on {' and '.join(self.trained_on)}{warning}"
 
