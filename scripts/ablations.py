@@ -132,12 +132,12 @@ def page(definition: dict[str, Any], found: pd.DataFrame) -> str:
         "What each choice of `cpu` is worth",
         f"Made by `python scripts/ablations.py table` from the runs in [{RESULTS.name}]({RESULTS.name}); "
         f"[{DEFINITION.name}]({DEFINITION.name}) says what was run. Measured on "
-        "[held-out](glossary.md#held-out) images of LSP's training part, not on a test part. Each seed draws "
-        "its own, the same for all variants. The variant with person-centric labels is measured by such "
-        "labels. Means are over the seeds that both the variant and the base were run with, ± the standard "
-        "deviation. The last column has the mean difference between runs of one seed.",
+        "[held-out](glossary.md#held-out) images of LSP's training part, not on a test part. Each seed has "
+        "its own held-out images, shared by all variants. The variant with person-centric labels is measured "
+        "by such labels. Means are over the seeds that both the variant and the base were run with, ± the "
+        "standard deviation. The last column is the paired difference to the base.",
         *tables,
-        "All else as in `cpu`, but for",
+        "All other parameters are those of `cpu`, except",
         f"```yaml\n{base}```",
     )
 
@@ -152,7 +152,7 @@ def variants_table(definition: dict[str, Any], found: pd.DataFrame) -> str:
             gap = spread((runs[JUDGE] - of_base[JUDGE]).dropna(), difference_text) if name != "base" else ""
             measured = [spread(runs[column], rate_text) for column in HEADS]
             rows.append([variant["words"], str(stage), str(len(runs)), *measured, gap])
-    return table(["Variant", "Stage", "Seeds", *HEADS.values(), f"{HEADS[JUDGE]}, less base's"], rows)
+    return table(["Variant", "Stage", "Seeds", *HEADS.values(), f"{HEADS[JUDGE]}, minus base's"], rows)
 
 
 def spread(values: "pd.Series[float]", text: Callable[[float], str]) -> str:

@@ -30,8 +30,9 @@ from pages import page_of, table
 from deeppose.cascade.batches import Batch, WholeBodies
 from deeppose.cascade.device_images import DeviceImages
 from deeppose.cascade.devices import loader_workers
-from deeppose.core.params import CASCADE_STAGES_IN_DVC_YAML, Device, Params
+from deeppose.core.params import CASCADE_STAGES_IN_DVC_YAML, Params
 from deeppose.core.params_file import load_params
+from deeppose.core.training_params import Device
 
 OUTPUT = Path("reports/bench/gpu.json")
 PRECISIONS = ("32-true", "tf32", "bf16-mixed")

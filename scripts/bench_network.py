@@ -16,7 +16,8 @@ from torch.nn import functional
 from torch.profiler import ProfilerActivity, profile
 
 from deeppose.cascade.batches import Batch
-from deeppose.core.params import Device, Params
+from deeppose.core.params import Params
+from deeppose.core.training_params import Device
 from deeppose.networks.alexnet import LRN_ALPHA, LRN_BETA, LRN_CHANNELS, LRN_K, LocalResponseNorm
 from deeppose.networks.regressor import Regressor, parameter_count
 

@@ -12,14 +12,15 @@ import numpy as np
 import pandas as pd
 import torch
 
-from deeppose.cascade.batches import Batch, CropSource, Table, WholeBodies, batches
+from deeppose.cascade.batches import Batch, CropSource, Steps, Table, WholeBodies, crop_loader
 from deeppose.cascade.processes import start_fabric
 from deeppose.cascade.training import build_optimizer, train_step
 from deeppose.core.examples import BOX_COLUMNS, Examples
 from deeppose.core.geometry import Floats, diameter
 from deeppose.core.images import Pixels
-from deeppose.core.params import Device, Params
+from deeppose.core.params import Params
 from deeppose.core.skeleton import FULL_BODY, Skeleton
+from deeppose.core.training_params import Device
 from deeppose.data.pose_set import PERSON_CENTRIC, PoseSet
 from deeppose.networks.regressor import Regressor
 from deeppose.networks.weights import build_network
@@ -110,9 +111,8 @@ def feed(
     table: Table, params: Params, device: str = "cpu", *, last: int = sys.maxsize, workers: int = 0
 ) -> Iterator[Batch]:
     """Batches of the profile `paper` up to step `last`, cut by so many processes (0: by this one)."""
-    batch, there = params.profiles[PROFILE].training.batch, torch.device(device)
-    steps = range(last)
-    return batches(table, batch=batch, steps=steps, rank=0, processes=1, workers=workers, device=there)
+    batches = Steps(table, params.profiles[PROFILE].training.batch, range(last), slice(None))
+    return iter(crop_loader(batches, workers, torch.device(device)))
 
 
 def write_archive(path: Path, files: Sequence[bytes], images: int = 0, examples_an_image: int = 1) -> PoseSet:
@@ -134,7 +134,6 @@ def write_archive(path: Path, files: Sequence[bytes], images: int = 0, examples_
         train=np.arange(len(poses)) < len(poses) // 2,
         skeleton=FULL_BODY,
         labels=PERSON_CENTRIC,
-        exchanged={},
     )
 
 

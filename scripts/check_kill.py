@@ -2,9 +2,10 @@
 
     python scripts/check_kill.py [--short] [KILLS]
 
-KILLS, 100 where none are given, go to the pipeline, a third as many to `deeppose predict`, `export` and
-`score`. With --short the demo is a twentieth as long. SIGKILL goes to a command and all that it started. A
-pipeline that ends before it is killed is compared and begun anew. Works in copies of what git tracks.
+KILLS, 100 where none are given, go to the pipeline, a third as many to `deeppose predict` and `export` each;
+`deeppose score` writes no file. With --short the demo is a twentieth as long. SIGKILL goes to a command and
+all that it started. A pipeline that ends before it is killed is compared and begun anew. Works in copies of
+what git tracks.
 """
 
 import os

@@ -3,9 +3,10 @@
     python scripts/faceless.py      write docs/faceless.json
 
 It takes what `cpu` has in data/cpu/flic: examples, initial boxes, weights; minutes on two cores. Each person
-starts from the full image, and from the box that stage 1 is surest of among those all over the image whose
-pose has its eyes where the torso's box has the face. Held-out images are looked at as if no face were found.
-Training images that truly show none were trained on, from the full image: what they give is no fair match.
+starts from the full image, and from the box that stage 1 is most confident of among those all over the image
+whose pose has its eyes where the torso's box has the face. Held-out images are looked at as if no face were
+found. Training images that truly show none were trained on, from the full image: what they give is no fair
+match.
 """
 
 from pathlib import Path

@@ -54,7 +54,7 @@ from deeppose.data.check import check_own, read_all_images
 from deeppose.data.own_sets import read_own
 from deeppose.data.registry import ENTRIES, read_set
 from deeppose.data.synthetic.archives import write_embedded
-from deeppose.displacements.augmented_set import augmented_boxes
+from deeppose.displacements.augmented_set import simulated_boxes
 from deeppose.displacements.normals import NORMAL_COLUMNS
 from deeppose.evaluation.score import score
 from deeppose.networks.weights import build_network, save_network
@@ -181,7 +181,11 @@ def params(random: Random) -> None:
 def predictions(random: Random) -> None:
     file = change(random, *Path("predictions").iterdir())
     file = file.rename(file.with_name(f"{one_of(random, ('p', 'é', 'x' * 240))}{file.suffix}"))
-    json.dumps(score("lsp", file, "pc", [Path("mirror")]), allow_nan=False)
+    json.dumps(scored(file), allow_nan=False)
+
+
+def scored(file: Path) -> dict[str, Any]:
+    return score(read_set("lsp", [Path("mirror")], "pc"), file, "pc").rates
 
 
 def own_labels(random: Random) -> None:
@@ -211,8 +215,8 @@ def between_stages(random: Random) -> None:
     normals, examples = read_parquet(made / "normals.parquet", NORMAL_COLUMNS), half.read_examples()
     Images(half.images, examples.table)[0].sum()
     settings: dict[str, Any] = {"sigma": 1.0, "smallest_share": 0.1, "boxes_per_joint": 2, "units": "pixels"}
-    settings |= {"repeated": {}, "seed": (1, 2)}
-    for boxes in augmented_boxes(examples, normals, FULL_BODY, {}, **settings):
+    rows = examples.rows("train")
+    for boxes in simulated_boxes(examples, rows, normals, FULL_BODY, **settings, seed=(1, 2)):
         finite(boxes.to_numpy(np.float64))
 
 
@@ -283,8 +287,7 @@ def prepare(base: Path) -> None:
     torch.set_num_threads(1)  # as where inputs are given
     with contextlib.chdir(base):
         Path("joints.json").write_text(json.dumps(predict("photos/p.png")))
-        figures = score("lsp", Path("predictions/p.npz"), "pc", [Path("mirror")])
-        Path("score.json").write_text(json.dumps(figures))
+        Path("score.json").write_text(json.dumps(scored(Path("predictions/p.npz"))))
 
 
 def prepare_own_labels(folder: Path, poses: np.ndarray) -> None:

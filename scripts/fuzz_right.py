@@ -22,6 +22,7 @@ from deeppose.core.errors import DeepPoseError
 from deeppose.core.params import Params
 from deeppose.core.params_file import key_path, load_params, read_values
 from deeppose.core.skeleton import FULL_BODY
+from deeppose.data.registry import read_set
 from deeppose.evaluation.score import score
 
 LEGAL: dict[str, tuple[Any, ...]] = {
@@ -102,7 +103,8 @@ def right_predictions(random: Random) -> None:
     table.to_csv("q.csv", **style, **marks)
     given = one_of(random, ("q.csv", "q.csv", "q.parquet", *map(str, Path("predictions").iterdir())))
     expected = json.loads(Path("score.json").read_text())
-    same(score("lsp", Path(given), "pc", [Path("mirror")]), expected)
+    pose_set = read_set("lsp", [Path("mirror")], "pc")
+    same(score(pose_set, Path(given), "pc").rates, expected)
     options = [["lsp", given], ["--labels", "pc"], ["--mirror", "mirror"], ["--json"]]
     printed = json.loads(command("score", *chain(*(options[i] for i in random.permutation(4)))))
     same({key: printed[key] for key in expected}, expected)

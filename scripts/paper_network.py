@@ -173,8 +173,8 @@ def page(definition: dict[str, Any], found: pd.DataFrame) -> str:
         "[held-out](glossary.md#held-out) images of LSP's training part, not on a test part. "
         f"{len(rows)} of {len(definition['variants'])} variants have been run.",
         "![Held-out PCP against crops seen](paper-network.svg)",
-        table(["Change", *MEASURED.values(), "PCP, less the recipe's"], rows),
-        "All else as in `paper`, but for",
+        table(["Change", *MEASURED.values(), "PCP, minus the recipe's"], rows),
+        "All other parameters are those of `paper`, except",
         f"```yaml\n{base}```",
     )
 

@@ -1,4 +1,4 @@
-"""How people are found in photos, and how sure it is: chosen and measured on held-out images.
+"""How people are found in photos, and with what confidence: chosen and measured on held-out images.
 
     python scripts/people.py choose    write src/deeppose/deploy/people.json and docs/people.json
     python scripts/people.py page      write docs/people.md and its figure again, from docs/people.json
@@ -11,19 +11,18 @@ chooses, the other half is what is reported.
 """
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
 
-import cv2
 import numpy as np
-import pandas as pd
 from pages import page_of, table
+from people_pictures import Picture, crowds, pasted, people_of, pictures_of_nobody
 from project_copy import check_mirror
 from scipy.optimize import minimize
-from scipy.stats import rankdata
+from scipy.stats import mannwhitneyu
 
 from deeppose.boxes.face_detector import LONGER_SIDE, FaceDetector
 from deeppose.core.files import read_json, write_json, write_text
@@ -32,24 +31,19 @@ from deeppose.core.images import Pixels
 from deeppose.core.params import mirror_folders
 from deeppose.core.params_file import load_params
 from deeppose.core.skeleton import Skeleton
-from deeppose.data.archives.zips import open_archive, read_member
-from deeppose.data.pose_set import PoseSet
 from deeppose.data.registry import read_set
 from deeppose.deploy import people
 from deeppose.deploy.cascade import Cascade
 from deeppose.deploy.people import Finding, boxes_around, find_people
-from deeppose.deploy.photo import decode_photo
 from deeppose.deploy.pose import Pose
 from deeppose.evaluation.formatting import rate_text
 from deeppose.report.style import new_figure, save_plot, styled
 
 FINDINGS = Path(people.__file__).with_name(people.FOUND)
-MEASURED, PAGE, NOBODY = Path("docs/people.json"), Path("docs/people.md"), Path("docs/nobody.csv")
+MEASURED, PAGE = Path("docs/people.json"), Path("docs/people.md")
 SEED = 7
 RIGHT = 0.2
 """Of the true pose's diameter: how near a joint is that counts as right."""
-FALSE_PEOPLE = 0.02
-"""Of the pictures that show nobody, the share that may have a person."""
 UPPER, WHOLE, FAR = [1.0, 6.0, 9.5], [1.5, 8.0, 13.0], [2.0, 10.0, 17.0]
 """Boxes of a face: from how far above its centre, width and height, in sides of the face."""
 HIGH, LOW = [1.0, 0.6], [0.6, 0.6]
@@ -69,13 +63,6 @@ KEPT = 0.99
 """Of the people with a face whose pose is right, the share that is found."""
 AROUND_TRUTH = (1.2, 1.8)
 """Boxes around true poses, their sides times these, on which confidences are fitted."""
-
-
-class Picture(NamedTuple):
-    """A photo, and the labelled people in it: `(n, k, 2)`, NaN where unlabelled."""
-
-    pixels: Pixels
-    poses: Floats
 
 
 class Judged(NamedTuple):
@@ -162,9 +149,9 @@ def with_faces(cascade: Cascade, pictures: Sequence[Picture], finding: Finding) 
 
 
 def without_false_people(cascade: Cascade, nobody: Sequence[Picture], finding: Finding) -> Finding:
-    """The lowest score of people without a face with which few pictures of nobody have one."""
+    """The lowest score of people without a face with which no picture of nobody has one."""
     false = judged(cascade, nobody, replace(finding, least_unseen=0.0)).scores
-    return replace(finding, least_unseen=round(float(np.quantile(false, 1 - FALSE_PEOPLE)), 3))
+    return replace(finding, least_unseen=(np.floor(false.max() * 1000).item() + 1) / 1000)
 
 
 def choose_upper_body(folders: Sequence[Path]) -> tuple[Finding, dict[str, Any]]:
@@ -192,76 +179,6 @@ def choose_upper_body(folders: Sequence[Path]) -> tuple[Finding, dict[str, Any]]
     finding = with_faces(cascade, choosing["LSP"], every)
     ways = {"every face, at 480 pixels": near, "every face": every, "found": finding}
     return finding, report(cascade, reported, ways)
-
-
-def people_of(of: PoseSet, examples: Sequence[int], skeleton: Skeleton) -> Iterator[Picture]:
-    """The images of some examples with all people that are labelled on them, joints as in `skeleton`."""
-    columns = [
-        of.skeleton.joints.index(joint) if joint in of.skeleton.joints else None for joint in skeleton.joints
-    ]
-    with open_archive(of.archive) as archive:
-        for member in dict.fromkeys(of.members[example] for example in examples):
-            labelled = of.poses[[name == member for name in of.members]]
-            poses = np.full((len(labelled), len(columns), 2), np.nan)
-            for joint, column in enumerate(columns):
-                if column is not None:
-                    poses[:, joint] = labelled[:, column]
-            yield Picture(decode_photo(read_member(archive, member), member).pixels, poses)
-
-
-def pictures_of_nobody(flic: PoseSet) -> Iterator[Picture]:
-    """The rectangles that NOBODY names, and several as one photo, in which small faces are looked for."""
-    alone = list(rectangles_of_nobody(flic))
-    yield from alone
-    yield from crowds(alone, 3, 3, np.random.default_rng([SEED, 4]))
-
-
-def rectangles_of_nobody(flic: PoseSet) -> Iterator[Picture]:
-    """The rectangles that NOBODY names."""
-    with open_archive(flic.archive) as archive:
-        for frame, x, y, width, height in pd.read_csv(NOBODY).itertuples(index=False):
-            pixels = decode_photo(read_member(archive, frame), frame).pixels[y : y + height, x : x + width]
-            yield Picture(np.ascontiguousarray(pixels), np.empty((0, 14, 2)))
-
-
-def pasted(
-    people_alone: Sequence[Picture], backgrounds: Sequence[Pixels], generator: np.random.Generator
-) -> Iterator[Picture]:
-    """Scenes of one to four people beside each other, each in their own picture, on a blurred background."""
-    for count in np.repeat([1, 2, 3, 4], 10):
-        height, width = 480, int(generator.integers(480, 900))
-        scene = cv2.resize(backgrounds[generator.integers(len(backgrounds))], (width, height))
-        scene = cv2.GaussianBlur(scene, (0, 0), 25).astype(np.uint8)
-        poses, slot = [], width // count
-        for place, number in enumerate(generator.choice(len(people_alone), count, replace=False)):
-            pixels, (pose,) = people_alone[number]
-            room = np.array([slot, height * generator.uniform(0.45, 0.98)])
-            sides = np.array([pixels.shape[1], pixels.shape[0]])
-            scaled = np.maximum(1, (sides * (room / sides).min()).astype(int))
-            x, y = (generator.uniform(0, 1, 2) * ([slot, height] - scaled)).astype(int)
-            x += place * slot
-            area = cv2.INTER_AREA if scaled[0] < sides[0] else cv2.INTER_CUBIC
-            scene[y : y + scaled[1], x : x + scaled[0]] = cv2.resize(
-                pixels, scaled.tolist(), interpolation=area
-            )
-            poses.append((pose + 0.5) * scaled / sides - 0.5 + [x, y])
-        yield Picture(scene, np.array(poses))
-
-
-def crowds(
-    people_alone: Sequence[Picture], columns: int, rows: int, generator: np.random.Generator
-) -> Iterator[Picture]:
-    """Pictures beside and below each other, six times: many people, each of them small."""
-    for _ in range(6):
-        chosen = [people_alone[n] for n in generator.choice(len(people_alone), columns * rows, replace=False)]
-        height, width = np.max([picture.pixels.shape[:2] for picture in chosen], axis=0)
-        scene, poses = np.full((rows * height, columns * width, 3), 128, np.uint8), []
-        for number, (pixels, of_picture) in enumerate(chosen):
-            corner = np.array(divmod(number, columns))[::-1] * [width, height]
-            (x, y), (of_rows, of_columns, _) = corner, pixels.shape
-            scene[y : y + of_rows, x : x + of_columns] = pixels
-            poses.append(of_picture + corner)
-        yield Picture(scene, np.concatenate(poses))
 
 
 def judged(cascade: Cascade, pictures: Sequence[Picture], finding: Finding) -> Judged:
@@ -368,13 +285,12 @@ def report(cascade: Cascade, pictures: dict[str, list[Picture]], ways: dict[str,
     precision = np.cumsum(right[most_confident_first]) / np.arange(1, len(right) + 1)
     tenths = np.minimum((confidences * 10).astype(int), 9)
     bins = [(tenths == tenth) for tenth in range(10) if (tenths == tenth).sum() >= 20]
-    ranks = rankdata(confidences)
-    ones, zeros = right.sum(), (1 - right).sum()
+    above = mannwhitneyu(confidences[right == 1], confidences[right == 0]).statistic
     return {
         "ways": [[way, found] for way, found in rows.items()],
         "pictures": {kind: [len(some), sum(len(p.poses) for p in some)] for kind, some in pictures.items()},
         "joints": len(right),
-        "auc": float((ranks[right == 1].sum() - ones * (ones + 1) / 2) / (ones * zeros)),
+        "auc": float(above / (right.sum() * (1 - right).sum())),
         "reliability": [[float(confidences[b].mean()), float(right[b].mean()), int(b.sum())] for b in bins],
         "risk": [[float(k / len(right)), float(1 - precision[k - 1])] for k in kept],
     }
@@ -421,20 +337,16 @@ def page(measured: dict[str, Any]) -> str:
                 ),
             ]
     return page_of(
-        "Who is in the picture, and how sure that is",
+        "Who is in the picture, and with what confidence",
         "Made by `python scripts/people.py`, which also writes the numbers that `deeppose predict` goes by. "
         "Neither model was trained on these images; no test part was looked at. A joint is right within 0.2 "
         "diameters of the true pose. A person who isn't found has no right joint.",
-        "Faces are looked for in the photo, or in a copy of at most so many pixels on its longer side as was "
-        "chosen. Crowds are pictures of one person each, 3 by 3 or 5 by 3 of them, as one photo.",
-        "A full body is looked for in boxes made of each face, in the full image, and in windows all over "
-        "it. Stage 1 sees them all; of each face the box is kept that it is most confident of. The most "
-        "promising are tried once more, with a box around the pose that was found, enlarged. Of poses that "
-        "lie on one another one is kept, sooner one with a face. An upper body is looked for around each "
-        "face, as in training. A person's score is the mean confidence of the surer half of the joints after "
-        "stage 1.",
-        "A joint's confidence comes from its map: the standard deviation of the joint's place on it, in pose "
-        "diameters, through a logistic curve. The paper's own network has no maps and gives no confidence.",
+        "The face detector runs on the photo, resized to at most the given number of pixels on its longer "
+        "side. A crowd is a montage of single-person pictures, 3 by 3 or 5 by 3 of them. "
+        "[How people are found](predict.md#who-is-in-the-picture), step by step.",
+        "A person's score is the mean confidence of the more confident half of the joints after stage 1.",
+        "A joint's confidence is a logistic function of its heat map's standard deviation, in pose "
+        "diameters. The paper's own network has no heat maps and gives no confidence.",
         *blocks,
         "![Reliability and risk against coverage](people.svg)",
     )

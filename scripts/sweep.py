@@ -11,6 +11,7 @@ takes one over. Earlier ones of this model and profile are removed.
 """
 
 import argparse
+import json
 import os
 import re
 import subprocess
@@ -70,9 +71,16 @@ def held_out(model: str, sweep: str, count: int) -> pd.DataFrame:
     if len(done) < count:
         failed = ", ".join(sorted(row["Experiment"] for row in ran if row not in done))
         sys.exit(f"{count - len(done)} of {count} failed, {failed}: `dvc queue logs NAME` says why")
+    figures = [held_out_by_stage(model, row["Experiment"]) for row in done]
+    return pd.DataFrame(done)[["sigma", "seed"]].join(pd.DataFrame(figures))
+
+
+def held_out_by_stage(model: str, experiment: str) -> dict[str, float]:
+    """An experiment's mean PDJ at 0.2 on the held-out images after each stage."""
+    path = f"reports/{load_params().profile}/metrics.json"
+    found = json.loads(dvc.api.read(path, rev=experiment))[model]["held-out"]
     stages = range(1, CASCADE_STAGES_IN_DVC_YAML + 1)
-    columns = {f"{model}.held-out.stage_{s}.pdj@0.2.mean": f"stage {s}" for s in stages}
-    return pd.DataFrame(done).rename(columns=columns).filter(["sigma", "seed", *columns.values()])
+    return {f"stage {s}": found[f"stage_{s}"]["pdj@0.2"]["mean"] for s in stages if f"stage_{s}" in found}
 
 
 def spread(values: "pd.Series[float]") -> str:

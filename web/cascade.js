@@ -11,10 +11,10 @@ import { crop } from "./crop.js";
  * @typedef {{joints: Point[], variances: Point[], maps: Float32Array[]}} Output
  */
 /**
- * What came with a network's weights, see docs/export.md.
+ * What came with a network's weights, see docs/export.md, and its joints of a crop that anybody can make.
  * @typedef {{stage: number, joints: string[], diameter: [number, number][], mirrored: number[],
  *   average_mirrored: boolean, padding: number[], input: {shape: [string, number, number, number]},
- *   sigma?: number, smallest_box?: number, initial_box?: {kind: string, scale?: number}}} Description
+ *   probed: Point[], sigma?: number, smallest_box?: number, initial_box?: {kind: string, scale?: number}}} Description
  */
 /**
  * ψ of one stage: outputs of crops that follow each other.

@@ -1,9 +1,10 @@
-// What takes time, away from the page: it is asked {id, call, args} and answers {id, result} or {id, error}.
+// What takes time, away from the page: it is asked {id, call, args} and answers {id, result} or {id, error};
+// {runs} is in words what runs the networks.
 
 import { remaining } from "./cascade.js";
 import { findFaces } from "./faces.js";
 import { findPeople, lastConfidences, refinePeople } from "./people.js";
-import { openFaces, stageOf } from "./runtime.js";
+import { openFaces, stagesIn } from "./runtime.js";
 
 /** @import { Stage } from "./cascade.js" */
 
@@ -15,18 +16,14 @@ const faces = new Map();
 /** @type {Map<string, Stage[]>} */
 const opened = new Map();
 const faceNetwork = openFaces("./networks/centerface.onnx.gz");
+faceNetwork.catch(() => {}); // Whoever waits for it says so.
 const models = fetch(new URL("./models.json", import.meta.url)).then((answer) => answer.json());
 
 /** @param {string} model @returns {Promise<Stage[]>} */
 async function stagesOf(model) {
   /** @type {{stages: import("./cascade.js").Description[]}} */
   const { stages } = (await models)[model];
-  const paths = stages.map(({ stage }) => `./networks/${model}/stage${stage}.onnx.gz`);
-  if (!opened.has(model))
-    opened.set(
-      model,
-      stages.map((about, index) => stageOf(paths[index], about)),
-    );
+  if (!opened.has(model)) opened.set(model, stagesIn(`./networks/${model}`, stages));
   return /** @type {Stage[]} */ (opened.get(model));
 }
 

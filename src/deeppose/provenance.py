@@ -54,7 +54,7 @@ def git_revision() -> str:
     if head.returncode:
         return ""
     differs = ["git", "diff", "--quiet", "HEAD", "--", "src", "stages", "dvc.yaml"]
-    return head.stdout.strip() + "-dirty" * subprocess.run(differs, check=False).returncode
+    return head.stdout.strip() + "-dirty" * bool(subprocess.run(differs, check=False).returncode)
 
 
 def machine(*, gpu: bool = False, vectors: bool = True) -> str:

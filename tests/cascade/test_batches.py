@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deeppose.cascade.batches import JointBoxes, LastPart, WholeBodies, batches, rows_of_step
+from deeppose.cascade.batches import JointBoxes, LastPart, Steps, WholeBodies, crop_loader, rows_of_step
 from deeppose.cascade.device_images import DeviceImages
 from deeppose.core.geometry import image_box, normalise
 from deeppose.core.skeleton import FULL_BODY
@@ -102,18 +102,8 @@ def test_each_epoch_and_each_seed_has_an_order_of_its_own():
 
 
 def drawn(table, first=0, last=5, rank=0, processes=1, workers=0, batch=6, part=None):
-    return list(
-        batches(
-            table,
-            batch=batch,
-            steps=range(first, last),
-            rank=rank,
-            processes=processes,
-            workers=workers,
-            device=torch.device("cpu"),
-            last=part,
-        )
-    )
+    steps = Steps(table, batch, range(first, last), slice(rank, None, processes), part)
+    return list(crop_loader(steps, workers, torch.device("cpu")))
 
 
 def assert_same(some, others):

@@ -10,7 +10,7 @@ FAULTS = f"""
 import resource
 import torch
 from deeppose.cascade.devices import set_up_device
-from deeppose.core.params import Device
+from deeppose.core.training_params import Device
 
 set_up_device(Device(accelerator="cpu", devices=1, precision="32-true", crops="host"), 1)
 for _ in range(4):

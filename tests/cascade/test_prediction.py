@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from deeppose.cascade.device_images import DeviceImages
-from deeppose.cascade.prediction import Predictor, predict_initial, predict_stage, refine
+from deeppose.cascade.prediction import Predictor, predict_stage
 from deeppose.core.errors import NotFiniteError
 from deeppose.core.geometry import image_box, mirror_poses
 from deeppose.core.skeleton import FULL_BODY
@@ -88,17 +88,16 @@ def predictor(batch=64, workers=0):
 
 
 ROWS = np.array([3, 0, 4])
+ABOUT = {"stage": 1, "skeleton": "full-body", "sigma": 1.0, "smallest_box": 0.05}
 
 
 def initial(network, by, images, examples, rows, **options):
-    return predict_initial(network, by, images, examples, rows, FULL_BODY, **options).poses
+    return predict_stage(network, ABOUT, by, images, examples, rows, None, **options)[0].poses
 
 
-def refined(network, images, examples, previous, rows=ROWS, by=None, **options):
-    settings = {"sigma": 1.0, "smallest_share": 0.05} | options
-    found, clamped = refine(
-        network, by or predictor(), images, examples, rows, previous, FULL_BODY, **settings
-    )
+def refined(network, images, examples, previous, by=None, mirrored=False, **options):
+    by = (by or predictor(), images, examples, ROWS)
+    found, clamped = predict_stage(network, ABOUT | options, *by, previous, mirrored=mirrored)
     return found.poses, clamped
 
 
@@ -138,11 +137,11 @@ def test_a_refinement_takes_the_previous_poses_own_diameter(images, poses, unlab
 def test_a_collapsed_pose_gets_the_smallest_box_and_is_counted(images, poses, unlabelled):
     previous = poses[ROWS].copy()
     previous[1] = [60.0, 50.0]
-    predicted, clamped = refined(Says(), images, unlabelled, previous, smallest_share=0.1)
+    predicted, clamped = refined(Says(), images, unlabelled, previous, smallest_box=0.1)
     smallest = 0.1 * min(dots.WIDTH, dots.HEIGHT)
     np.testing.assert_allclose(predicted[1], [60.0, 50.0] + SAID * smallest, rtol=0, atol=1e-12)
     assert clamped == 1
-    assert refined(Says(), images, unlabelled, previous, smallest_share=1.0)[1] >= 1
+    assert refined(Says(), images, unlabelled, previous, smallest_box=1.0)[1] >= 1
 
 
 def test_a_box_far_outside_the_image_shows_the_padding(images, poses, unlabelled):
@@ -198,14 +197,13 @@ class Doubts(Says):
 
 def test_spreads_are_in_diameters_of_the_predicted_pose(images, poses, unlabelled):
     unlabelled.table.loc[:, ["box_x", "box_y", "box_width", "box_height"]] = [60.0, 70.0, 90.0, 110.0]
-    first = predict_initial(Doubts(), predictor(), images, unlabelled, ROWS, FULL_BODY)
+    by = (predictor(), images, unlabelled, ROWS)
+    first, _ = predict_stage(Doubts(), ABOUT, *by, None)
     size = np.linalg.norm(first.poses[:, 9] - first.poses[:, 2], axis=-1)
     in_pixels = np.sqrt((Doubts.VARIANCES * [90**2, 110**2]).sum(axis=-1))
     np.testing.assert_allclose(first.spreads, in_pixels / size[:, None], rtol=1e-6)
     sides = 1.7 * np.linalg.norm(poses[ROWS][:, 9] - poses[ROWS][:, 2], axis=-1)
-    options = {"sigma": 1.7, "smallest_share": 0.01}
-    by = (predictor(), images, unlabelled, ROWS)
-    found, _ = refine(Doubts(), *by, poses[ROWS], FULL_BODY, **options)
+    found, _ = predict_stage(Doubts(), ABOUT | {"sigma": 1.7, "smallest_box": 0.01}, *by, poses[ROWS])
     size = np.linalg.norm(found.poses[:, 9] - found.poses[:, 2], axis=-1)
     # Of each joint's crop the joint's own.
     own = np.sqrt(Doubts.VARIANCES.sum(axis=-1))
@@ -213,7 +211,8 @@ def test_spreads_are_in_diameters_of_the_predicted_pose(images, poses, unlabelle
 
 
 def test_without_maps_there_are_no_spreads(images, unlabelled):
-    assert np.isnan(predict_initial(Says(), predictor(), images, unlabelled, ROWS, FULL_BODY).spreads).all()
+    found, _ = predict_stage(Says(), ABOUT, predictor(), images, unlabelled, ROWS, None)
+    assert np.isnan(found.spreads).all()
 
 
 @pytest.mark.parametrize(("batch", "workers"), [(1, 0), (5, 2), (1000, 0)])

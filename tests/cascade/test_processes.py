@@ -14,7 +14,7 @@ import torch
 
 from deeppose.cascade.processes import start_fabric
 from deeppose.core.errors import DeviceError, ProcessesError
-from deeppose.core.params import Device
+from deeppose.core.training_params import Device
 
 SCRIPT = str(Path(__file__).parents[1] / "support" / "several.py")
 GONE = "another of the 2 processes that run this stage together is gone"

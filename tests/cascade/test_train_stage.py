@@ -52,7 +52,7 @@ def item_with(trusted_from, trusted):
     params = load_params(ROOT / "params.yaml")
     demo = params.profiles["demo"]
     changes = {
-        "training": demo.training.model_copy(update={"trusted_from": trusted_from}),
+        "training": demo.training.model_copy(update={"trusted_from": (1.0, trusted_from, 1.0)}),
         "trusted": trusted,
     }
     profiles = {"demo": demo.model_copy(update=changes)}
@@ -72,20 +72,21 @@ def table():
 
 
 def test_from_a_share_of_the_steps_on_trusted_sets_train_alone(table):
-    last = trusted_part(item_with(0.4, ("lsp", "flic")), table, table.examples, 1000)
+    last = trusted_part(item_with(0.4, ("lsp", "flic")), 2, table, table.examples, 1000)
     assert (last.start, last.rows.tolist()) == (400, [0, 1, 7, 8])
+    assert trusted_part(item_with(0.4, ("lsp", "flic")), 3, table, table.examples, 1000) is None
 
 
 @pytest.mark.parametrize(("share", "sets"), [(1.0, ("lsp",)), (0.4, ("lsp", "lsp-extended"))])
 def test_without_a_share_or_a_set_less_trusted_there_is_one_part(table, share, sets):
-    assert trusted_part(item_with(share, sets), table, table.examples, 1000) is None
+    assert trusted_part(item_with(share, sets), 2, table, table.examples, 1000) is None
 
 
 def test_trusted_sets_that_are_all_held_out_are_refused(table):
     left = replace(table, training_rows=np.array([1, 2, 3]))
-    said = r"trusted_from is 0\.4, but no example of a trusted set is left .*lower model\.lsp\.held_out"
+    said = r"trusted_from is 0\.4 for stage 2, but no example of a trusted set is left: lower model\.lsp"
     with pytest.raises(AnnotationError, match=said):
-        trusted_part(item_with(0.4, ("lsp",)), left, table.examples, 1000)
+        trusted_part(item_with(0.4, ("lsp",)), 2, left, table.examples, 1000)
 
 
 def test_a_stage_is_trained_in_its_parts(tmp_path, monkeypatch):
@@ -102,6 +103,6 @@ def test_a_stage_is_trained_in_its_parts(tmp_path, monkeypatch):
     monkeypatch.setattr("deeppose.cascade.train_stage.trusted_part", lambda *of: of)
     with pytest.raises(InterruptedError):
         train_stage(item, 1, Fabric(accelerator="cpu", devices=1))
-    ((of, table, examples, steps),) = parts
-    assert (of, steps) == (item, item.profile.stage1.steps["lsp"])
+    ((of, stage, table, examples, steps),) = parts
+    assert (of, stage, steps) == (item, 1, item.profile.stage1.steps["lsp"])
     assert table.examples.table.equals(examples.table)

@@ -19,7 +19,7 @@ from deeppose.cascade.devices import set_up_device
 from deeppose.cascade.processes import start_fabric
 from deeppose.cascade.training import fingerprint, learning_rate, mixed_seed, train
 from deeppose.core.errors import DeviceError, NotFiniteError, StageError
-from deeppose.core.params import Adagrad, AdamW, Device, Training
+from deeppose.core.training_params import Adagrad, AdamW, Device, Training
 from deeppose.networks.regressor import squared_distances
 from deeppose.networks.spatial import SpatialNet
 

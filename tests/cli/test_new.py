@@ -145,6 +145,7 @@ def test_one_file_of_labels_is_given(deeppose, more):
         (("new", "parse", *NEW[2:]), None, "there is a data set 'parse' already"),
         (("new", "cpu", *NEW[2:]), None, "there is a profile 'cpu' already"),
         (("new", "../x", *NEW[2:]), None, "should match pattern"),
+        (("new", "horses.v2", *NEW[2:]), None, "should match pattern"),
         ((*NEW[:3], "labels.json"), None, "labels.json, a file of labels, is not there"),
         ((*NEW[:5], "pictures"), None, "pictures, the images of horses, is not there"),
         (NEW, lambda labels: labels["categories"][0].update(keypoints=[]), "none of its categories has two"),

@@ -142,8 +142,7 @@ class TestValues:
             ("profiles/cpu.yaml:real_predictions", "yes", "should be a valid boolean"),
             ("profiles/cpu.yaml:real_predictions", 1, "should be a valid boolean"),
             ("profiles/paper.yaml:network.dropout", 1.0, "should be less than 1"),
-            ("profiles/cpu.yaml:training.trusted_from", 1.5, "should be less than or equal to 1"),
-            ("profiles/cpu.yaml:training.trusted_from", "half", "should be a valid number"),
+            ("profiles/cpu.yaml:training.trusted_from", 0.5, "should be a list, as in [a, b]"),
             ("profiles/cpu.yaml:training.optimizer.learning_rate", float("inf"), "should be a finite number"),
             (
                 "profiles/paper.yaml:training.optimizer.epsilon",
@@ -221,9 +220,20 @@ class TestSets:
         said = "trusted names no set that the model flic is trained on"
         assert said in complaint({"profiles/demo.yaml:trusted": ["lsp"]})
 
+    @pytest.mark.parametrize(
+        ("shares", "said"),
+        [
+            ([1.5, 1, 1], "trusted_from.0 = 1.5: should be less than or equal to 1"),
+            ([1, "half", 1], "trusted_from.1 = 'half': should be a valid number"),
+            ([0.5, 1], "trusted_from.2: missing"),
+        ],
+    )
+    def test_shares_by_stage(self, complaint, shares, said):
+        assert said in complaint({"profiles/cpu.yaml:training.trusted_from": shares})
+
     def test_trusted_sets_that_train_alone_are_named(self, complaint):
         said = "training.trusted_from below 1 needs sets to train on: name them in trusted"
-        assert said in complaint({"profiles/paper.yaml:training.trusted_from": 0.5})
+        assert said in complaint({"profiles/paper.yaml:training.trusted_from": [1.0, 0.5, 1.0]})
 
     def test_real_predictions_are_of_all_images(self, complaint):
         changes = {"profiles/demo.yaml:trusted": ["lsp", "flic"], "profiles/demo.yaml:real_predictions": True}

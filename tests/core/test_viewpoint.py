@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from deeppose.core.metrics import share_within
 from deeppose.core.skeleton import BUFFY_STICKS, FULL_BODY, SKELETONS
 from deeppose.core.viewpoint import ORDER, viewpoints
-from deeppose.evaluation.rates import rates_by_viewpoint
+from deeppose.evaluation.rates import PDJ_THRESHOLDS
+from deeppose.evaluation.viewpoint_rates import rates_by_viewpoint
 
 SHOULDERS = [FULL_BODY.joints.index(f"{side} shoulder") for side in ("left", "right")]
 HIPS = [FULL_BODY.joints.index(f"{side} hip") for side in ("left", "right")]
@@ -93,8 +94,8 @@ def test_shares_by_hand():
     occluded[0] = True
     seen = viewpoints("lsp", poses, FULL_BODY, occluded, None)
     both = pd.concat([errors([0.1, 0.3, 0.3]), errors([0.1, 0.1, np.nan], "stage 2")], ignore_index=True)
-    shares = rates_by_viewpoint(both, seen, (0.1, 0.2))
-    shown = ["joints", "pdj@0.1", "pdj@0.2", "poses", "exchanged"]
+    shares = rates_by_viewpoint(both, seen)
+    shown = ["joints", "pdj@0.1", "pdj@0.2", "pdj@0.5", "poses", "exchanged"]
     assert shares.columns.tolist() == ["set", "predictor", "kind", "value", *shown]
     found = shares.set_index(["predictor", "value"])[["joints", "pdj@0.2"]]
     assert found.loc[("stage 1", "upright")].tolist() == [28, 0.5]
@@ -114,27 +115,27 @@ def test_left_taken_for_right_by_hand():
     table = errors([0.5, 0.2, np.nan, np.inf, 0.5])
     table["opposite"] = table["example"].map({0: 0.4, 1: 0.4, 2: np.nan, 3: np.inf, 4: 0.6})
     table.loc[table.index[-2:], "opposite"] = 0.0
-    shares = rates_by_viewpoint(table, seen, (0.1,)).set_index("value")[["poses", "exchanged"]]
+    shares = rates_by_viewpoint(table, seen).set_index("value")[["poses", "exchanged"]]
     assert shares.loc["upright"].tolist() == [3, pytest.approx(1 / 3)]
     assert shares.loc["on its side"].tolist() == [1, 0]
     assert shares.loc["the back"].tolist() == [2, 0.5]
     assert shares.loc["the front"].tolist() == [2, 0]
     assert np.isnan(shares.loc["occluded", "exchanged"])
     table.loc[table.index[-4:], "opposite"] = 0.0
-    nearer = rates_by_viewpoint(table, seen, (0.1,)).set_index("value")["exchanged"]
+    nearer = rates_by_viewpoint(table, seen).set_index("value")["exchanged"]
     assert nearer[["on its side", "the back"]].tolist() == [1, 1]
 
 
 def test_poses_that_do_not_count_exchange_nothing():
     seen = viewpoints("lsp", np.array([pose_turned_by(0)]), FULL_BODY, None, None)
-    shares = rates_by_viewpoint(errors([np.nan], opposite=np.nan), seen, (0.1,))
+    shares = rates_by_viewpoint(errors([np.nan], opposite=np.nan), seen)
     assert shares["poses"].tolist() == [0]
     assert shares["exchanged"].isna().all()
 
 
 def test_sets_are_kept_apart():
     seen = viewpoints("lsp", np.array([pose_turned_by(0)]), FULL_BODY, None, None)
-    shares = rates_by_viewpoint(pd.concat([errors([0.1]), errors([0.1], set_name="held-out")]), seen, (0.1,))
+    shares = rates_by_viewpoint(pd.concat([errors([0.1]), errors([0.1], set_name="held-out")]), seen)
     assert shares["set"].tolist() == ["lsp"]
 
 
@@ -143,10 +144,10 @@ def test_nothing_known_gives_no_rows(known):
     poses = np.full((known, 14, 2), np.nan)
     seen = viewpoints("lsp", poses, FULL_BODY, None, None)
     assert seen.empty
-    assert rates_by_viewpoint(errors([0.1]), seen, (0.1,)).empty
+    assert rates_by_viewpoint(errors([0.1]), seen).empty
 
 
-def shares_by_one_merge(joint_errors, seen, thresholds):
+def shares_by_one_merge(joint_errors, seen):
     """As rates_by_viewpoint has it in words: all errors beside all viewpoints."""
     known = joint_errors.merge(seen, on=["set", "example", "joint"])
     known["value"] = pd.Categorical(known["value"], list(ORDER))
@@ -156,7 +157,7 @@ def shares_by_one_merge(joint_errors, seen, thresholds):
         means = group.groupby("example")[["error", "opposite"]].mean().dropna()
         row = {"set": set_name, "predictor": predictor, "kind": kind, "value": value}
         row["joints"] = int(group["error"].notna().sum())
-        row |= {f"pdj@{t}": share_within(group["error"].to_numpy(), t) for t in thresholds}
+        row |= {f"pdj@{t}": share_within(group["error"].to_numpy(), t) for t in PDJ_THRESHOLDS}
         nearer = (means["opposite"] < means["error"]).mean() if kind != "joint" else np.nan
         rows.append(row | {"poses": len(means), "exchanged": nearer})
     return pd.DataFrame(rows)
@@ -178,5 +179,5 @@ def test_a_predictor_at_a_time_is_as_all_at_once():
             tables.append(table)
     # A set of which nothing is known counts nowhere.
     tables.append(errors([0.1], "stage 1", "held-out"))
-    both = pd.concat(tables, ignore_index=True), pd.concat(seen, ignore_index=True), (0.1, 0.5)
+    both = pd.concat(tables, ignore_index=True), pd.concat(seen, ignore_index=True)
     pd.testing.assert_frame_equal(rates_by_viewpoint(*both), shares_by_one_merge(*both), check_exact=True)

@@ -7,7 +7,7 @@ import pytest
 from deeppose.core.errors import PredictionsError
 from deeppose.core.skeleton import Skeleton
 from deeppose.data.example_names import SHARED, ExampleNames
-from deeppose.data.prediction_files import read_named_predictions
+from deeppose.data.prediction_files import read_predictions
 
 MEMBERS = ("top/e2/000001.jpg", "top/e3/000001.jpg", "top/e3/Film 5.JPG", "top/e3/000001.jpg")
 SKELETON = Skeleton("two", ("left ear", "right ear"), (), ((0, 1),))
@@ -51,7 +51,7 @@ def test_a_table_by_images(tmp_path, suffix):
     table = pd.DataFrame(rows, columns=["example", "joint", "x", "y"])
     path = tmp_path / f"p{suffix}"
     table.to_csv(path) if suffix == ".csv" else table.to_parquet(path)
-    poses, remarks = read_named_predictions(path, MEMBERS, SKELETON)
+    poses, remarks = read_predictions(path, MEMBERS, SKELETON)
     assert poses[..., 0].tolist() == [[1, 1], [2, 2], [3, 3], [4, 4]]
     assert remarks == ()
 
@@ -60,7 +60,7 @@ def test_examples_of_one_image_share_its_prediction(tmp_path):
     names = ["top/e2/000001.jpg", "top/e3/000001.jpg", "Film 5.jpg"]
     text = "\n".join(f"{name},{joint},{n},5" for n, name in enumerate(names) for joint in (0, 1))
     (tmp_path / "p.csv").write_text(f"example,joint,x,y\n{text}\n")
-    poses, remarks = read_named_predictions(tmp_path / "p.csv", MEMBERS, SKELETON)
+    poses, remarks = read_predictions(tmp_path / "p.csv", MEMBERS, SKELETON)
     np.testing.assert_array_equal(poses[:, 0, 0], [0, 1, 2, 1])
     assert remarks == (SHARED,)
 
@@ -70,11 +70,11 @@ def test_an_unknown_image_is_named_with_its_line(tmp_path):
     with pytest.raises(
         PredictionsError, match=r"p\.csv, line 3: example is 'im9\.jpg'; an image of the test"
     ):
-        read_named_predictions(tmp_path / "p.csv", MEMBERS, SKELETON)
+        read_predictions(tmp_path / "p.csv", MEMBERS, SKELETON)
 
 
 def test_a_column_of_lists_is_no_name(tmp_path):
     table = pd.DataFrame({"example": [[1], [2]], "joint": 0, "x": 0.0, "y": 0.0})
     table.to_parquet(tmp_path / "p.parquet")
     with pytest.raises(PredictionsError, match=r"p\.parquet, row 0: example is '\[1\]'"):
-        read_named_predictions(tmp_path / "p.parquet", MEMBERS, SKELETON)
+        read_predictions(tmp_path / "p.parquet", MEMBERS, SKELETON)

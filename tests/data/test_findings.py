@@ -30,7 +30,6 @@ def pose_set(name="a", train=(True, False), labelled=None):
         train=np.array(train),
         skeleton=FULL_BODY,
         labels="",
-        exchanged={},
     )
 
 

@@ -6,10 +6,11 @@ import pytest
 
 from deeppose.core.errors import PredictionsError
 from deeppose.core.files import sha256
+from deeppose.core.pose_files import write_poses
 from deeppose.core.skeleton import BUFFY_STICKS, FLIC_LABELLED, FULL_BODY, UPPER_BODY
 from deeppose.data.peers import PEERS, SUBFOLDER, find_peers, how_to_add, peer_poses
 from deeppose.data.registry import entry_named, read_set
-from deeppose.evaluation.score import measure
+from deeppose.evaluation.score import score
 
 MODEC, EICHNER = PEERS
 ARMS = FLIC_LABELLED.joints[:6]
@@ -108,7 +109,8 @@ def test_joints_are_taken_by_name(tmp_path, pose_set):
 def test_figures_of_joints_that_are_not_predicted_are_none(tmp_path, pose_set):
     write_peer(tmp_path, arms_alone(pose_set))
     poses, _ = poses_on(FLIC_LABELLED, find_peers([tmp_path])[0], pose_set)
-    figures = measure(pose_set, poses, "oc").rates
+    write_poses(tmp_path / "p.parquet", poses)
+    figures = score(pose_set, tmp_path / "p.parquet", "oc").rates
     assert figures["pdj"]["0.2"]["hip"] is None
     assert figures["pdj"]["0.2"]["wrist"] == 1
 

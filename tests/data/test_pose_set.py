@@ -23,7 +23,6 @@ def pose_set():
         train=np.array([True, False]),
         skeleton=FLIC_LABELLED,
         labels="",
-        exchanged={},
         torso_boxes=np.ones((2, 4)),
     )
 

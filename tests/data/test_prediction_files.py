@@ -15,6 +15,7 @@ from deeppose.core.skeleton import FLIC_LABELLED, FULL_BODY
 from deeppose.data.prediction_files import predicted_joints, read_predictions
 
 COUNT = 3
+NUMBERS = [str(number) for number in range(COUNT)]
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def write_csv(path: Path, lines, header=("example", "joint", "x", "y")):
 
 
 def read(path):
-    return read_predictions(path, COUNT, FULL_BODY)
+    return read_predictions(path, NUMBERS, FULL_BODY).poses
 
 
 def test_own_parquet_round_trip(tmp_path, poses):
@@ -105,12 +106,43 @@ def test_parquet_with_names(tmp_path, poses, names):
     np.testing.assert_array_equal(read(tmp_path / "p.parquet"), poses)
 
 
+KINDS = {
+    "indexed": lambda table: table.set_index("example"),
+    "nullable": lambda table: table.astype({"example": "Int64", "x": "Float64"}),
+    "binary": lambda table: table.assign(joint=table["joint"].str.encode("utf-8")),
+    "texts": lambda table: table.astype({"example": str, "x": str}),
+    "float32": lambda table: table.astype({"example": "float32"}),
+}
+
+
+@pytest.mark.parametrize("changed", KINDS.values(), ids=KINDS)
+def test_parquet_of_other_types(tmp_path, poses, changed):
+    table = pd.DataFrame(rows(poses, named=True), columns=["example", "joint", "x", "y"])
+    changed(table.astype({"example": int, "x": float, "y": float})).to_parquet(tmp_path / "p.parquet")
+    np.testing.assert_array_equal(read(tmp_path / "p.parquet"), poses)
+
+
+def test_a_null_in_parquet_is_a_miss_in_x_and_an_error_in_example(tmp_path, poses):
+    table = pd.DataFrame(rows(poses, named=True), columns=["example", "joint", "x", "y"])
+    table = table.astype({"example": "Int64", "x": "Float64", "y": float})
+    table.assign(x=table["x"].mask(table.index == 1)).to_parquet(tmp_path / "p.parquet")
+    assert np.isnan(read(tmp_path / "p.parquet")[0, 1]).tolist() == [True, False]
+    table.assign(example=table["example"].mask(table.index == 1)).to_parquet(tmp_path / "p.parquet")
+    with pytest.raises(PredictionsError, match=r"row 1: example is 'nan'"):
+        read(tmp_path / "p.parquet")
+
+
 @pytest.mark.parametrize(
     ("row", "column", "value", "message"),
     [
         (0, 2, "twelve", r"p\.csv, line 2: x is 'twelve'; a number, or NaN for a miss, is expected"),
         (5, 3, "12,5", r"line 7: y is '12,5'"),
         (4, 2, "inf", r"line 6: x is 'inf'"),
+        (4, 2, "1e400", r"line 6: x is '1e400'"),
+        (4, 2, "1_000", r"line 6: x is '1_000'"),
+        (4, 2, "0x10", r"line 6: x is '0x10'"),
+        (4, 2, "３", r"line 6: x is '３'"),
+        (2, 1, "inf", r"line 4: joint is 'inf'"),
         (1, 0, "3", r"line 3: example is '3'; a whole number from 0 to 2"),
         (1, 0, "-1", r"line 3: example is '-1'"),
         (1, 0, "0.5", r"line 3: example is '0\.5'"),
@@ -190,7 +222,7 @@ def test_npz_of_wrong_shape(tmp_path, shape):
 def test_mat_of_wrong_shape(tmp_path):
     savemat(tmp_path / "p.mat", {"pred": np.zeros((2, 29, COUNT))})
     with pytest.raises(PredictionsError, match=r"shape \(2, 29, 3\); \(2, 11, 3\) is expected"):
-        read_predictions(tmp_path / "p.mat", COUNT, FLIC_LABELLED)
+        read_predictions(tmp_path / "p.mat", NUMBERS, FLIC_LABELLED)
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".mat"])

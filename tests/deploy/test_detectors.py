@@ -7,7 +7,7 @@ from small_cascade import photo_pixels
 
 from deeppose.core.errors import WeightsError
 from deeppose.core.geometry import image_box
-from deeppose.deploy.detectors import TorchvisionDetector
+from deeppose.deploy.detectors import torchvision_detector
 
 
 class Detects:
@@ -31,7 +31,7 @@ def test_boxes_of_people_the_surer_ones():
         [[0, 0, 90, 120], [10, 20, 40, 80], [1, 1, 9, 9], [2, 2, 5, 5]], [1, 1, 1, 18], [0.9, 0.5, 0.4, 0.99]
     )
     photo = photo_pixels()
-    found = TorchvisionDetector(model)(photo)
+    found = torchvision_detector(model)(photo)
     # From edge to edge the whole image, as ours.
     np.testing.assert_allclose(found[0], [*image_box(90, 120), 0.9], rtol=1e-6)
     np.testing.assert_allclose(found[1], [24.5, 49.5, 30, 60, 0.5], rtol=1e-6)
@@ -40,14 +40,14 @@ def test_boxes_of_people_the_surer_ones():
 
 
 def test_nobody():
-    assert TorchvisionDetector(Detects([], [], []))(photo_pixels()).shape == (0, 5)
+    assert torchvision_detector(Detects([], [], []))(photo_pixels()).shape == (0, 5)
 
 
 def test_a_package_that_is_not_there_is_named_and_what_works_without(monkeypatch):
     monkeypatch.setitem(sys.modules, "torchvision.models", None)
     monkeypatch.setitem(sys.modules, "torchvision", None)
     with pytest.raises(WeightsError, match=r"torchvision is not installed.*--detector faces works without"):
-        TorchvisionDetector()
+        torchvision_detector()
 
 
 def test_weights_that_can_not_be_had_are_said(monkeypatch):
@@ -58,4 +58,4 @@ def test_weights_that_can_not_be_had_are_said(monkeypatch):
 
     monkeypatch.setattr(torchvision.models.detection, "fasterrcnn_mobilenet_v3_large_fpn", unreachable)
     with pytest.raises(WeightsError, match=r"can't be downloaded \(no route to host\); --detector faces"):
-        TorchvisionDetector()
+        torchvision_detector()

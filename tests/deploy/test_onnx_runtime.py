@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from importlib.util import find_spec
 
 import cv2
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 from skimage.data import astronaut
 from small_cascade import photo_pixels, write_weights
+from without import command_without
 
 from deeppose.core.errors import WeightsError
 from deeppose.core.geometry import image_box
@@ -26,13 +26,8 @@ pytestmark = pytest.mark.skipif(
 
 # Imports that predictions must do without.
 HEAVY = ("torch", "pandas", "pydantic", "scipy", "matplotlib", "skimage", "dvc", "safetensors", "pyarrow")
-WITHOUT = f"""
+PREDICT = """
 import sys
-class Without:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {HEAVY}:
-            raise ModuleNotFoundError(name, name=name)
-sys.meta_path.insert(0, Without())
 from deeppose import Pose
 people = Pose(weights=sys.argv[1])(sys.argv[2], boxes=[[0, 0, 90, 120]])
 print(people[0].stages.tolist())
@@ -79,11 +74,17 @@ def test_both_runtimes_give_the_same_people_by_the_published_weights(tmp_path):
 def test_a_prediction_needs_none_of_the_pipelines_packages(exported, tmp_path):
     weights, folder = exported
     cv2.imwrite(str(tmp_path / "photo.png"), photo_pixels()[..., ::-1])
-    command = [sys.executable, "-c", WITHOUT, str(folder), str(tmp_path / "photo.png")]
+    command = command_without(HEAVY, PREDICT, folder, tmp_path / "photo.png")
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     (expected,) = poses_in(load_cascade(weights), photo_pixels(), image_box(90, 120)[None])
     np.testing.assert_allclose(json.loads(done.stdout), expected.stages, rtol=0, atol=0.1)
+
+
+def without(path, key):
+    description = json.loads(path.read_text())
+    del description[key]
+    path.write_text(json.dumps(description))
 
 
 @pytest.mark.parametrize(
@@ -93,6 +94,7 @@ def test_a_prediction_needs_none_of_the_pipelines_packages(exported, tmp_path):
         (lambda folder: (folder / "stage2.json").write_text("{}"), "stage2.json doesn't describe a network"),
         (lambda folder: (folder / "stage2.onnx").write_bytes(b"no"), "stage2.onnx can't be run"),
         (lambda folder: (folder / "stage3.json").rename(folder / "stage2.json"), "is of stage 3"),
+        (lambda folder: without(folder / "stage2.json", "sigma"), r"doesn't describe a network \('sigma'\)"),
     ],
 )
 def test_what_is_damaged_is_named(exported, tmp_path, change, told):
@@ -102,3 +104,12 @@ def test_what_is_damaged_is_named(exported, tmp_path, change, told):
     change(tmp_path)
     with pytest.raises(WeightsError, match=told):
         OnnxStage(tmp_path / "stage2.onnx", 2, FULL_BODY.name)
+
+
+def test_a_first_stage_without_its_initial_box_is_named(exported, tmp_path):
+    _, folder = exported
+    for path in folder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    without(tmp_path / "stage1.json", "initial_box")
+    with pytest.raises(WeightsError, match=r"stage1\.json doesn't describe a network \('initial_box'\)"):
+        load_cascade(sorted(tmp_path.glob("*.onnx")))

@@ -126,6 +126,11 @@ def test_a_folder_without_weights_is_named(tmp_path):
         Pose(weights=tmp_path)
 
 
+def test_stages_that_a_run_did_without_are_empty_and_left_out(weights):
+    (weights / "stage3.safetensors").write_bytes(b"")
+    assert Pose(weights=weights)(photo_pixels(), boxes=[[20, 20, 40, 40]])[0].stages.shape[0] == 2
+
+
 def test_what_it_takes_and_gives_is_said_with_shapes_and_units():
     for part in ("`(n, 4)`", "pixels", "`(height, width, 3)` uint8, RGB", "ImageError"):
         assert part in (inspect.getdoc(Pose.__call__) or "")

@@ -11,7 +11,7 @@ from stand_in import TEMPLATE
 
 from deeppose.core.skeleton import FULL_BODY
 from deeppose.data.coco_results import read_coco_results
-from deeppose.data.prediction_files import read_named_predictions
+from deeppose.data.prediction_files import read_predictions
 from deeppose.deploy.people import Face, Person
 from deeppose.deploy.results import Found, as_values, lines_of
 
@@ -177,7 +177,7 @@ def test_csv_has_the_most_confident_wherever_it_stands():
 def test_csv_is_read_by_score(tmp_path):
     (tmp_path / "p.csv").write_text(written("csv", IMAGES[:2]), encoding="utf-8")
     members = ["images/none.png", "images/im1001.jpg"]
-    poses = read_named_predictions(tmp_path / "p.csv", members, FULL_BODY).poses
+    poses = read_predictions(tmp_path / "p.csv", members, FULL_BODY).poses
     np.testing.assert_allclose(poses[1], IMAGES[0].people[0].pose)
     assert np.isnan(poses[0]).all()
 

@@ -106,9 +106,9 @@ def test_predictions_that_are_not_finite_are_named_by_their_joint():
     examples = random_examples()
     predicted = examples.poses.copy()
     predicted[0, LEFT_SHOULDER] = np.nan
-    settings = {"mirrored": False, "sigma": SIGMA, "smallest_share": SMALLEST}
+    settings = {"sigma": SIGMA, "smallest_share": SMALLEST}
     with pytest.raises(NotFiniteError, match="left shoulder: 1 of 4 boxes"):
-        list(predicted_boxes(examples, np.arange(5), predicted, FULL_BODY, **settings))
+        list(predicted_boxes(examples, np.arange(5), {False: predicted}, FULL_BODY, **settings))
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -195,8 +195,10 @@ def test_boxes_at_real_predictions(seed, mirrored):
         labelled = mirror_labels(labelled, FULL_BODY)
     predicted = np.nan_to_num(truth[rows], nan=30.0) + rng.normal(0, 6, (3, JOINTS, 2))
     predicted[2, RIGHT_HIP] = predicted[2, LEFT_SHOULDER] + (3, 4)
+    of_all = np.full_like(examples.poses, np.nan)
+    of_all[rows] = predicted
     tables = predicted_boxes(
-        examples, rows, predicted, FULL_BODY, mirrored=mirrored, sigma=SIGMA, smallest_share=SMALLEST
+        examples, rows, {mirrored: of_all}, FULL_BODY, sigma=SIGMA, smallest_share=SMALLEST
     )
     table = pd.concat(tables, ignore_index=True)
     assert (table["mirrored"] == mirrored).all()

@@ -13,7 +13,7 @@ from deeppose.core.examples import TORSO_COLUMNS, Examples, write_examples
 from deeppose.core.files import sha256, write_parquet
 from deeppose.core.params_file import load_params
 from deeppose.core.paths import Item
-from deeppose.core.pose_files import read_spreads, write_poses
+from deeppose.core.pose_files import write_poses
 from deeppose.core.skeleton import FLIC_LABELLED, UPPER_BODY
 from deeppose.core.viewpoint import viewpoints
 from deeppose.data.peers import PEERS
@@ -77,9 +77,19 @@ def test_spreads_come_with_the_predictions_of_networks_with_maps(peers, examples
     of_stage, of_next = [found[3] for found in predictions_on(item, "flic", examples, rows)][1:3]
     np.testing.assert_array_equal(of_stage, spreads)
     assert of_next is None
-    write_poses(item.test_prediction("flic", "stage 1"), examples.poses[rows][1:], spreads[1:])
-    with pytest.raises(PredictionsError, match="20 rows, not one for each joint of 3 examples"):
-        read_spreads(item.test_prediction("flic", "stage 1"), COUNT, UPPER_BODY)
+
+
+def test_spreads_are_those_of_their_joints_in_any_order_of_rows(peers, examples):
+    peers()
+    item = Item(load_params(ROOT / "params.yaml"), "cpu", "flic")
+    rows, spreads = examples.rows("test", "flic"), np.arange(COUNT * 10.0).reshape(COUNT, 10)
+    path = item.test_prediction("flic", "stage 1")
+    write_poses(path, examples.poses[rows], spreads)
+    shuffled = pd.read_parquet(path).sample(frac=1, random_state=0)
+    by_name = shuffled.assign(joint=[UPPER_BODY.joints[joint] for joint in shuffled["joint"]])
+    for table in (shuffled, by_name):
+        table.to_parquet(path)
+        np.testing.assert_array_equal(list(predictions_on(item, "flic", examples, rows))[1][3], spreads)
 
 
 def test_a_peer_that_was_noted_and_is_gone_is_named(peers, tmp_path, monkeypatch):

@@ -7,9 +7,10 @@ import cv2
 import numpy as np
 import pytest
 
+from deeppose.core.pose_files import write_poses
 from deeppose.core.skeleton import FULL_BODY
 from deeppose.data.pose_set import PoseSet
-from deeppose.evaluation.hints import hints
+from deeppose.evaluation.score import score
 
 COUNT, WIDTH, HEIGHT = 40, 120, 160
 MIRRORED = list(FULL_BODY.mirrored)
@@ -27,8 +28,18 @@ def pose_set(archive=Path("none.zip")):
         train=np.arange(2 * COUNT) < COUNT,
         skeleton=FULL_BODY,
         labels="observer-centric as published",
-        exchanged={},
     )
+
+
+@pytest.fixture
+def hints(tmp_path):
+    """What is told of poses in a file."""
+
+    def told(pose_set, poses):
+        write_poses(tmp_path / "p.parquet", poses)
+        return score(pose_set, tmp_path / "p.parquet", "oc").hints
+
+    return told
 
 
 @pytest.fixture
@@ -56,26 +67,26 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("change", "said"), WRONG.values(), ids=WRONG)
-def test_a_mistake_is_told_by_what_the_file_would_score_without(predicted, change, said):
+def test_a_mistake_is_told_by_what_the_file_would_score_without(hints, predicted, change, said):
     (hint,) = hints(pose_set(), change(predicted))
     assert hint.startswith(said)
     assert "(mean PDJ at 0.2, now 0.0" in hint or "(mean PDJ at 0.2, now 0.1" in hint
 
 
-def test_nothing_is_told_of_a_right_file(predicted):
+def test_nothing_is_told_of_a_right_file(hints, predicted):
     assert hints(pose_set(), predicted) == ()
     assert hints(pose_set(), pose_set().poses[COUNT:]) == ()
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_nothing_is_told_of_a_method_that_guesses(seed):
+def test_nothing_is_told_of_a_method_that_guesses(hints, seed):
     guesses = np.random.default_rng(seed).uniform(0, WIDTH, (COUNT, 14, 2))
     assert hints(pose_set(), guesses) == ()
     assert hints(pose_set(), np.tile(guesses[:1], (COUNT, 1, 1))) == ()
     assert hints(pose_set(), np.full((COUNT, 14, 2), np.nan)) == ()
 
 
-def test_joints_that_are_not_predicted_hide_nothing(predicted):
+def test_joints_that_are_not_predicted_hide_nothing(hints, predicted):
     predicted[:, [12, 13]] = np.nan
     (hint,) = hints(pose_set(), predicted[:, MIRRORED])
     assert hint.startswith("with left and right exchanged this would be 0.6")
@@ -88,13 +99,13 @@ def test_joints_that_are_not_predicted_hide_nothing(predicted):
         (-1, "off by one: with one pixel more in x and y"),
     ],
 )
-def test_a_pixel_is_told_of_where_all_else_is_exact(predicted, pixels, said):
+def test_a_pixel_is_told_of_where_all_else_is_exact(hints, predicted, pixels, said):
     truth = pose_set().poses[COUNT:]
     assert hints(pose_set(), truth + pixels) == (f"{said}, 1.00 of the joints would be exact (now 0.00)",)
     assert hints(pose_set(), predicted + pixels) == ()
 
 
-def test_shares_of_the_images(tmp_path):
+def test_shares_of_the_images(hints, tmp_path):
     sides = [(WIDTH + number, HEIGHT) for number in range(2 * COUNT)]
     images = {
         name: cv2.imencode(".png", np.zeros((height, width, 3), np.uint8))[1].tobytes()

@@ -15,7 +15,7 @@ from deeppose.core.skeleton import BUFFY_STICKS, FLIC_LABELLED, FULL_BODY
 from deeppose.data.coco_results import COCO
 from deeppose.data.pose_set import PoseSet
 from deeppose.data.registry import read_set
-from deeppose.evaluation.score import measure, score, score_file
+from deeppose.evaluation.score import score
 
 MIRROR = Path(os.environ.get("DEEPPOSE_MIRROR") or Path(__file__).parents[3] / "shared" / "datasets")
 EXPECTED = MIRROR / "predictions" / "expected.csv"
@@ -41,7 +41,11 @@ def folder(tmp_path, truth):
 def scored(tmp_path, folder, poses, labels="pc"):
     path = tmp_path / "predictions.parquet"
     write_poses(path, poses)
-    return score_file("lsp", path, labels, [folder])
+    return scored_file("lsp", path, labels, folder)
+
+
+def scored_file(name, path, labels, folder):
+    return score(read_set(name, [folder], labels), path, labels)
 
 
 def test_the_test_part_itself_scores_one(tmp_path, folder, truth):
@@ -112,7 +116,7 @@ def test_a_joint_that_is_not_predicted_has_no_figures(tmp_path, folder, truth, v
     assert [shares["elbow"] for shares in result.rates["pdj"].values()] == [1] * 3
 
 
-def test_a_set_without_legs_and_without_some_labels():
+def test_a_set_without_legs_and_without_some_labels(tmp_path):
     truth = np.random.default_rng(0).uniform(0, 100, (3, 11, 2))
     labelled = np.ones((3, 11), dtype=bool)
     labelled[1, 6:8] = False
@@ -126,11 +130,11 @@ def test_a_set_without_legs_and_without_some_labels():
         train=np.zeros(3, dtype=bool),
         skeleton=FLIC_LABELLED,
         labels="observer-centric as published",
-        exchanged={},
     )
     predicted = np.nan_to_num(truth)
     predicted[0, 2] += 1000
-    result = measure(poseset, predicted, "oc")
+    write_poses(tmp_path / "p.parquet", predicted)
+    result = score(poseset, tmp_path / "p.parquet", "oc")
     assert result.without_diameter == 1
     assert result.rates["n"] == 3
     assert result.rates["pcp"] == pytest.approx(
@@ -149,7 +153,7 @@ def test_a_file_for_another_number_of_examples(tmp_path, folder, truth):
 def test_a_set_without_a_test_part(tmp_path):
     archives.write_lsp_extended(tmp_path, archives.extended_joints(3))
     with pytest.raises(PredictionsError, match="lsp-extended has no test part"):
-        score_file("lsp-extended", tmp_path / "none.csv", "pc", [tmp_path])
+        scored_file("lsp-extended", tmp_path / "none.csv", "pc", tmp_path)
 
 
 def test_no_archive(tmp_path, truth):
@@ -161,13 +165,13 @@ def test_parse_takes_a_matlab_file_of_its_last_images(tmp_path):
     points = archives.parse_points(103)
     archives.write_parse(tmp_path, points)
     savemat(tmp_path / "p.mat", {"pred": points[..., 100:].transpose(1, 0, 2)})
-    result = score_file("parse", tmp_path / "p.mat", "oc", [tmp_path])
+    result = scored_file("parse", tmp_path / "p.mat", "oc", tmp_path)
     assert result.rates["n"] == 3
     assert result.rates["pcp"] == dict.fromkeys(result.rates["pcp"], 1.0)
     assert result.labels == "observer-centric as published"
     savemat(tmp_path / "p.mat", {"pred": points.transpose(1, 0, 2)})
     with pytest.raises(PredictionsError, match=r"\(2, 14, 103\); \(2, 14, 3\) is expected"):
-        score("parse", tmp_path / "p.mat", "oc", [tmp_path])
+        scored_file("parse", tmp_path / "p.mat", "oc", tmp_path)
 
 
 def test_buffy_is_measured_in_lengths_of_its_torso(tmp_path):
@@ -178,7 +182,7 @@ def test_buffy_is_measured_in_lengths_of_its_torso(tmp_path):
     predicted[0, BUFFY_STICKS.joints.index("left wrist"), 0] += 0.19 * torso
     predicted[1, BUFFY_STICKS.joints.index("right wrist"), 1] += 0.21 * torso
     write_poses(tmp_path / "p.parquet", predicted)
-    figures = score("buffy", tmp_path / "p.parquet", "oc", [tmp_path])
+    figures = scored_file("buffy", tmp_path / "p.parquet", "oc", tmp_path).rates
     assert figures["n"] == 4
     assert figures["pdj"]["0.2"] == {
         "wrist": 7 / 8, "elbow": 1, "shoulder": 1, "hip": None, "knee": None, "ankle": None,
@@ -196,11 +200,11 @@ def test_named_results_are_scored_and_what_looks_wrong_is_said(tmp_path, folder,
         for number, values in zip(range(5, 9), keypoints, strict=True)
     ]
     (tmp_path / "r.json").write_text(json.dumps(results[::-1]))
-    result = score_file("lsp", tmp_path / "r.json", "pc", [folder])
+    result = scored_file("lsp", tmp_path / "r.json", "pc", folder)
     assert result.not_predicted == ("neck", "head top")
     assert result.rates["pcp"]["ave"] == result.rates["pdj"]["0.1"]["knee"] == 1
     assert (result.remarks, result.hints) == (("the 17 keypoints are taken for COCO's joints",), ())
-    result = score_file("lsp", tmp_path / "r.json", "oc", [folder])
+    result = scored_file("lsp", tmp_path / "r.json", "oc", folder)
     said = "with left and right exchanged this would be 1.00 (mean PDJ at 0.2, now 0.00)"
     assert result.hints == (said,)
 
@@ -224,7 +228,7 @@ needs_published = pytest.mark.skipif(bool(absent()), reason=f"not there: {absent
 @needs_published
 @pytest.mark.parametrize("row", published_cases())
 def test_published_predictions(row):
-    result = score_file(row["dataset"], EXPECTED.parent / row["file"], row["labels"], [MIRROR])
+    result = scored_file(row["dataset"], EXPECTED.parent / row["file"], row["labels"], MIRROR)
     figures = result.rates
     assert (result.remarks, result.hints) == ((), ())
     assert figures["n"] == int(row["n"])
@@ -243,13 +247,13 @@ def test_published_predictions(row):
 def test_flic_has_no_person_centric_labels(tmp_path):
     savemat(tmp_path / "p.mat", {"pred": np.zeros((2, 11, 1016))})
     with pytest.raises(AnnotationError, match="observer-centric labels alone"):
-        score("flic", tmp_path / "p.mat", "pc", [MIRROR])
+        scored_file("flic", tmp_path / "p.mat", "pc", MIRROR)
 
 
 @pytest.mark.realdata
 def test_the_published_parse_scores_one_on_itself(mirror, tmp_path):
     truth = read_set("parse", [mirror], "oc")
     savemat(tmp_path / "p.mat", {"pred": truth.poses[~truth.train].transpose(2, 1, 0) + 1})
-    figures = score("parse", tmp_path / "p.mat", "oc", [mirror])
+    figures = scored_file("parse", tmp_path / "p.mat", "oc", mirror).rates
     assert figures["n"] == 205
     assert figures["pcp"]["ave"] == figures["pdj"]["0.1"]["wrist"] == 1

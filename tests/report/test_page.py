@@ -274,7 +274,7 @@ def test_verdicts_say_how_often_they_are_the_same_for_a_bootstrap(project, page)
     for text in told["bootstrap"]:
         assert re.fullmatch(r"\d+ of 100", text)
         assert text in page.words
-    assert "Bootstrap: in how many of 100 resamples of the test examples" in page.words
+    assert "Bootstrap: 100 resamples of the test examples" in page.words
 
 
 def test_what_it_is_made_of(page):

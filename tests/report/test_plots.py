@@ -18,7 +18,7 @@ from deeppose.core.pose_files import write_poses
 from deeppose.core.skeleton import SKELETONS
 from deeppose.core.viewpoint import viewpoints
 from deeppose.evaluation.error_tables import error_tables
-from deeppose.evaluation.rates import PDJ_THRESHOLDS, rates_by_viewpoint
+from deeppose.evaluation.viewpoint_rates import rates_by_viewpoint
 from deeppose.report import catalogue, photos, plots
 
 MODEC = "MODEC (Sapp and Taskar 2013)"
@@ -136,7 +136,7 @@ def make(root, profile, model, stages, left_out, peer):
         pd.concat(frames, ignore_index=True).to_parquet(evaluation / f"{kind}-errors.parquet")
     joints_table = pd.read_parquet(evaluation / "joint-errors.parquet")
     seen = [viewpoints(name, poses[examples.rows("test", name)], skeleton, None, None) for name in tested]
-    apart = rates_by_viewpoint(joints_table, pd.concat(seen), PDJ_THRESHOLDS)
+    apart = rates_by_viewpoint(joints_table, pd.concat(seen))
     apart.to_parquet(evaluation / "by-viewpoint.parquet")
     because = {name: f"no {name} here: get it from its page" for name in left_out}
     manifests = data.parent / "manifests"

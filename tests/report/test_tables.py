@@ -7,7 +7,7 @@ import pytest
 from deeppose.core.errors import PredictionsError
 from deeppose.core.skeleton import FLIC_LABELLED, FULL_BODY, UPPER_BODY
 from deeppose.core.viewpoint import viewpoints
-from deeppose.evaluation.rates import PDJ_THRESHOLDS, rates_by_viewpoint
+from deeppose.evaluation.viewpoint_rates import rates_by_viewpoint
 from deeppose.report.paper_results import paper_rows
 from deeppose.report.tables import (
     pcp_table,
@@ -51,7 +51,7 @@ def shares(tmp_path):
     poses = np.zeros((3, len(FULL_BODY.joints), 2))
     poses[:, [8, 9]] = [[[0, -10]], [[10, 0]], [[0, 10]]]
     seen = viewpoints("lsp", poses, FULL_BODY, np.ones((3, 14), dtype=bool), np.array([True, False, False]))
-    rates_by_viewpoint(joint_errors(), seen, PDJ_THRESHOLDS).to_parquet(tmp_path / "shares.parquet")
+    rates_by_viewpoint(joint_errors(), seen).to_parquet(tmp_path / "shares.parquet")
     return pd.read_parquet(tmp_path / "shares.parquet")
 
 

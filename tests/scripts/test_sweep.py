@@ -21,7 +21,9 @@ sigma = 0.5 if params["sigma"] == "auto" else params["sigma"]
 assert sigma != 9.0, "as a stage that fails"
 unit = factor.FACTOR * sigma + 0.001 * params["seed"]
 figures = {f"stage_{s}": {"pdj@0.2": {"mean": s * unit}} for s in (1, 2, 3)}
-json.dump({params["models"][0]: {"held-out": figures}}, open("metrics.json", "w"))
+Path("reports/demo").mkdir(parents=True, exist_ok=True)
+json.dump({params["models"][0]: {"held-out": figures}}, open("reports/demo/metrics.json", "w"))
+json.dump({"test": unit}, open("reports/demo/headline.json", "w"))
 seen = {str(path): path.exists() for path in map(Path, ("data/mirror/a.zip", "data/.archive-checksums.json"))}
 seen |= {"mirror": os.environ.get("DEEPPOSE_MIRROR"), "module": factor.__file__, "here": os.getcwd()}
 json.dump(seen, open("seen.json", "w"))
@@ -32,9 +34,11 @@ stages:
     cmd: python stage.py
     deps: [stage.py, src/factor.py]
     params: [sigma, models, seed]
-    outs: [seen.json]
+    outs:
+      - seen.json
+      - reports/demo/metrics.json: {cache: false}
     metrics:
-      - metrics.json: {cache: false}
+      - reports/demo/headline.json: {cache: false}
 """
 UNTRACKED = ("data/mirror/a.zip", "data/.archive-checksums.json")
 

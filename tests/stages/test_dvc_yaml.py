@@ -81,3 +81,10 @@ def test_a_stage_knows_its_outputs(name, monkeypatch):
     listed = [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
     listed = [path.replace("${item.profile}", "demo").replace("${item.model}", "lsp") for path in listed]
     assert sorted(map(str, known)) == sorted(listed)
+
+
+@pytest.mark.parametrize("stage", [1, 2, 3])
+def test_a_training_depends_on_the_trusted_sets(stage):
+    # The demo doesn't read them there, so running it doesn't tell: its trainings trust all sets to the end.
+    *_, of_profile = PIPELINE["stages"][f"train-stage{stage}"]["params"]
+    assert all("trusted" in names for names in of_profile.values())

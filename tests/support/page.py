@@ -3,9 +3,11 @@
 import json
 
 
-def upload(browser, path):
+def upload(browser, path, seconds=60):
     browser.upload("#file", path)
-    browser.wait(f"document.querySelector('#status').textContent.startsWith({json.dumps(path.name + ': ')})")
+    browser.wait(
+        f"document.querySelector('#status').textContent.startsWith({json.dumps(path.name + ': ')})", seconds
+    )
 
 
 def at_stage(browser, number):

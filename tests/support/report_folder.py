@@ -14,7 +14,8 @@ from deeppose.core.geometry import diameter
 from deeppose.core.skeleton import SKELETONS, Skeleton
 from deeppose.core.viewpoint import viewpoints
 from deeppose.evaluation.error_tables import error_tables, matrix, of_set, predictors
-from deeppose.evaluation.rates import PDJ_THRESHOLDS, rates, rates_by_viewpoint
+from deeppose.evaluation.rates import rates
+from deeppose.evaluation.viewpoint_rates import rates_by_viewpoint
 from deeppose.report.catalogue import TRAINING, catalogue_of, normals_of
 from deeppose.report.tables import pcp_table, pdj_table, write_table
 
@@ -78,7 +79,7 @@ def write_evaluation(project: Path, model: str, skeleton: Skeleton, sets: tuple[
     folder.mkdir(parents=True)
     joints.to_parquet(folder / "joint-errors.parquet", index=False)
     limbs.to_parquet(folder / "limb-errors.parquet", index=False)
-    apart = rates_by_viewpoint(joints, pd.concat(seen), PDJ_THRESHOLDS)
+    apart = rates_by_viewpoint(joints, pd.concat(seen))
     apart.to_parquet(folder / "by-viewpoint.parquet", index=False)
     (folder / "metrics.json").write_text(json.dumps(metrics))
 

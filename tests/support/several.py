@@ -20,7 +20,7 @@ from deeppose.cascade import training
 from deeppose.cascade.batches import LastPart
 from deeppose.cascade.processes import start_fabric, together
 from deeppose.core.errors import DeepPoseError
-from deeppose.core.params import Device, Training
+from deeppose.core.training_params import Device, Training
 from deeppose.networks.spatial import SpatialNet
 from deeppose.networks.weights import save_network
 

@@ -14,8 +14,8 @@ import torch
 from deeppose.cascade.batches import WholeBodies
 from deeppose.cascade.processes import start_fabric
 from deeppose.cascade.training import train
-from deeppose.core.params import Device, Training
 from deeppose.core.skeleton import FULL_BODY
+from deeppose.core.training_params import Device, Training
 from deeppose.networks.alexnet import AlexNet
 
 STEPS = 10

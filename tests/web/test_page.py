@@ -161,6 +161,14 @@ def test_a_broken_file_is_named_and_the_next_one_works(opened, page, tmp_path):
     assert opened.run("document.querySelector('#status.error')") is None
 
 
+def test_mantissas_are_rounded_to_the_nearest_ties_to_even():
+    step = 2.0**-16
+    given = np.float32([1, 1 + step / 2, 1 + 1.5 * step, -1 - 0.6 * step, 2 - step / 4, 0])
+    kept = np.float32([1, 1, 1 + 2 * step, -1 - step, 2, 0])
+    np.testing.assert_array_equal(web.rounded(given, 16), kept)
+    assert web.rounded(np.float16([1 / 3]), 10) == np.float16(1 / 3)
+
+
 def test_a_folder_with_other_files_is_left_alone(tmp_path):
     (tmp_path / "thesis.txt").write_text("years of work")
     with pytest.raises(ExportError, match="no page of ours"):
@@ -192,6 +200,17 @@ def test_demo_shows_a_page_and_needs_one(tmp_path, monkeypatch, capsys):
     demo(tmp_path)
     assert shown == [capsys.readouterr().out.split()[0]]
     assert shown[0].startswith("http://127.0.0.1:")
+
+
+@pytest.mark.parametrize("option", [("--model", "flic"), ("--profile", "demo"), ("--stage", "1")])
+def test_a_page_is_of_the_published_cascades_alone(option, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["deeppose", "export", "--web", "there", *option])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 1
+    assert "leave out --model, --profile and --stage" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("arguments", [[], ["-o", "here", "--web", "there"]])

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 
 import cv2
 import numpy as np
-from tqdm import tqdm
 
 from deeppose.core.geometry import Floats
 from deeppose.core.images import Pixels
+from deeppose.core.progress import progress
 
 try:
     # In a wheel there is a copy of that module and its weights, without all that its package needs.
@@ -57,7 +57,7 @@ class FaceDetector:
         """
         with _single_threaded():
             found = self._pool.map(self._faces, images)
-            return list(tqdm(found, "looking for faces", total, unit="image", disable=None))
+            return list(progress(found, "looking for faces", total, unit="image"))
 
     def _faces(self, image: Pixels) -> Floats:
         height, width, _ = image.shape

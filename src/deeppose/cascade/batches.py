@@ -1,6 +1,5 @@
 """Training batches, each a function of its step alone, so that workers and restarts change nothing."""
 
-from collections.abc import Iterator
 from dataclasses import InitVar, dataclass
 from functools import lru_cache
 from typing import NamedTuple, TypeVar
@@ -238,9 +237,15 @@ class LastPart(NamedTuple):
     rows: Indices
 
 
-class _Steps(Dataset[Batch]):
-    def __init__(self, table: Table, batch: int, steps: range, share: slice, last: LastPart | None) -> None:
-        self.table, self.batch, self.steps, self.share, self.last = table, batch, steps, share, last
+@dataclass(frozen=True)
+class Steps(Dataset[Batch]):
+    """The batches of `steps`; each training process gets its `share` of every batch, without overlap."""
+
+    table: Table
+    batch: int
+    steps: range
+    share: slice
+    last: LastPart | None = None
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -254,25 +259,6 @@ class _Steps(Dataset[Batch]):
             drawn = rows_of_step(len(self.last.rows), self.batch, self.table.seed, step_of_part)
             rows = self.last.rows[drawn]
         return self.table.batch(rows, step, self.share)
-
-
-def batches(
-    table: Table,
-    *,
-    batch: int,
-    steps: range,
-    rank: int,
-    processes: int,
-    workers: int,
-    device: torch.device,
-    last: LastPart | None = None,
-) -> Iterator[Batch]:
-    """The batches of these steps, cut by `workers` processes (0: by this one) for `device`.
-
-    With several training processes each gets its share of every batch, without overlap.
-    """
-    share = slice(rank, None, processes)
-    return iter(crop_loader(_Steps(table, batch, steps, share, last), workers, device))
 
 
 def crop_loader(dataset: Dataset[Crops], workers: int, device: torch.device) -> DataLoader[Crops]:

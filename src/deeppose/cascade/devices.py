@@ -8,7 +8,7 @@ import torch
 import torch.utils.deterministic
 
 from deeppose.core.errors import DeviceError
-from deeppose.core.params import Device
+from deeppose.core.training_params import Device
 
 MOST_WORKERS = 16
 # From glibc's malloc.h, and the largest value that it takes for the second.

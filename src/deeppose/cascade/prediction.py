@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset, Subset
-from tqdm import tqdm
 
 from deeppose.cascade.batches import CropSource, crop_loader, cut_crops
 from deeppose.core.errors import NotFiniteError
@@ -23,7 +22,8 @@ from deeppose.core.geometry import (
     of_own_joint,
     refined,
 )
-from deeppose.core.skeleton import Skeleton, skeleton_from
+from deeppose.core.progress import progress
+from deeppose.core.skeleton import skeleton_from
 from deeppose.networks.regressor import Regressor
 
 
@@ -68,7 +68,7 @@ class Predictor:
         with torch.inference_mode():
             parts = [
                 self._predicted(network, batch.to(self.device, non_blocking=True)).float().cpu().numpy()
-                for batch in tqdm(loader, desc=what, unit="batch", disable=self.quiet or None, leave=False)
+                for batch in progress(loader, what, unit="batch", hidden=self.quiet)
             ]
         outputs = np.concatenate(self._of_all(parts, len(crops)))
         return outputs[..., :2].astype(np.float64), outputs[..., 2:]
@@ -133,91 +133,51 @@ def predict_stage(
     mirrored: bool = False,
     what: str = "",
 ) -> tuple[Estimate, int]:
-    """Poses after one stage: the first from b⁰ (Eq. 5), a later one by refining `previous` (Eq. 6, 7).
+    """Poses after one stage.
 
-    Gives what :func:`refine` does; stage 1 clamps nothing.
+    The first (Eq. 2, 5): y¹ = N⁻¹(ψ(N(x; b⁰); θ₁); b⁰). A later one (Eq. 6) refines `previous`:
+    y_i^s = y_i^(s−1) + side · ψ_i(N(x; b_i^(s−1)); θ_s). The box b_i^(s−1) is centred on the previous
+    estimate, its side σ times the previous pose's own diameter (Eq. 7). Only the i-th output is read from
+    joint i's crop.
 
     Parameters
     ----------
     description
         What came with the stage's weights, see :func:`deeppose.networks.weights.load_network`.
     previous
-        Of :func:`refine`; None for stage 1.
-
-    Raises
-    ------
-    NotFiniteError
-        If a coordinate is NaN or infinite.
-    """
-    by = (network, predictor, images, examples, rows)
-    what = f"stage {description['stage']} {what}".rstrip()
-    skeleton = skeleton_from(description["skeleton"])
-    clamped = 0
-    if previous is None:
-        found = predict_initial(*by, skeleton, mirrored=mirrored, what=what)
-    else:
-        sizes = {"sigma": description["sigma"], "smallest_share": description["smallest_box"]}
-        found, clamped = refine(*by, previous, skeleton, **sizes, mirrored=mirrored, what=what)
-    if not np.isfinite(found.poses).all():
-        raise NotFiniteError(
-            f"stage {description['stage']} predicts joints that are not finite: its weights are damaged, or "
-            f"were trained with too large a learning_rate"
-        )
-    return found, clamped
-
-
-def predict_initial(
-    network: Regressor,
-    predictor: Predictor,
-    images: CropSource,
-    examples: Examples,
-    rows: Indices,
-    skeleton: Skeleton,
-    *,
-    mirrored: bool = False,
-    what: str = "stage 1",
-) -> Estimate:
-    """Stage 1, y¹ = N⁻¹(ψ(N(x; b⁰); θ₁); b⁰) (Eq. 2, 5), in the mirrored image's frame where `mirrored`."""
-    boxes = examples.boxes[rows]
-    outputs, variances = predictor.outputs(network, images, rows, boxes, mirrored, what)
-    frame = mirror_boxes(boxes, examples.widths[rows]) if mirrored else boxes
-    return estimate_of(denormalise(outputs, frame[:, None]), variances * boxes[:, None, 2:] ** 2, skeleton)
-
-
-def refine(
-    network: Regressor,
-    predictor: Predictor,
-    images: CropSource,
-    examples: Examples,
-    rows: Indices,
-    previous: Floats,
-    skeleton: Skeleton,
-    *,
-    sigma: float,
-    smallest_share: float,
-    mirrored: bool = False,
-    what: str = "refining",
-) -> tuple[Estimate, int]:
-    """Stages s ≥ 2, y_i^s = y_i^(s−1) + side · ψ_i(N(x; b_i^(s−1)); θ_s) (Eq. 6).
-
-    The box b_i^(s−1) is centred on the previous estimate, its side σ times the previous pose's own
-    diameter (Eq. 7). Only the i-th output is read from joint i's crop.
-
-    Parameters
-    ----------
-    previous
-        `(len(rows), k, 2)` pixels, in the frame of the mirrored image where `mirrored`.
+        `(len(rows), k, 2)` pixels, in the frame of the mirrored image where `mirrored`; None for stage 1.
 
     Returns
     -------
     found
         Poses in the same frame.
     clamped
-        How many poses were so small that their boxes had to take the smallest side.
+        How many poses were so small that their boxes had to take the smallest side; none in stage 1.
+
+    Raises
+    ------
+    NotFiniteError
+        If a coordinate is NaN or infinite.
     """
-    boxes, sides, clamped = joint_boxes(previous, examples.boxes[rows], skeleton, sigma, smallest_share)
-    each_row = np.repeat(rows, previous.shape[1])
-    cut = mirror_boxes(boxes, examples.widths[each_row]) if mirrored else boxes
-    outputs, variances = predictor.outputs(network, images, each_row, cut, mirrored, what)
-    in_pixels = of_own_joint(variances, len(previous)) * sides[:, None, None] ** 2
-    return estimate_of(refined(previous, sides, outputs), in_pixels, skeleton), clamped
+    what = f"stage {description['stage']} {what}".rstrip()
+    skeleton, initial = skeleton_from(description["skeleton"]), examples.boxes[rows]
+    if previous is None:
+        outputs, variances = predictor.outputs(network, images, rows, initial, mirrored, what)
+        frame = mirror_boxes(initial, examples.widths[rows]) if mirrored else initial
+        poses, clamped = denormalise(outputs, frame[:, None]), 0
+        in_pixels = variances * initial[:, None, 2:] ** 2
+    else:
+        sizes = description["sigma"], description["smallest_box"]
+        boxes, sides, clamped = joint_boxes(previous, initial, skeleton, *sizes)
+        each_row = np.repeat(rows, previous.shape[1])
+        cut = mirror_boxes(boxes, examples.widths[each_row]) if mirrored else boxes
+        outputs, variances = predictor.outputs(network, images, each_row, cut, mirrored, what)
+        poses = refined(previous, sides, outputs)
+        in_pixels = of_own_joint(variances, len(previous)) * sides[:, None, None] ** 2
+    found = estimate_of(poses, in_pixels, skeleton)
+    if not np.isfinite(found.poses).all():
+        raise NotFiniteError(
+            f"stage {description['stage']} predicts joints that are not finite: its weights are damaged, or "
+            f"were trained with too large a learning_rate"
+        )
+    return found, clamped

@@ -17,7 +17,7 @@ from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvir
 
 from deeppose.cascade.devices import set_up_device
 from deeppose.core.errors import DeviceError, ProcessesError, StageError
-from deeppose.core.params import Device
+from deeppose.core.training_params import Device
 
 LAUNCH = "DEEPPOSE_LAUNCH"
 """Names the variable with a command, torchrun and its options, that starts a stage's processes."""

@@ -53,6 +53,7 @@ def train_stage(item: Item, stage: int, fabric: Fabric) -> None:
     steps = profile.stage(stage).steps[item.model_name]
     settings = [
         profile.training.model_dump(),
+        profile.trusted,
         profile.device.model_dump(),
         steps,
         # In later stages it is the augmented set that repeats.
@@ -74,7 +75,7 @@ def train_stage(item: Item, stage: int, fabric: Fabric) -> None:
         speed_log=Path("logs") / item.profile_name / item.model_name / f"images-per-second-stage{stage}.csv",
         workers=workers_of(item, fabric.device),
         name=f"training stage {stage}",
-        last=trusted_part(item, table, examples, steps),
+        last=trusted_part(item, stage, table, examples, steps),
     )
     if fabric.is_global_zero:
         write_text(item.training_log(stage), log.to_csv(index=False, float_format="%.6g"))
@@ -129,7 +130,7 @@ def training_table(
     return JointBoxes(images, table, examples, item.skeleton, network.size, network.padding, seed, others)
 
 
-def trusted_part(item: Item, table: Table, examples: Examples, steps: int) -> LastPart | None:
+def trusted_part(item: Item, stage: int, table: Table, examples: Examples, steps: int) -> LastPart | None:
     """The steps that draw from the trusted sets alone; None where params ask for none, or all are trusted.
 
     Raises
@@ -137,14 +138,14 @@ def trusted_part(item: Item, table: Table, examples: Examples, steps: int) -> La
     AnnotationError
         If the table shows none of their examples.
     """
-    share = item.profile.training.trusted_from
+    share = item.profile.training.trusted_from[stage - 1]
     if share == 1:
         return None
     rows = table.rows_of(item.trusted_rows(examples))
     if len(rows) == 0:
         raise AnnotationError(
-            f"training.trusted_from is {share:g}, but no example of a trusted set is left to train on: lower "
-            f"model.{item.model_name}.held_out, or set it to 1"
+            f"training.trusted_from is {share:g} for stage {stage}, but no example of a trusted set is left: "
+            f"lower model.{item.model_name}.held_out, or set it to 1"
         )
     return LastPart(round(share * steps), rows) if len(rows) < len(table) else None
 

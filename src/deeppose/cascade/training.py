@@ -15,12 +15,12 @@ import pandas as pd
 import torch
 from lightning_fabric import Fabric
 from torch import nn
-from tqdm import tqdm
 
-from deeppose.cascade.batches import Batch, LastPart, Table, batches
+from deeppose.cascade.batches import Batch, LastPart, Steps, Table, crop_loader
 from deeppose.core.errors import NotFiniteError, ProcessesError
 from deeppose.core.files import atomic_path, reading, sha256, write_text
-from deeppose.core.params import Adagrad, AdamW, Training
+from deeppose.core.progress import progress
+from deeppose.core.training_params import Adagrad, AdamW, Training
 from deeppose.networks.regressor import Regressor
 
 
@@ -87,21 +87,14 @@ def train(
             f"process {fabric.global_rank} would start at step {first}, others elsewhere: "
             f"{checkpoint.parent} must lie on a disk that all machines share, as all of the project"
         )
-    share = batches(
-        table,
-        batch=training.batch,
-        steps=range(first, steps),
-        rank=fabric.global_rank,
-        processes=fabric.world_size,
-        workers=workers,
-        device=fabric.device,
-        last=last,
-    )
+    share = slice(fabric.global_rank, None, fabric.world_size)
+    batches = Steps(table, training.batch, range(first, steps), share, last)
+    loader = crop_loader(batches, workers, fabric.device)
     total, since, started = 0.0, 0, time.monotonic()
-    quiet = None if fabric.is_global_zero else True
-    progress = tqdm(share, desc=name, total=steps, initial=first, unit="step", disable=quiet)
+    hidden = not fabric.is_global_zero
+    told = progress(loader, name, steps, unit="step", initial=first, hidden=hidden)
     change = steps if last is None else last.start
-    for step, batch in enumerate(progress, start=first):
+    for step, batch in enumerate(told, start=first):
         part = (step, change) if step < change else (step - change, steps - change)
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(training.optimizer, *part)
@@ -118,7 +111,7 @@ def train(
                 before = speed_log.read_text("utf-8") if speed_log.is_file() else "step,images_per_second\n"
                 write_text(speed_log, f"{before}{step + 1},{speed:.1f}\n")
             fabric.barrier()
-            progress.set_postfix(loss=f"{loss:.4f}", held_out=f"{log[-1]['held_out_pdj@0.2']:.3f}")
+            told.set_postfix(loss=f"{loss:.4f}", held_out=f"{log[-1]['held_out_pdj@0.2']:.3f}", refresh=False)
             total, since, started = 0.0, 0, time.monotonic()
     return pd.DataFrame(log)
 

@@ -117,7 +117,7 @@ def _of_ones_own() -> Iterator[str]:
 def _added_since(folders: Sequence[Path]) -> Iterator[str]:
     """For each profile what its last run did without that is there now, and what to type."""
     from deeppose.core.paths import Item
-    from deeppose.data.manifest import added_since
+    from deeppose.data.added_since import added_since
 
     params = params_here()
     if params is None:

@@ -24,7 +24,7 @@ def export(
             help="Write a page instead that runs the published cascades in a browser: docs/web.md.",
         ),
     ] = None,
-    model: Annotated[str, typer.Option(help="A model of params.yaml.")] = "lsp",
+    model: Annotated[str | None, typer.Option(help="A model of params.yaml.", show_default="lsp")] = None,
     profile: Annotated[
         str | None, typer.Option(help="Whose weights are taken, as by `deeppose predict`.")
     ] = None,
@@ -36,18 +36,22 @@ def export(
 
     A network takes crops, (batch, side, side, 3) uint8 RGB, in batches of any size, and gives joints relative
     to their boxes, (batch, joints, 2). Each is run before it is kept, and compared with ours. docs/export.md
-    has what must be done around them.
+    has the cropping and the cascade's loop around them.
     """
     if (output is None) == (web is None):
         raise ParamsError("give a folder, either by -o for networks or by --web for a page")
     if web is not None:
+        if (model, profile, stage) != (None, None, None):
+            raise ParamsError(
+                "--web writes the published cascades, whole: leave out --model, --profile and --stage"
+            )
         from deeppose.deploy.web import write_page
 
         size = write_page(web, sample_photos())
         typer.echo(f"{web}: {size / 1e6:.1f} MB; `deeppose demo {web}` opens it")
         return
     assert output is not None
-    weights, skeleton = weights_of(model, profile)
+    weights, skeleton = weights_of(model or "lsp", profile)
     if stage is not None and not 1 <= stage <= len(weights):
         raise ParamsError(f"--stage {stage}: the cascade has stages 1 to {len(weights)}")
     from deeppose.deploy.export import check_folder, export_stage

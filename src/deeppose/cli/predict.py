@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from deeppose.core.images import Pixels
     from deeppose.core.skeleton import Skeleton
-    from deeppose.deploy.people import Detector
     from deeppose.deploy.results import Found
 
 LARGEST_BOX = 1e6
@@ -88,8 +87,8 @@ def predict(
     An input that fails is named on stderr; the others have their poses all the same.
     """
     import numpy as np
-    from tqdm import tqdm
 
+    from deeppose.core.progress import progress
     from deeppose.deploy.drawing import drawn_people, drawn_stages, save_png
     from deeppose.deploy.inputs import expanded, is_video, read_input
     from deeppose.deploy.people import find_people, poses_in
@@ -103,7 +102,11 @@ def predict(
     targets = targets_of(names, output) if form is None or output is not None else {}
     given = [parse_box(text) for text in box or ()]
     weights, skeleton = weights_to_predict(model, profile)
-    finder = people_detector(detector)
+    finder = None
+    if detector == "torchvision":
+        from deeppose.deploy.detectors import torchvision_detector
+
+        finder = torchvision_detector()
     # Of a few small crops: two threads take three times as long where others use the cores, too.
     cascade = load_cascade(weights, skeleton, threads=1)
     drawn = partial(drawn_people, skeleton=cascade.skeleton, least=min_confidence)
@@ -129,16 +132,14 @@ def predict(
         video = Video(Path(name))
         with ExitStack() as stack:
             written = stack.enter_context(new_video(targets[name], video.rate)) if name in targets else None
-            for number, frame in enumerate(
-                tqdm(video, name, video.frames or None, unit="frame", disable=None)
-            ):
+            for number, frame in enumerate(progress(video, name, video.frames or None, unit="frame")):
                 found = found_in(name, frame, number)
                 if written:
                     written.write(drawn(frame, found.people))
                 yield found
 
     def of_all() -> Iterator[Found]:
-        for name in tqdm(names, "predicting", unit="input", disable=len(names) == 1 or None):
+        for name in progress(names, "predicting", unit="input", hidden=len(names) == 1):
             try:
                 yield from of_video(name) if is_video(name) else of_photo(name)
             except DeepPoseError as error:
@@ -239,15 +240,6 @@ def file_of(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return status.st_dev, status.st_ino
-
-
-def people_detector(name: Literal["faces", "torchvision"]) -> "Detector | None":
-    """What finds people, loaded; None where their faces do."""
-    if name == "faces":
-        return None
-    from deeppose.deploy.detectors import TorchvisionDetector
-
-    return TorchvisionDetector()
 
 
 def parse_box(text: str) -> "np.ndarray":

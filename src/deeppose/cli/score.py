@@ -27,7 +27,7 @@ PREDICTIONS holds the joints of each test example, in pixels, x = 0 the centre o
             image (im1001.jpg) or a number, from 0 in the set's order; joint a name or a
             number, from 0. As any spreadsheet saves it: commas, semicolons or tabs,
             decimal points or commas, UTF-8, UTF-16 or Latin-1.
-  .parquet  as .csv
+  .parquet  as .csv; takes `deeppose[pipeline]`
   .npz      array pred, (examples, joints, 2), in the set's order
   .mat      array pred, (2, joints, examples), as published ones are: in the set's order,
             and x = 1 is the centre of the first column
@@ -65,13 +65,11 @@ def score(
     mirror: MirrorOption = None,
 ) -> None:
     """Score a file of predictions on a set's test part."""
-    from deeppose.evaluation.score import score_file, score_set
+    from deeppose.data.registry import read_set
+    from deeppose.evaluation.score import score as score_poses
 
-    own = own_set(dataset)
-    if own is None:
-        scored = score_file(dataset, predictions, labels, archive_folders(mirror))
-    else:
-        scored = score_set(own, predictions, labels)
+    poseset = own_set(dataset) or read_set(dataset, archive_folders(mirror), labels)
+    scored = score_poses(poseset, predictions, labels)
     if as_json:
         found = scored.rates | {"remarks": scored.remarks, "looks_wrong": scored.hints}
         typer.echo(json.dumps(found, indent=2))

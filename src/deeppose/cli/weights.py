@@ -55,7 +55,8 @@ def weights_of(model: str, profile: str | None) -> "tuple[list[Path], Described]
             there = f"{PUT_BACK}, " if profile == PUBLISHED else ""
             trains = f"`dvc repro` with profile {profile} trains it"
             synthetic = f"; --profile {params.profile} takes weights that have seen synthetic people alone"
-            if profile == params.profile or not has_synthetic_people(params, model):
+            chosen = params.profiles[params.profile]
+            if profile == params.profile or not (chosen.synthetic and chosen.trains(model)):
                 synthetic = ""
             raise WeightsError(f"{path} is not there: {there}{trains}{synthetic}") from error
         except OSError as error:
@@ -87,9 +88,3 @@ def profile_for_photographs(params: "Params", model: str) -> str:
         if (found := params.profiles.get(name)) and found.trains(model) and not found.synthetic:
             return name
     return params.profile
-
-
-def has_synthetic_people(params: "Params", model: str) -> bool:
-    """Whether the profile of params.yaml trains the model on them."""
-    profile = params.profiles[params.profile]
-    return profile.synthetic and profile.trains(model)

@@ -54,8 +54,7 @@ class OneLineEnding:
         if isinstance(error, DeepPoseError):
             return str(error), 1
         if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("deeppose"):
-            extra = "score" if error.name in ("pandas", "pydantic", "scipy") else "pipeline"
-            return f"{error.name} is not installed: `pip install 'deeppose[{extra}]'`, or `make env`", 1
+            return f"{error.name} is not installed: `pip install 'deeppose[pipeline]'`, or `make env`", 1
         if isinstance(error, BrokenPipeError):
             return "", 1
         if isinstance(error, OSError):

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from deeppose.core.errors import StageError
@@ -14,6 +14,9 @@ from deeppose.core.files import read_parquet, write_parquet
 from deeppose.core.geometry import Bools, Floats, mirror_labels, mirror_poses
 from deeppose.core.pose_files import table_of_poses
 from deeppose.core.skeleton import Skeleton
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Indices = NDArray[np.int64]
 
@@ -40,7 +43,7 @@ class Examples:
         `(n, k)`.
     """
 
-    table: pd.DataFrame
+    table: "pd.DataFrame"
     poses: Floats
     labelled: Bools
 
@@ -59,7 +62,7 @@ class Examples:
         """Image widths, `(n,)`, pixels."""
         return self.table["width"].to_numpy(np.int64)
 
-    def with_boxes(self, boxes: pd.DataFrame) -> "Examples":
+    def with_boxes(self, boxes: "pd.DataFrame") -> "Examples":
         """The examples with initial boxes: a table with BOX_COLUMNS, one row an example."""
         return replace(self, table=self.table.assign(**{name: boxes[name] for name in BOX_COLUMNS}))
 

@@ -12,7 +12,8 @@ from pydantic_core import ErrorDetails
 
 from deeppose.core.errors import ParamsError
 from deeppose.core.files import write_text
-from deeppose.core.params import Embedded, Params, Profile, Section, Training
+from deeppose.core.params import Embedded, Params, Profile
+from deeppose.core.training_params import Section, Training
 
 MOST_VALUES = 10_000
 LARGEST_INT = 10**18

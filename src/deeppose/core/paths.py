@@ -244,7 +244,8 @@ class Item:
     def read_train_predictions(self, stage: int, examples: Examples, *, mirrored: bool = False) -> Floats:
         """Predictions of a stage on the training and held-out images, one for each of `examples`."""
         path = self.train_predictions(stage, mirrored=mirrored)
-        return read_poses(path, len(examples.table), self.skeleton)
+        poses, _ = read_poses(path, len(examples.table), self.skeleton)
+        return poses
 
     def train_predictions_of_frames(self, stage: int, examples: Examples) -> dict[bool, Floats]:
         """The same of the images as they are (False) and of their mirrored copies (True)."""

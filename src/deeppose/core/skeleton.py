@@ -63,8 +63,8 @@ class Skeleton:
         """For each joint the index of the one that takes its place in a mirrored image."""
         places = list(range(len(self.joints)))
         if self.pairs is None:
-            by_name = {_unmarked(joint): index for index, joint in enumerate(self.joints)}
-            others = (_unmarked(counterpart(joint) or joint) for joint in self.joints)
+            by_name = {joint.lower(): index for index, joint in enumerate(self.joints)}
+            others = ((counterpart(joint) or joint).lower() for joint in self.joints)
             places = [by_name.get(other, index) for index, other in enumerate(others)]
         for one, other in self.pairs or ():
             places[one], places[other] = other, one
@@ -127,11 +127,6 @@ def counterpart(joint: str) -> str | None:
     return f"{joint[: side.start()]}{other}{joint[side.end() :]}"
 
 
-def _unmarked(joint: str) -> str:
-    """What is the same in "Left ear" and "left ear"."""
-    return joint.lower()
-
-
 def check_skeleton(skeleton: Skeleton) -> None:
     """Check that joints are told apart, that sides mirror each other, and that limbs end at joints.
 
@@ -146,7 +141,7 @@ def check_skeleton(skeleton: Skeleton) -> None:
     ends |= {f"pair {pair}": pair for pair in skeleton.pairs or ()}
     paired = [joint for pair in skeleton.pairs or () for joint in pair]
     problems = [
-        *(f"has the joint {name!r} twice" for name in _twice(_unmarked(joint) for joint in joints)),
+        *(f"has the joint {name!r} twice" for name in _twice(joint.lower() for joint in joints)),
         *(f"has the limb {name!r} twice" for name in _twice(limb.name for limb in skeleton.limbs)),
         *(
             f"has a {what} from joint {start} to {end}: two of its joints 0 to {len(joints) - 1} are expected"
@@ -175,7 +170,7 @@ def _side_problem(skeleton: Skeleton, index: int) -> str:
         left_out = side is not None and len(side[0]) > 1 and not is_paired
         return f"has the joint {joint!r}, which is in none of its pairs" if left_out else ""
     other = counterpart(joint)
-    if other is None or _unmarked(other) in map(_unmarked, skeleton.joints):
+    if other is None or other.lower() in map(str.lower, skeleton.joints):
         return ""
     return (
         f"has the joint {joint!r}: its counterpart {other!r} is missing; where names don't tell, "

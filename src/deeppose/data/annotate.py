@@ -12,7 +12,6 @@ import cv2
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from deeppose.core.errors import AnnotationError
 from deeppose.core.examples import (
@@ -27,6 +26,7 @@ from deeppose.core.files import atomic_path, write_json, write_parquet
 from deeppose.core.geometry import Bools, diameter
 from deeppose.core.images import Pixels, write_images
 from deeppose.core.paths import Half, Item
+from deeppose.core.progress import progress
 from deeppose.core.skeleton import Skeleton
 from deeppose.core.viewpoint import viewpoints
 from deeppose.data.archives.zips import open_archive, read_image
@@ -180,7 +180,7 @@ def _pack(parts: Sequence[Part], images_path: Path) -> tuple[pd.DataFrame, Colou
     colours = np.zeros((len(numbers), 3), dtype=np.int64)
 
     def noted() -> Iterator[Pixels]:
-        decoded = tqdm(_decoded(list(numbers)), "decoding", len(numbers), unit="image", disable=None)
+        decoded = progress(_decoded(list(numbers)), "decoding", len(numbers), unit="image")
         for number, (pixels, digest, total) in enumerate(decoded):
             digests.append(digest)
             colours[number] = total

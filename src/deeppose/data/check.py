@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
+from deeppose.core.progress import progress
 from deeppose.data.archives.checksums import archive_sha256
 from deeppose.data.archives.contents import check_contents, classify, unexpected_counts
 from deeppose.data.archives.zips import is_turned, open_archive, read_image
@@ -110,7 +110,7 @@ def read_all_images(pose_set: PoseSet) -> tuple[NDArray[np.int64], list[str]]:
     """
     facts: dict[str, tuple[int, int, str]] = {}
     with open_archive(pose_set.archive) as archive:
-        for member in tqdm(dict.fromkeys(pose_set.members), desc=pose_set.name, unit="image", disable=None):
+        for member in progress(dict.fromkeys(pose_set.members), pose_set.name, unit="image"):
             image = read_image(archive, member, upright=pose_set.upright)
             facts[member] = (image.shape[1], image.shape[0], image_digest(image))
     sizes = np.array([facts[member][:2] for member in pose_set.members], dtype=np.int64)

@@ -1,6 +1,5 @@
 """Which archives a model stands on: found, downloaded or, of synthetic people, made; noted by checksum."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +13,9 @@ from deeppose.data.archives.download import ATTEMPTS, obtain
 from deeppose.data.own_sets import note_of
 from deeppose.data.peers import find_peers
 from deeppose.data.registry import ENTRIES, Entry, entry_named, find_archive, how_to_get, where_looked
-from deeppose.data.synthetic.archives import write_embedded
+from deeppose.data.synthetic.archives import NAMES, write_embedded
 
 PACKAGE = Path(deeppose.__file__).parent
-SYNTHETIC_SETS = ("lsp", "lsp-extended", "parse", "flic", "buffy")
-"""In the order of what is made of them."""
 
 
 def make_manifests(params: Params, profile: str) -> dict[str, dict[str, object]]:
@@ -82,20 +79,6 @@ def check_archives(item: Item) -> None:
             raise ArchiveError(f"{path} has changed since {item.manifest} noted it: {item.look_again}")
 
 
-def added_since(item: Item, folders: Sequence[Path]) -> list[str]:
-    """Files that are in `folders` now and that the last run of this model did without, by name."""
-    if item.profile.synthetic or not item.manifest.is_file():
-        return []
-    manifest = item.read_manifest()
-    names = {*item.model.train, *item.model.test}
-    entries = [entry for entry in ENTRIES if entry.name in manifest["left_out"]]
-    if item.model.labels == "oc":
-        entries += [entry for entry in ENTRIES if entry.labels_of in names]
-    found = [path.name for entry in entries if (path := find_archive(entry, folders))]
-    found += [found.peer.file for found in find_peers(folders) if found.peer.set in item.model.test]
-    return [name for name in found if name not in {*manifest["archives"], *manifest["peers"]}]
-
-
 def _synthetic_sets(item: Item) -> dict[str, Any]:
     """Make the archives of synthetic people, if what they follow from has changed; give them by set."""
     folder, settings = item.archive_folders()[0], item.profile.embedded
@@ -117,7 +100,7 @@ def _synthetic_sets(item: Item) -> dict[str, Any]:
             "drawn_from": made_from,
             "sets": {
                 name: {path.name: {"sha256": archive_sha256(path, item.checksums), "packing": "drawn"}}
-                for name, path in zip(SYNTHETIC_SETS, paths, strict=True)
+                for name, path in zip(NAMES, paths, strict=True)
             },
         }
         write_json(stamp_path, stamp)
@@ -213,7 +196,7 @@ def _of_published(item: Item) -> dict[str, object]:
         may_be_missing = entry.name not in item.model.train or another_can_train
         attempts = 1 if may_be_missing else ATTEMPTS
         try:
-            found = obtain(entry, folders, folders[-1], item.checksums, attempts=attempts)
+            found = obtain(entry, folders, item.checksums, attempts=attempts)
         except MissingArchiveError as error:
             if not may_be_missing:
                 raise

@@ -31,11 +31,10 @@ NEARLY_ALL = 0.95
 
 @dataclass(frozen=True)
 class NewModel:
-    """A model's entry under `model`, its profile, and the set that it is trained on."""
+    """A model's entry under `model`, its profile, and what is to be said of them."""
 
     model: dict[str, Any]
     profile: dict[str, Any]
-    pose_set: PoseSet
     remarks: tuple[str, ...]
 
 
@@ -102,7 +101,6 @@ def new_model(
             "held_out": min(MOST_HELD_OUT, max(1, training // 5)),
         },
         profile={"datasets": {name: dataset}, "skeletons": {name: entry}, **profile},
-        pose_set=pose_set,
         remarks=tuple(_remarks(pose_set, skeleton_of(name, entry), several=several, boxed=boxed)),
     )
 

@@ -84,7 +84,6 @@ def read_own(name: str, dataset: Dataset, skeleton: Skeleton) -> PoseSet:
         train=train,
         skeleton=skeleton,
         labels=AS_LABELLED,
-        exchanged={},
         torso_boxes=_torsos(poses, joints),
         occluded=np.array([[joint in example.hidden for joint in joints] for example in found])
         if dataset.format == "coco"

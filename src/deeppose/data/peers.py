@@ -14,12 +14,11 @@ from deeppose.core.errors import ArchiveError, PredictionsError
 from deeppose.core.files import sha256
 from deeppose.core.geometry import Bools, Floats
 from deeppose.core.skeleton import BUFFY_STICKS, FLIC_LABELLED, Skeleton
-from deeppose.data.archives.packing import Packing
 from deeppose.data.archives.zips import find_member, member_sha256, open_archive
 from deeppose.data.prediction_files import predicted_joints, read_predictions
 from deeppose.data.readers.buffy_estimates import FILE as BUFFY_ESTIMATES
 from deeppose.data.readers.buffy_estimates import estimated_poses
-from deeppose.data.registry import entry_named, find_archive
+from deeppose.data.registry import Packing, entry_named, find_archive
 
 SUBFOLDER = "predictions"
 UNKNOWN = "unknown file"
@@ -185,7 +184,8 @@ def peer_poses(
     if found.peer.read:
         poses, examples = found.peer.read(found.path)
     else:
-        poses, examples = read_predictions(found.path, len(truth), own), np.ones(len(truth), dtype=bool)
+        numbers, examples = [str(n) for n in range(len(truth))], np.ones(len(truth), dtype=bool)
+        poses, _ = read_predictions(found.path, numbers, own)
     is_predicted = dict(zip(own.joints, predicted_joints(poses), strict=True))
     joints = [joint for joint in skeleton.joints if is_predicted.get(joint)]
     wanted = np.full((len(poses), len(skeleton.joints), 2), np.nan)

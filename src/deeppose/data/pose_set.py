@@ -1,6 +1,6 @@
 """A data set as read: names of images in an archive, and the poses that belong to them."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -67,7 +67,7 @@ class PoseSet:
     train: Bools
     skeleton: Skeleton
     labels: str
-    exchanged: dict[str, int]
+    exchanged: dict[str, int] = field(default_factory=dict)
     torso_boxes: Floats | None = None
     occluded: Bools | None = None
     from_behind: Bools | None = None

@@ -7,23 +7,23 @@ counts.
 """
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from deeppose.core.errors import ArchiveError, PredictionsError, TableError
 from deeppose.core.geometry import Bools, Floats
-from deeppose.core.pose_files import COLUMNS, check_rows, poses_of_table, read_pose_table
+from deeppose.core.pose_files import read_pose_table
+from deeppose.core.pose_tables import COLUMNS, Column, check_rows, poses_of_table
 from deeppose.core.skeleton import Skeleton
 from deeppose.data.archives.matlab import LARGEST, load_variable
 from deeppose.data.archives.zips import open_archive, read_member
 from deeppose.data.coco_results import read_coco_results
 from deeppose.data.example_names import SHARED, ExampleNames
-from deeppose.data.tables import read_table
+from deeppose.data.tables import LONGEST_SHOWN, read_table
 
 MATLAB_FIRST_PIXEL = 1.0
 
@@ -43,12 +43,7 @@ class Predictions(NamedTuple):
     remarks: tuple[str, ...] = ()
 
 
-def read_predictions(path: Path, count: int, skeleton: Skeleton) -> Floats:
-    """As :func:`read_named_predictions`, of examples that have numbers alone; the poses `(count, k, 2)`."""
-    return read_named_predictions(path, [str(number) for number in range(count)], skeleton).poses
-
-
-def read_named_predictions(path: Path, members: Sequence[str], skeleton: Skeleton) -> Predictions:
+def read_predictions(path: Path, members: Sequence[str], skeleton: Skeleton) -> Predictions:
     """Read predicted poses, whatever of the five layouts they are in.
 
     Parameters
@@ -136,7 +131,9 @@ def _array(
 ) -> Floats:
     """The array `pred`, checked and as floats."""
     if pred is None:
-        raise PredictionsError(f"{path}: no array `pred`; it holds {', '.join(keys) or 'nothing'}")
+        raise PredictionsError(
+            f"{path}: no array `pred`; it holds {', '.join(keys)[:LONGEST_SHOWN] or 'nothing'}"
+        )
     if pred.dtype.kind not in "fiu":
         raise PredictionsError(f"{path}: `pred` holds {pred.dtype}, not real numbers")
     if pred.shape != shape:
@@ -170,7 +167,8 @@ def _read_csv(path: Path, members: Sequence[str], skeleton: Skeleton) -> Predict
         raise PredictionsError(f"{path} can't be read: {error.strerror}") from error
     except TableError as error:
         raise PredictionsError(str(error)) from error
-    return _of_table(path, table.cells, table.place, members, skeleton)
+    columns = {name: np.array(cells, dtype=object) for name, cells in table.columns.items()}
+    return _of_table(path, columns, table.place, members, skeleton)
 
 
 def _read_parquet(path: Path, members: Sequence[str], skeleton: Skeleton) -> Predictions:
@@ -179,13 +177,17 @@ def _read_parquet(path: Path, members: Sequence[str], skeleton: Skeleton) -> Pre
 
 
 def _of_table(
-    path: Path, table: pd.DataFrame, place: Callable[[int], str], members: Sequence[str], skeleton: Skeleton
+    path: Path,
+    table: Mapping[str, Column],
+    place: Callable[[int], str],
+    members: Sequence[str],
+    skeleton: Skeleton,
 ) -> Predictions:
     """The poses of a table whose examples are numbered or named by their images."""
-    if pd.api.types.is_numeric_dtype(table["example"]):
+    if table["example"].dtype != object:
         return Predictions(poses_of_table(path, table, place, len(members), skeleton))
     names = ExampleNames(members)
-    given = table["example"].astype(str).str.strip().tolist()
+    given = [str(example).strip() for example in table["example"]]
     found: dict[str, list[Any]] = {}
     for row, example in enumerate(given):
         try:
@@ -195,7 +197,8 @@ def _of_table(
             raise PredictionsError(f"{path}, {place(row)}: example is {error}") from error
     # A row for each of the examples that an image shows.
     rows = np.repeat(np.arange(len(given)), [len(found[example]) for example in given])
-    numbered = table.iloc[rows].assign(example=[str(one) for example in given for one in found[example]])
+    numbered = {name: table[name][rows] for name in COLUMNS}
+    numbered["example"] = np.array([str(one) for example in given for one in found[example]], dtype=object)
     poses = poses_of_table(path, numbered, lambda row: place(int(rows[row])), len(members), skeleton)
     return Predictions(poses, (SHARED,) if len(rows) > len(given) else ())
 

@@ -13,7 +13,6 @@ from deeppose.core.errors import AnnotationError, ArchiveError, MissingArchiveEr
 from deeppose.core.files import sha256
 from deeppose.core.geometry import Bools, Floats
 from deeppose.core.params import Labels
-from deeppose.data.archives.packing import Packing
 from deeppose.data.pose_set import OBSERVER_CENTRIC, OBSERVER_CENTRIC_BY_RULE, PERSON_CENTRIC, PoseSet
 from deeppose.data.readers.buffy import read_buffy, read_buffy_unnamed
 from deeppose.data.readers.flic import ANNOTATIONS as FLIC_ANNOTATIONS
@@ -22,6 +21,14 @@ from deeppose.data.readers.lsp import read_lsp, read_lsp_extended, read_lsp_obse
 from deeppose.data.readers.observer_centric import NEEDED, observer_centric
 from deeppose.data.readers.parse import ANNOTATIONS as PARSE_ANNOTATIONS
 from deeppose.data.readers.parse import read_parse
+
+
+@dataclasses.dataclass(frozen=True)
+class Packing:
+    """A file that is known byte for byte, and in words what is packed how."""
+
+    sha256: str
+    description: str
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,8 +11,6 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-import pandas as pd
-
 from deeppose.core.errors import TableError
 
 DELIMITERS = (",", ";", "\t")
@@ -49,13 +47,13 @@ class Table(NamedTuple):
 
     Attributes
     ----------
-    cells
-        A column of texts for each name in the header.
+    columns
+        The texts below each name in the header.
     lines
         Of each row the line in the file, from 1.
     """
 
-    cells: pd.DataFrame
+    columns: dict[str, list[str]]
     lines: list[int]
 
     def place(self, row: int) -> str:
@@ -93,7 +91,7 @@ def read_table(
     rows = read_rows(data, where, columns, check_rows)
     (header, *cells), lines = rows.cells, rows.lines[1:]
     cells = with_points(Rows(cells, lines, rows.delimiter), where, {header.index(n): n for n in numbers})
-    return Table(pd.DataFrame(cells, columns=header, dtype="str"), lines)
+    return Table({name: [row[place] for row in cells] for place, name in enumerate(header)}, lines)
 
 
 def read_rows(

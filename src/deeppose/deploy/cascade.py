@@ -35,7 +35,7 @@ class Cascade:
 
     @property
     def has_maps(self) -> bool:
-        """Whether it says how sure it is."""
+        """Whether its joints have confidences."""
         return all(stage.has_maps for stage in self.stages)
 
     def initial(self, photo: Pixels, boxes: Floats) -> Estimate:

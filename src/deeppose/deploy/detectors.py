@@ -1,6 +1,7 @@
 """Other packages' detectors of people."""
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from deeppose.core.errors import WeightsError
 from deeppose.core.geometry import Floats
 from deeppose.core.images import Pixels
+from deeppose.deploy.people import Detector
 
 PERSON = 1
 """Among the classes of COCO."""
@@ -17,24 +19,22 @@ LEAST_SCORE = 0.5
 WITHOUT = "--detector faces works without"
 
 
-class TorchvisionDetector:
-    """People by torchvision's Faster R-CNN on MobileNet; torchvision downloads its weights on first use."""
+def torchvision_detector(model: Callable[[list[torch.Tensor]], Any] | None = None) -> Detector:
+    """People by torchvision's Faster R-CNN on MobileNet, or by another `model` of the same interface.
 
-    def __init__(self, model: Any = None) -> None:  # noqa: ANN401 - torchvision's models have no common type
-        """Load the detector, or take another one of the same interface.
+    torchvision downloads its weights on first use.
 
-        Raises
-        ------
-        WeightsError
-            If torchvision is not installed, or its weights can't be downloaded.
-        """
-        self._model = _torchvision() if model is None else model
+    Raises
+    ------
+    WeightsError
+        If torchvision is not installed, or its weights can't be downloaded.
+    """
+    model = model or _torchvision()
 
-    def __call__(self, photo: Pixels) -> Floats:
-        """Boxes of people, `(n, 5)`: centre x, centre y, width, height in pixels, and the score."""
+    def people_in(photo: Pixels) -> Floats:
         image = torch.from_numpy(photo).permute(2, 0, 1).float() / 255
         with torch.inference_mode():
-            (found,) = self._model([image])
+            (found,) = model([image])
         kept = (found["labels"] == PERSON) & (found["scores"] >= LEAST_SCORE)
         left, top, right, bottom = found["boxes"][kept].double().numpy().T
         # Corners are counted from the image's edge, half a pixel before the first column's centre.
@@ -42,6 +42,8 @@ class TorchvisionDetector:
         centre = (left + right - 1) / 2, (top + bottom - 1) / 2
         boxes: Floats = np.stack([*centre, *sides, found["scores"][kept].double().numpy()], axis=-1)
         return boxes
+
+    return people_in
 
 
 def _torchvision() -> Any:  # noqa: ANN401

@@ -26,7 +26,6 @@ from deeppose.core.skeleton import Described, skeleton_from
 from deeppose.deploy.onnx_runtime import INPUT, JOINTS, VARIANCES, open_session
 from deeppose.networks.alexnet import LRN_ALPHA, LRN_CHANNELS, LRN_K, LocalResponseNorm
 from deeppose.networks.regressor import Regressor
-from deeppose.networks.spatial import SpatialNet
 from deeppose.networks.weights import load_stage
 
 PACKAGES = ("onnx", "onnxscript", "onnxruntime")
@@ -206,7 +205,7 @@ def _write_onnx(network: Regressor, path: Path) -> None:
             _WithVariances(_in_plain_operations(network)),
             (example,),
             input_names=[INPUT],
-            output_names=[JOINTS, VARIANCES] if isinstance(network, SpatialNet) else [JOINTS],
+            output_names=[JOINTS, VARIANCES] if network.has_maps else [JOINTS],
             dynamic_shapes=({0: torch.export.Dim("batch")},),
             dynamo=True,
             external_data=False,

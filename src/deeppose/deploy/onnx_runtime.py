@@ -71,6 +71,10 @@ def read_description(path: Path, stage: int, skeleton: Described | None) -> dict
         description: dict[str, Any] = read_json(path)
         found = description["stage"], description["skeleton"]
         description["input"]["shape"][1], description["padding"], description["average_mirrored"]
+        if stage == 1:
+            description["initial_box"]["kind"]
+        else:
+            description["sigma"], description["smallest_box"]
     except (StageError, KeyError, TypeError, IndexError) as error:
         raise WeightsError(f"{path} doesn't describe a network ({error}): export it again") from error
     if found != (stage, skeleton or found[1]):

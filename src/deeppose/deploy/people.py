@@ -1,4 +1,4 @@
-"""Who is in a photo: boxes about faces and the full image, each kept by what the cascade makes of it."""
+"""Who is in a photo: boxes of faces, the full image and windows, kept by the cascade's confidence."""
 
 import functools
 import json
@@ -63,8 +63,8 @@ class Person:
     stages
         `(S, k, 2)` pixels, the pose after each stage.
     score
-        How sure it is that somebody is there: the mean confidence of the surer half of the joints after
-        stage 1; None of networks without maps.
+        How confident it is that somebody is there: the mean confidence of the more confident
+        half of the joints after stage 1; None of networks without maps.
     confidences
         `(k,)`, the probability that a joint of the last stage is within 0.2 pose diameters of its place; None
         of networks without maps, which don't say.
@@ -140,7 +140,7 @@ class Finding:
         return boxes
 
     def scores(self, spreads: Floats) -> Floats:
-        """How confident stage 1 is of each pose, `(n,)`: the mean over the surer half of its joints.
+        """How confident stage 1 is of each pose, `(n,)`: the mean over the more confident half of its joints.
 
         Of people who are half in the picture, or behind something, half of the joints is what can be seen.
         """
@@ -188,7 +188,7 @@ class Candidates(NamedTuple):
     boxes
         `(n, 4)` pixels.
     groups
-        `(n,)`, what each box was made of: a number for each face, another for the full image.
+        `(n,)`, what each box was made of: a number for each face, for the full image, for each window.
     faces
         By group; None where it is no face.
     detected
@@ -204,7 +204,7 @@ class Candidates(NamedTuple):
 def find_people(cascade: Cascade, photo: Pixels, detector: Detector | None = None) -> list[Person]:
     """The people in a photo, the most confident first; there may be none.
 
-    Of a network that doesn't say how sure it is the full image is a person, or each face, as it was trained.
+    Of a network without confidences the full image is a person, or each face, as it was trained.
 
     Parameters
     ----------
@@ -212,7 +212,7 @@ def find_people(cascade: Cascade, photo: Pixels, detector: Detector | None = Non
         `(height, width, 3)`, RGB.
     detector
         Of people. None: boxes are made of the faces that are found and, for a model that was trained on it,
-        of the full image.
+        of the full image and windows all over it.
 
     Raises
     ------

@@ -141,7 +141,8 @@ def weights_in(folder: Path) -> list[Path]:
         If there are none.
     """
     for suffix in ("onnx", "safetensors"):
-        if paths := sorted(folder.glob(f"stage*.{suffix}")):
+        # Those of stages that a run did without are empty.
+        if paths := sorted(path for path in folder.glob(f"stage*.{suffix}") if path.stat().st_size):
             return paths
     raise WeightsError(f"{folder} holds no weights, stage1.safetensors or stage1.onnx and on")
 

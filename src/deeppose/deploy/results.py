@@ -94,7 +94,7 @@ def _in_brackets(groups: Iterator[list[str]], first: str, last: str) -> Iterator
 def _coco(found: Found) -> list[str]:
     """COCO's results: https://cocodataset.org/#format-results, x and y from 0 at the first pixel's centre.
 
-    Confidences and scores are numbers there: they are 1 of networks that don't say how sure they are.
+    Confidences and scores are numbers there: they are 1 of networks without.
     """
     stem = Path(found.image).stem
     name: int | str = int(stem) if stem.isdecimal() else found.image

@@ -40,7 +40,7 @@ class StageNetwork(Protocol):
     padding
         The colour of what lies outside the image.
     has_maps
-        Whether it says how sure it is.
+        Whether its joints have confidences.
     """
 
     description: dict[str, Any]

@@ -9,7 +9,6 @@ from deeppose.core.images import Pixels
 from deeppose.core.skeleton import Described, skeleton_from
 from deeppose.deploy.runtime import Outputs
 from deeppose.networks.fused import merged
-from deeppose.networks.spatial import SpatialNet
 from deeppose.networks.weights import load_stage
 
 
@@ -36,7 +35,7 @@ class TorchStage:
         self._network = merged(network, self._device)
         self.skeleton = skeleton_from(self.description["skeleton"])
         self.size, self.padding = network.size, network.padding
-        self.has_maps = isinstance(network, SpatialNet)
+        self.has_maps = network.has_maps
 
     def run(self, crops: Pixels) -> Outputs:
         """ψ of crops `(b, size, size, 3)`, RGB."""

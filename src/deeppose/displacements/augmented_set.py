@@ -17,55 +17,6 @@ from deeppose.core.skeleton import Skeleton
 from deeppose.displacements.normals import Units, sample_displacements
 
 
-def augmented_boxes(
-    examples: Examples,
-    normals: pd.DataFrame,
-    skeleton: Skeleton,
-    predicted: Mapping[bool, Floats],
-    *,
-    repeated: Mapping[str, int],
-    sigma: float,
-    smallest_share: float,
-    boxes_per_joint: int,
-    units: Units,
-    seed: tuple[int, ...],
-) -> Iterator[pd.DataFrame]:
-    """D_A^s of the training examples, a joint at a time: simulated boxes, then those of real predictions.
-
-    Parameters
-    ----------
-    normals
-        Of :func:`deeppose.displacements.normals.fit_normals`, in `units`.
-    predicted
-        By whether images are mirrored the real predictions of the stage before, `(n, k, 2)`; of frames that
-        aren't named none are taken.
-    repeated
-        How often an image of a set is taken, once where it isn't named.
-    """
-    rows = examples.rows("train")
-    yield from simulated_boxes(
-        examples,
-        examples.repeated(rows, repeated),
-        normals,
-        skeleton,
-        sigma=sigma,
-        smallest_share=smallest_share,
-        boxes_per_joint=boxes_per_joint,
-        units=units,
-        seed=seed,
-    )
-    for mirrored, poses in predicted.items():
-        yield from predicted_boxes(
-            examples,
-            rows,
-            poses[rows],
-            skeleton,
-            mirrored=mirrored,
-            sigma=sigma,
-            smallest_share=smallest_share,
-        )
-
-
 def simulated_boxes(
     examples: Examples,
     rows: Indices,
@@ -85,9 +36,9 @@ def simulated_boxes(
     Parameters
     ----------
     rows
-        The training examples, by row.
+        The training examples, by row; one that is repeated gives boxes each time.
     normals
-        One row a joint, in `units`.
+        Of :func:`deeppose.displacements.normals.fit_normals`, one row a joint, in `units`.
     boxes_per_joint
         40 in the paper.
 
@@ -124,29 +75,29 @@ def simulated_boxes(
 def predicted_boxes(
     examples: Examples,
     rows: Indices,
-    predicted: Floats,
+    predicted: Mapping[bool, Floats],
     skeleton: Skeleton,
     *,
-    mirrored: bool,
     sigma: float,
     smallest_share: float,
 ) -> Iterator[pd.DataFrame]:
     """Boxes at the real predictions of the previous stage, with their own diameter (§3.2), as an addition.
 
-    An image whose true pose has no diameter gives no boxes here either. Poses `predicted`,
-    `(len(rows), k, 2)`, pixels, are in the frame of the mirrored image where `mirrored`.
+    An image whose true pose has no diameter gives no boxes here either. `predicted` has by whether images are
+    mirrored the poses of all examples, `(n, k, 2)`, pixels, in that frame.
     """
-    usable = np.isfinite(examples.diameters[rows])
-    rows, predicted = rows[usable], predicted[usable]
+    rows = rows[np.isfinite(examples.diameters[rows])]
     widths = examples.widths[rows]
-    poses, labelled = examples.frame(rows, mirrored, skeleton)
-    diameters = diameter(predicted, np.ones_like(labelled), skeleton)
-    sides, _ = joint_box_sides(diameters, examples.boxes[rows], sigma, smallest_share)
-    for joint, name in enumerate(skeleton.joints):
-        chosen = np.flatnonzero(labelled[:, joint])
-        boxes = square_boxes(predicted[chosen, joint], sides[chosen])
-        towards = poses[chosen, joint] - predicted[chosen, joint]
-        yield _rows(rows[chosen], mirrored, joint, name, boxes, towards, widths[chosen])
+    for mirrored, of_all in predicted.items():
+        found = of_all[rows]
+        poses, labelled = examples.frame(rows, mirrored, skeleton)
+        diameters = diameter(found, np.ones_like(labelled), skeleton)
+        sides, _ = joint_box_sides(diameters, examples.boxes[rows], sigma, smallest_share)
+        for joint, name in enumerate(skeleton.joints):
+            chosen = np.flatnonzero(labelled[:, joint])
+            boxes = square_boxes(found[chosen, joint], sides[chosen])
+            towards = poses[chosen, joint] - found[chosen, joint]
+            yield _rows(rows[chosen], mirrored, joint, name, boxes, towards, widths[chosen])
 
 
 def write_augmented_set(path: Path, tables: Iterable[pd.DataFrame]) -> int:

@@ -11,13 +11,13 @@ from deeppose.core.examples import Examples, Indices
 from deeppose.core.files import read_parquet
 from deeppose.core.geometry import Bools, Floats
 from deeppose.core.paths import Item
-from deeppose.core.pose_files import read_poses, read_spreads
+from deeppose.core.pose_files import read_poses
 from deeppose.core.predictors import MEAN_POSE
 from deeppose.data.peers import find_peers, peer_poses
 from deeppose.data.registry import ENTRIES
 from deeppose.evaluation.error_tables import error_tables
 from deeppose.evaluation.evaluation import Evaluation
-from deeppose.evaluation.rates import PDJ_THRESHOLDS, rates_by_viewpoint
+from deeppose.evaluation.viewpoint_rates import rates_by_viewpoint
 
 
 def evaluate(item: Item) -> Evaluation:
@@ -42,7 +42,7 @@ def evaluate(item: Item) -> Evaluation:
                 tables.append(error_tables(part_name, predictor, *of_part, item.skeleton, sure))
     joints, limbs = (pd.concat(kind, ignore_index=True) for kind in zip(*tables, strict=True))
     del tables
-    by_viewpoint = rates_by_viewpoint(joints, read_parquet(item.viewpoints), PDJ_THRESHOLDS)
+    by_viewpoint = rates_by_viewpoint(joints, read_parquet(item.viewpoints))
     return Evaluation(item.model_name, joints, limbs, by_viewpoint, item.skeleton)
 
 
@@ -52,9 +52,9 @@ def predictions_on(
     """Who predicts a set, the poses `(n, k, 2)`, which joints are predicted at all, `(n, k)`, and spreads."""
     joints = item.skeleton.joints
     for predictor in (MEAN_POSE, *item.stage_names):
-        read = (item.test_prediction(set_name, predictor), len(rows), item.skeleton)
-        everything = np.ones((len(rows), len(joints)), dtype=bool)
-        yield predictor, read_poses(*read), everything, read_spreads(*read)
+        path = item.test_prediction(set_name, predictor)
+        poses, spreads = read_poses(path, len(rows), item.skeleton)
+        yield predictor, poses, np.ones((len(rows), len(joints)), dtype=bool), spreads
     noted = item.read_manifest()["peers"]
     peers = find_peers(item.archive_folders())
     wanted = {name for name, about in noted.items() if about["set"] == set_name}

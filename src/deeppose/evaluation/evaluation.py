@@ -25,7 +25,7 @@ class Evaluation:
     joints, limbs
         From :func:`deeppose.evaluation.error_tables.error_tables`.
     by_viewpoint
-        From :func:`deeppose.evaluation.rates.rates_by_viewpoint`.
+        From :func:`deeppose.evaluation.viewpoint_rates.rates_by_viewpoint`.
     """
 
     model: str

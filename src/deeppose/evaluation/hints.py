@@ -5,11 +5,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from deeppose.core.errors import DeepPoseError
-from deeppose.core.geometry import Floats, diameter
+from deeppose.core.geometry import Bools, Floats
 from deeppose.core.metrics import joint_errors, mean_pdj, share_within
 from deeppose.data.archives.zips import open_archive, read_image
 from deeppose.data.pose_set import PoseSet
-from deeppose.data.prediction_files import predicted_joints
 
 CLEARLY = 0.1
 """By how much an alternative must be better, as a share of the joints: of the published predictions on LSP
@@ -20,17 +19,12 @@ EXACT = 0.5
 """Pixels. A pixel more or less shows in this figure alone, and only for predictions that are as exact."""
 
 
-def hints(poseset: PoseSet, predicted: Floats) -> tuple[str, ...]:
-    """What looks wrong with poses `(n, k, 2)`, pixels, of the n examples in the test part, a line each."""
-    return tuple(_hints(poseset, predicted))
+def hints(tests: PoseSet, predicted: Floats, counted: Bools, diameters: Floats) -> Iterator[str]:
+    """What looks wrong with poses `(n, k, 2)`, pixels, of a test part's n examples, a line each.
 
-
-def _hints(poseset: PoseSet, predicted: Floats) -> Iterator[str]:
-    test, skeleton = ~poseset.train, poseset.skeleton
-    truth, mirrored = poseset.poses[test], list(skeleton.mirrored)
-    is_predicted = predicted_joints(predicted)
-    counted = poseset.labelled[test] & is_predicted & is_predicted[mirrored]
-    diameters = diameter(truth, poseset.labelled[test], skeleton)
+    `counted`, `(n, k)`, says which joints count; `diameters`, `(n,)`, are those of the true poses.
+    """
+    truth, mirrored = tests.poses, list(tests.skeleton.mirrored)
 
     def detected(poses: Floats) -> float:
         return mean_pdj(joint_errors(poses, truth, counted, diameters), DETECTED) or 0.0
@@ -40,7 +34,7 @@ def _hints(poseset: PoseSet, predicted: Floats) -> Iterator[str]:
 
     shown = predicted[np.isfinite(predicted)]
     if len(shown) and shown.min() >= 0 and shown.max() <= 1:
-        scaled = _times_sides(poseset, predicted)
+        scaled = _times_sides(tests, predicted)
         told = "" if scaled is None else f"; times the images' sides this would be {detected(scaled):.2f}"
         yield f"all coordinates lie between 0 and 1: pixels are expected{told}"
         return
@@ -69,14 +63,13 @@ def _shifted(predicted: Floats, rows: int) -> Floats:
     return shifted
 
 
-def _times_sides(poseset: PoseSet, predicted: Floats) -> Floats | None:
+def _times_sides(tests: PoseSet, predicted: Floats) -> Floats | None:
     """Poses from shares of their images; None where the images can't be read."""
-    members = [member for member, train in zip(poseset.members, poseset.train, strict=True) if not train]
     try:
-        with open_archive(poseset.archive) as archive:
-            shapes = {member: read_image(archive, member).shape for member in dict.fromkeys(members)}
+        with open_archive(tests.archive) as archive:
+            shapes = {member: read_image(archive, member).shape for member in dict.fromkeys(tests.members)}
     except DeepPoseError:
         return None
-    sides = np.array([shapes[member][1::-1] for member in members])
+    sides = np.array([shapes[member][1::-1] for member in tests.members])
     scaled: Floats = predicted * sides[:, None] - 0.5
     return scaled

@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from deeppose.core.errors import SkeletonError
-from deeppose.core.params import MOST_SIZE, AlexNet, PositiveInt, Section, SpatialNet
 from deeppose.core.skeleton import skeleton_from
+from deeppose.core.training_params import MOST_SIZE, AlexNet, PositiveInt, Section, SpatialNet
 
 Level = Annotated[float, Field(ge=0, le=255)]
 Colour = tuple[Level, Level, Level]

@@ -16,7 +16,11 @@ class Regressor(nn.Module, ABC):
         Side of the square input, pixels.
     mean
         Mean colour of the training images, RGB, 0..255; also what crops are padded with.
+    has_maps
+        Whether it has a heat map for each joint, which variances come from.
     """
+
+    has_maps = False
 
     def __init__(self, size: int, mean: Sequence[float]) -> None:
         super().__init__()
@@ -39,7 +43,7 @@ class Regressor(nn.Module, ABC):
         """
 
     def with_variances(self, crops: Tensor) -> tuple[Tensor, Tensor | None]:
-        """As :meth:`forward`, and how sure the network is of each joint, where it says so.
+        """As :meth:`forward`, with the variances of the heat maps, where it has any.
 
         Returns
         -------

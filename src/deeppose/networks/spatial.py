@@ -49,6 +49,8 @@ class SpatialNet(Regressor):
         Mean colour of the training images, RGB, 0..255: what crops are padded with.
     """
 
+    has_maps = True
+
     def __init__(
         self,
         joints: int,

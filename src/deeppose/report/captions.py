@@ -95,7 +95,7 @@ class Source:
         """Why a table or figure can't be made from these errors, in a line; "" if it can."""
         if entry.kind == "pcp table" and not self.item.skeleton.limb_kinds:
             return f"{entry.called} is left out: the skeleton has no limb with a kind, so none counts"
-        if entry.kind == RISK and self.item.profile.network.name != "spatial":
+        if entry.kind == RISK and not self.item.profile.network.has_maps:
             return f"{entry.called} is left out: {WITHOUT_MAPS}"
         if entry.folder == "tables" or of_set(self.evaluation.joints, shown.name)["error"].notna().any():
             return ""

@@ -97,7 +97,7 @@ PAPER_ENTRIES = tuple(PaperEntry(**entry) for entry in _catalogue()["paper"])
 
 # A kind that takes spreads, which networks with maps have.
 RISK = "risk curves"
-WITHOUT_MAPS = "its network has no maps, so it says of no joint how sure it is"
+WITHOUT_MAPS = "its network has no maps, so no joint has a confidence"
 
 # Of a model, whatever it is tested on; the last two of one whose initial boxes are made of faces.
 TRAINING = Entry(kind="training curves", file="training")

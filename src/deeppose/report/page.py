@@ -265,7 +265,7 @@ def _beyond(run: Run) -> Iterator[dict[str, Any]]:
             beyond = KINDS[entry.kind].beyond
             if beyond and entry.heading not in of_paper and of_set.model in run.metrics:
                 reason = _reason(run, of_set)
-                if entry.kind == RISK and run.params.profiles[run.profile].network.name != "spatial":
+                if entry.kind == RISK and not run.params.profiles[run.profile].network.has_maps:
                     reason = reason or WITHOUT_MAPS
                 yield _titled(run, of_set.model, entry, beyond.format(of_set.title), reason)
     for model in run.metrics:

@@ -16,7 +16,7 @@ from deeppose.core.pose_files import read_poses
 from deeppose.report.captions import Source, read_source
 from deeppose.report.catalogue import INITIAL_BOXES, Entry, SetCatalogue, catalogue_of
 from deeppose.report.figures.faces import boxes_figure, choose_box_examples
-from deeppose.report.figures.poses import Choice, choose_examples, choose_worst, stages_sheet, stick_sheet
+from deeppose.report.figures.poses import choose_examples, stages_sheet, stick_sheet
 from deeppose.report.style import picture_size, save_picture
 
 ROWS_OF_STAGES_SHEET = 3
@@ -56,22 +56,21 @@ def _plot_poses(
 ) -> None:
     """Poses by stage, or those of the last stage as stick figures, on images that a rule chooses."""
     item, last, title = source.item, source.item.stage_names[-1], source.title(shown)
-    by_stage = entry.kind == "poses by stage"
-    choose = choose_worst if entry.kind == "worst poses" else choose_examples
+    by_stage, worst = entry.kind == "poses by stage", entry.kind == "worst poses"
     count = ROWS_OF_STAGES_SHEET if by_stage else IMAGES_OF_STICK_SHEET
-    choice: Choice = choose(source.evaluation.joints, shown.name, last, count)
+    choice = choose_examples(source.evaluation.joints, shown.name, last, count, worst=worst)
     chosen, rows = list(choice.examples), examples.rows("test", shown.name)
     pictures = [images[row] for row in rows[chosen]]
     truth = examples.poses[rows[chosen]]
     poses = {
-        stage: read_poses(item.test_prediction(shown.name, stage), len(rows), item.skeleton)[chosen]
+        stage: read_poses(item.test_prediction(shown.name, stage), len(rows), item.skeleton)[0][chosen]
         for stage in (item.stage_names if by_stage else [last])
     }
     if by_stage:
         title = entry.titled(f"poses on {title} after each stage")
         figure = stages_sheet(pictures, truth, poses, item.skeleton, choice, title, cut=shown.scenes)
     else:
-        what = "The worst tenth on" if entry.kind == "worst poses" else "poses on"
+        what = "The worst tenth on" if worst else "poses on"
         title = entry.titled(f"{what} {title} after {last}")
         choice = replace(choice, rule=f"{choice.rule} {source.whose_left(shown)}")
         figure = stick_sheet(pictures, truth, poses[last], item.skeleton, choice, title, cut=shown.scenes)

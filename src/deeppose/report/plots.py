@@ -34,8 +34,8 @@ from deeppose.report.tables import pcp_table, pdj_table, stacked_by_images, view
 # The paper's FLIC model is shown after two stages where it stands beside other methods (Fig. 3 and 7).
 STAGES_BESIDE_PEERS = 2
 RISK_NOTE = (
-    "A joint is the surer, the smaller the standard deviation of its place on its map, in diameters of the "
-    "predicted pose; all kinds of joints pooled."
+    "The smaller the standard deviation of a joint's place on its map, in diameters of the predicted pose, "
+    "the higher its confidence; all kinds of joints pooled."
 )
 
 

@@ -2,7 +2,6 @@
 
 import functools
 import io
-import struct
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
@@ -156,11 +155,10 @@ def _with_palette(picture: Image.Image) -> Image.Image:
 
 def picture_size(path: Path) -> tuple[int, int]:
     """Width and height of a PNG file, pixels."""
-    width, height = struct.unpack(">II", path.read_bytes()[_PNG_SIZE])
-    return width, height
+    with Image.open(path) as picture:
+        return picture.size
 
 
-_PNG_SIZE = slice(16, 24)
 # The writers would put the date and matplotlib's version into the file.
 _NO_METADATA: dict[str, dict[str, None]] = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
 

@@ -165,7 +165,7 @@ def viewpoint_table(rates: pd.DataFrame, set_name: str, labels: str) -> pd.DataF
     Parameters
     ----------
     rates
-        From :func:`deeppose.evaluation.rates.rates_by_viewpoint`; its order is kept.
+        From :func:`deeppose.evaluation.viewpoint_rates.rates_by_viewpoint`; its order is kept.
 
     Returns
     -------

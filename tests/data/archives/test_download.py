@@ -97,7 +97,7 @@ def entry(server, archive):
 
 def test_a_folder_goes_before_the_address(tmp_path, server, archive, entry):
     obtained = obtain(
-        entry, [tmp_path / "empty", archive.parent], tmp_path / "target", tmp_path / "sums.json"
+        entry, [tmp_path / "empty", archive.parent, tmp_path / "target"], tmp_path / "sums.json"
     )
     assert obtained.path == archive
     assert obtained.source == str(archive.parent)
@@ -111,7 +111,7 @@ def test_a_folder_may_stand_for_an_archive(tmp_path):
     folder = archives.write_folder(
         tmp_path / "Buffy V3", archives.buffy_members({2: {1: archives.BUFFY_STICKS}})
     )
-    obtained = obtain(entry_named("buffy"), [tmp_path], tmp_path / "target", tmp_path / "sums.json")
+    obtained = obtain(entry_named("buffy"), [tmp_path, tmp_path / "target"], tmp_path / "sums.json")
     assert obtained.path == folder
     assert obtained.sha256 == archive_sha256(folder)
     assert obtained.packing == "unknown packing"
@@ -123,15 +123,15 @@ def test_a_missing_buffy_names_what_to_put_there(tmp_path):
         MissingArchiveError,
         match=r"buffy\*.zip or a folder buffy\* .*no address .*get it from https://www.robots",
     ):
-        obtain(entry_named("buffy"), [tmp_path], tmp_path / "target")
+        obtain(entry_named("buffy"), [tmp_path, tmp_path / "target"])
 
 
 def test_it_is_downloaded_once(tmp_path, server, archive, entry):
-    obtained = obtain(entry, [tmp_path / "empty"], tmp_path / "target")
+    obtained = obtain(entry, [tmp_path / "empty", tmp_path / "target"])
     assert obtained.path == tmp_path / "target" / "lsp_dataset.zip"
     assert obtained.path.read_bytes() == archive.read_bytes()
     assert obtained.source == server.url
-    assert obtain(entry, [tmp_path / "empty"], tmp_path / "target").source == str(tmp_path / "target")
+    assert obtain(entry, [tmp_path / "empty", tmp_path / "target"]).source == str(tmp_path / "target")
     assert server.asked == [None]
     assert [file.name for file in (tmp_path / "target").iterdir()] == ["lsp_dataset.zip"]
 
@@ -183,7 +183,7 @@ def test_something_else_than_the_archive_is_refused(tmp_path, server, archive, e
     entry = entry if known else dataclasses.replace(entry, published_sha256=None)
     target = tmp_path / "target"
     with pytest.raises(MissingArchiveError) as error:
-        obtain(entry, [tmp_path / "empty"], target)
+        obtain(entry, [tmp_path / "empty", target])
     wanted = sha256(archive) if known else "no whole archive"
     for part in (server.url, wanted, entry.page, str(target / "lsp_dataset.zip"), str(tmp_path / "empty")):
         assert part in str(error.value)
@@ -203,33 +203,33 @@ def test_without_a_known_checksum_the_members_are_checked(tmp_path, server, arch
 def test_a_refusal_is_not_asked_again(tmp_path, server, entry):
     server.status = 404
     with pytest.raises(MissingArchiveError, match="404"):
-        obtain(entry, [], tmp_path / "target")
+        obtain(entry, [tmp_path / "target"])
     assert server.asked == [None]
 
 
 def test_a_server_in_trouble_is_asked_again(tmp_path, server, entry):
     server.status = 503
     with pytest.raises(MissingArchiveError, match="503"):
-        obtain(entry, [], tmp_path / "target")
+        obtain(entry, [tmp_path / "target"])
     assert len(server.asked) == ATTEMPTS
 
 
 def test_the_second_address_is_tried(tmp_path, server, archive, entry):
     entry = dataclasses.replace(entry, urls=("http://127.0.0.1:1/none.zip", server.url))
-    assert obtain(entry, [], tmp_path / "target").source == server.url
+    assert obtain(entry, [tmp_path / "target"]).source == server.url
 
 
 def test_without_an_address_the_page_is_named(tmp_path, entry):
     with pytest.raises(
         MissingArchiveError, match=r"no address of the file itself is known; get it from https://sam"
     ):
-        obtain(dataclasses.replace(entry, urls=()), [], tmp_path / "target")
+        obtain(dataclasses.replace(entry, urls=()), [tmp_path / "target"])
 
 
 def test_wrong_contents_stop(tmp_path, archive, entry):
     other = dataclasses.replace(entry, annotations_sha256="0" * 64, published_sha256=None, repacked=())
     with pytest.raises(ArchiveError, match="published is 0000"):
-        obtain(other, [archive.parent], tmp_path / "target")
+        obtain(other, [archive.parent, tmp_path / "target"])
 
 
 def test_a_full_disk_keeps_what_came(tmp_path, server, archive, monkeypatch):

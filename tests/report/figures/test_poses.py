@@ -9,7 +9,6 @@ from deeppose.core.errors import PredictionsError
 from deeppose.core.skeleton import FULL_BODY, SKELETONS, UPPER_BODY
 from deeppose.report.figures.poses import (
     choose_examples,
-    choose_worst,
     stages_sheet,
     stick_sheet,
 )
@@ -34,12 +33,12 @@ def test_examples_that_do_not_count_are_passed_over_and_misses_come_last():
 
 
 def test_the_worst_are_the_last_tenth_the_worst_last():
-    found = choose_worst(joint_errors(np.arange(40, 0, -1) / 100), "lsp", "stage 1", 2)
+    found = choose_examples(joint_errors(np.arange(40, 0, -1) / 100), "lsp", "stage 1", 2, worst=True)
     assert found.examples == (2, 0)
     assert found.errors == pytest.approx((0.38, 0.4))
     assert found.quantiles == pytest.approx((37.5 / 40, 39.5 / 40))
     assert "Of the 40 test examples the tenth with the largest mean joint error of stage 1" in found.rule
-    few = choose_worst(joint_errors([0.3, 0.1]), "lsp", "stage 1", 24)
+    few = choose_examples(joint_errors([0.3, 0.1]), "lsp", "stage 1", 24, worst=True)
     assert few.examples == (0,)
 
 
@@ -47,7 +46,7 @@ def test_nothing_to_choose_from_is_an_error():
     with pytest.raises(PredictionsError, match="no joint of 'stage 9' counts on the set 'lsp'"):
         choose_examples(joint_errors([0.1]), "lsp", "stage 9", 2)
     with pytest.raises(PredictionsError, match="no joint of 'stage 9' counts on the set 'lsp'"):
-        choose_worst(joint_errors([0.1]), "lsp", "stage 9", 2)
+        choose_examples(joint_errors([0.1]), "lsp", "stage 9", 2, worst=True)
 
 
 def test_every_limb_has_a_colour_of_its_own():

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import requests
-from tqdm import tqdm
 
 from deeppose.core.errors import DeepPoseError, DiskFullError, MissingArchiveError
 from deeppose.core.files import sha256
+from deeppose.core.progress import progress
 from deeppose.data.archives.checksums import archive_sha256
 from deeppose.data.archives.contents import UNKNOWN, check_contents, classify
 from deeppose.data.archives.zips import verify_archive
@@ -37,21 +37,14 @@ class Obtained:
 
 
 def obtain(
-    entry: Entry,
-    folders: Sequence[Path],
-    target_folder: Path,
-    checksums: Path | None = None,
-    *,
-    attempts: int = ATTEMPTS,
+    entry: Entry, folders: Sequence[Path], checksums: Path | None = None, *, attempts: int = ATTEMPTS
 ) -> Obtained:
     """Find an entry's archive in the folders, in this order, or download it; check its contents.
 
     Parameters
     ----------
     folders
-        Searched first; an archive found there is used in place.
-    target_folder
-        Where a download lands.
+        Where it is looked for, and used in place; a download lands in the last.
     checksums
         A JSON file that remembers checksums, see :func:`deeppose.data.archives.checksums.archive_sha256`.
     attempts
@@ -64,11 +57,10 @@ def obtain(
     ArchiveError, AnnotationError
         If an archive is there but its contents are not the published ones.
     """
-    searched = [*folders, target_folder]
-    archive = find_archive(entry, searched)
+    archive = find_archive(entry, folders)
     source = str(archive.parent) if archive else ""
     if archive is None:
-        archive, source = _from_addresses(entry, searched, target_folder, attempts)
+        archive, source = _from_addresses(entry, folders, attempts)
     digest = archive_sha256(archive, checksums)
     packing = classify(entry, digest)
     if packing == UNKNOWN:
@@ -76,9 +68,9 @@ def obtain(
     return Obtained(archive, digest, packing, source)
 
 
-def _from_addresses(entry: Entry, searched: Sequence[Path], folder: Path, attempts: int) -> tuple[Path, str]:
+def _from_addresses(entry: Entry, folders: Sequence[Path], attempts: int) -> tuple[Path, str]:
     """Try the entry's addresses one after the other; give the file and the address."""
-    target = folder / entry.archive
+    target = folders[-1] / entry.archive
     reasons = []
     for url in entry.urls:
         try:
@@ -88,9 +80,8 @@ def _from_addresses(entry: Entry, searched: Sequence[Path], folder: Path, attemp
             reasons.append(f"{url}: {error}")
     tried = " and could not be downloaded (" + "; ".join(reasons) + ")" if reasons else ""
     unknown = "" if entry.urls else ", and no address of the file itself is known"
-    raise MissingArchiveError(
-        f"{where_looked(entry, list(dict.fromkeys(searched)))}{tried}{unknown}; {how_to_get(entry, folder)}"
-    )
+    where = where_looked(entry, list(dict.fromkeys(folders)))
+    raise MissingArchiveError(f"{where}{tried}{unknown}; {how_to_get(entry, folders[-1])}")
 
 
 def download(url: str, target: Path, expected_sha256: str | None, attempts: int = ATTEMPTS) -> None:
@@ -144,20 +135,14 @@ def _fetch_rest(url: str, part: Path) -> None:
         response.raise_for_status()
         start = have if response.status_code == requests.codes.partial_content else 0
         length = response.headers.get("Content-Length")
+        total = start + int(length) if length else None
         with (
             part.open("r+b" if start else "wb") as file,
-            tqdm(
-                total=start + int(length) if length else None,
-                initial=start,
-                desc=part.stem,
-                unit="B",
-                unit_scale=True,
-                disable=None,
-            ) as progress,
+            progress(iter(b""), part.stem, total, unit="B", initial=start) as done,
         ):
             file.seek(start)
             for chunk in response.iter_content(CHUNK):
-                progress.update(file.write(chunk))
+                done.update(file.write(chunk))
 
 
 def _is_final(error: requests.RequestException) -> bool:

@@ -86,7 +86,6 @@ def read_buffy(archive: Path) -> PoseSet:
         train=np.zeros(len(poses), dtype=np.bool_),
         skeleton=BUFFY_STICKS,
         labels=OBSERVER_CENTRIC,
-        exchanged={},
         torso_boxes=_torso_boxes(poses),
     )
 

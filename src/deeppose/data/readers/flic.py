@@ -59,7 +59,6 @@ def read_flic(archive: Path) -> PoseSet:
         train=_train(examples, where),
         skeleton=FLIC_LABELLED,
         labels=OBSERVER_CENTRIC,
-        exchanged={},
         torso_boxes=_torso_boxes(examples, where),
     )
 

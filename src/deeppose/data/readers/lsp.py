@@ -4,7 +4,6 @@ Both sets label the fourteen joints of :data:`deeppose.core.skeleton.FULL_BODY`,
 beside x and y means "occluded" in LSP and "labelled" in LSP extended.
 """
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +42,9 @@ def read_lsp(archive: Path) -> PoseSet:
         poses, labelled = _lsp_poses(joints, where)
         members = numbered_images(opened, len(poses), _beside(labels), ANNOTATIONS, digits=4)
     train = np.arange(len(poses)) < len(poses) // 2
-    pose_set = _pose_set("lsp", archive, members, poses, labelled, train)
-    return replace(pose_set, occluded=joints[2].T == 1)
+    return PoseSet(
+        "lsp", archive, members, poses, labelled, train, FULL_BODY, PERSON_CENTRIC, occluded=joints[2].T == 1
+    )
 
 
 def read_lsp_extended(archive: Path) -> PoseSet:
@@ -66,7 +66,8 @@ def read_lsp_extended(archive: Path) -> PoseSet:
         labelled = joints[..., 2] == 1
         poses = zero_based(joints[..., :2], labelled, where)
         members = numbered_images(opened, len(poses), _beside(labels), ANNOTATIONS, digits=5)
-    return _pose_set("lsp-extended", archive, members, poses, labelled, np.ones(len(poses), dtype=np.bool_))
+    train = np.ones(len(poses), dtype=np.bool_)
+    return PoseSet("lsp-extended", archive, members, poses, labelled, train, FULL_BODY, PERSON_CENTRIC)
 
 
 def read_lsp_observer_centric(path: Path) -> Floats:
@@ -121,19 +122,3 @@ def _joints(data: bytes, where: str, shape: tuple[int | None, ...]) -> Floats:
             f"{flags[joint, example]}, expected 0 or 1"
         )
     return joints.astype(np.float64)
-
-
-def _pose_set(
-    name: str, archive: Path, members: tuple[str, ...], poses: Floats, labelled: Bools, train: Bools
-) -> PoseSet:
-    return PoseSet(
-        name=name,
-        archive=archive,
-        members=members,
-        poses=poses,
-        labelled=labelled,
-        train=train,
-        skeleton=FULL_BODY,
-        labels=PERSON_CENTRIC,
-        exchanged={},
-    )

@@ -41,14 +41,5 @@ def read_parse(archive: Path) -> PoseSet:
         members = numbered_images(
             opened, len(poses), labels.removesuffix("labels.mat"), "labels.mat", digits=4
         )
-    return PoseSet(
-        name="parse",
-        archive=archive,
-        members=members,
-        poses=poses,
-        labelled=labelled,
-        train=np.arange(len(poses)) < TRAIN,
-        skeleton=FULL_BODY,
-        labels=OBSERVER_CENTRIC,
-        exchanged={},
-    )
+    train = np.arange(len(poses)) < TRAIN
+    return PoseSet("parse", archive, members, poses, labelled, train, FULL_BODY, OBSERVER_CENTRIC)

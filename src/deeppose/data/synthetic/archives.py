@@ -16,11 +16,11 @@ import numpy as np
 import skimage.data
 from numpy.typing import NDArray
 from scipy.io import savemat
-from tqdm import tqdm
 
 from deeppose.core.files import atomic_path
 from deeppose.core.geometry import Floats
 from deeppose.core.params import Embedded
+from deeppose.core.progress import progress
 from deeppose.core.skeleton import FULL_BODY
 from deeppose.data.readers.flic import COLUMNS_LABELLED, COLUMNS_PUBLISHED
 from deeppose.data.readers.observer_centric import observer_centric
@@ -287,7 +287,7 @@ ARCHIVES = {
 
 
 def _streams(part: int, count: int, seed: int) -> Iterator[np.random.Generator]:
-    for index in tqdm(range(count), desc=f"drawing {NAMES[part]}", unit="image", disable=None):
+    for index in progress(range(count), f"drawing {NAMES[part]}", unit="image"):
         yield np.random.default_rng([seed, part, index])
 
 

@@ -1,6 +1,6 @@
 """Film scenes for the embedded data: one or two people from the waist up, somewhere in a cluttered frame.
 
-Bodies are those of `figure.py`, painted as `drawing.py` paints them. A face detector has to find these
+Bodies are those of `bodies.py`, painted as `painting.py` paints them. A face detector has to find these
 people, and it finds no painted face: so the face is a photograph, of the portrait of Eileen Collins that NASA
 made (public domain) and scikit-image brings along. Skin and hair are tinted, and it turns with the head.
 """
@@ -54,7 +54,7 @@ SHARE_FROM_THE_BACK = 0.012
 SHARE_AVERTED = 0.012
 SHARE_BEHIND_A_TABLE = 0.15
 
-# degrees, as in figure.py; so wide that at 0.1 the mean pose finds about as many joints as on FLIC
+# degrees, as in bodies.py; so wide that at 0.1 the mean pose finds about as many joints as on FLIC
 STANCE: Limits = CALM | {
     "lean": (-10, 10),
     "pitch": (-4, 9),

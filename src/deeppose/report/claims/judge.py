@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,20 +12,21 @@ from deeppose.core.predictors import MEAN_POSE, stage_name
 from deeppose.core.viewpoint import BACK, FRONT
 from deeppose.evaluation.evaluation import Evaluation
 from deeppose.evaluation.formatting import difference_text, rate_text
-from deeppose.report.claims.rates import THRESHOLDS, NotTestableError, OnSet, Rates
+from deeppose.evaluation.rates import CURVE_THRESHOLDS
+from deeppose.report.claims.rates import NotTestableError, OnSet, Rates
 from deeppose.report.paper_results import paper_results
 from deeppose.report.tables import markdown_rows
 
 HOLDS, FAILS, UNDECIDED, NOT_TESTABLE = "holds", "does not hold", "undecided", "not testable"
 VERDICTS = (HOLDS, FAILS, UNDECIDED, NOT_TESTABLE)
 VERDICT_RESAMPLES = 100
-DECIDED = 90
 """How many bootstrap resamples of the test examples a verdict is computed again on."""
+DECIDED = 90
 
 BOOTSTRAP_NOTE = (
-    f"Bootstrap: in how many of {VERDICT_RESAMPLES} resamples of the test examples, with replacement, the "
-    f"rule gives the same answer; in fewer than {DECIDED}, the verdict is undecided. Published rates of "
-    "other methods stay as they are, and what another training would give is not in it."
+    f"Bootstrap: {VERDICT_RESAMPLES} resamples of the test examples, with replacement, judge each claim "
+    f"again; the column counts equal verdicts, and below {DECIDED} the verdict is undecided. Other methods' "
+    "published rates stay fixed. The variance between trainings is not included."
 )
 """What the column `bootstrap` means, for readers."""
 
@@ -124,6 +124,8 @@ def judge(
 
 
 def _measured(name: str, rates: Rates) -> Finding | NotTestableError:
+    if name in _NEVER_MEASURED:
+        return NotTestableError(_NEVER_MEASURED[name])
     try:
         return _MEASURES[name](rates)
     except NotTestableError as error:
@@ -210,7 +212,7 @@ def _refinement_at_high_precision(rates: Rates) -> Finding:
     first, *_, last = flic.stages(at_least=2)
     gains = flic.curve(last, _ARMS) - flic.curve(first, _ARMS)
     largest = gains.max()
-    at = THRESHOLDS[gains >= largest - _ROUNDING]
+    at = CURVE_THRESHOLDS[gains >= largest - _ROUNDING]
     within = (at >= _PRECISE[0]) & (at <= _PRECISE[1])
     mean = gains[_precise()].mean()
     shown = at[within][0] if within.any() else at[0]
@@ -239,17 +241,8 @@ def _precise() -> slice:
     return slice(low, high + 1)
 
 
-def _carries_over_to_parse(rates: Rates) -> Finding:
-    parse = rates.on("parse")
-    return _over_mean_pose(*(parse.pcp_of(name, "ave") for name in (parse.last_stage(), MEAN_POSE)))
-
-
-def _carries_over_to_buffy(rates: Rates) -> Finding:
-    buffy = rates.on("buffy")
-    return _over_mean_pose(*(buffy.rate(name, _ARMS, 0.2) for name in (_AFTER_TWO_STAGES, MEAN_POSE)))
-
-
-def _over_mean_pose(ours: float, mean_pose: float) -> Finding:
+def _over_mean_pose(stage: str, rate: Callable[[str], float]) -> Finding:
+    ours, mean_pose = rate(stage), rate(MEAN_POSE)
     shown = f"{difference_text(ours - mean_pose)} ({rate_text(ours)}; {MEAN_POSE} {rate_text(mean_pose)})"
     return Finding(shown, _is_better(ours - mean_pose))
 
@@ -260,10 +253,6 @@ def _sides_exchanged_at_the_back(rates: Rates) -> Finding:
     shown = f"{rate_text(back)} of {behind} from the back, {rate_text(front)} of {before} from the front"
     note = "labels are observer-centric: left and right as if every person faced the camera"
     return Finding(shown, back >= _OFTEN - _ROUNDING and back > front + _ROUNDING, note)
-
-
-def _not_testable(_: Rates, reason: str) -> Finding:
-    raise NotTestableError(reason)
 
 
 def _reaches(value: float, wanted: float) -> bool:
@@ -299,15 +288,17 @@ _MEASURES: dict[str, Callable[[Rates], Finding]] = {
     "lsp-better-by-stage": _lsp_better_by_stage,
     "refinement-at-high-precision": _refinement_at_high_precision,
     "first-refinement-gains-most": _first_refinement_gains_most,
-    "carries-over-to-parse": _carries_over_to_parse,
+    "carries-over-to-parse": lambda rates: _over_mean_pose(
+        rates.on("parse").last_stage(), lambda name: rates.on("parse").pcp_of(name, "ave")
+    ),
     "parse-state-of-the-art": lambda rates: _over_table(rates, "parse", 2, _is_no_worse),
-    "carries-over-to-buffy": _carries_over_to_buffy,
+    "carries-over-to-buffy": lambda rates: _over_mean_pose(
+        _AFTER_TWO_STAGES, lambda name: rates.on("buffy").rate(name, _ARMS, 0.2)
+    ),
     "buffy-state-of-the-art": lambda rates: _over_next_best(rates, "buffy-276", _ARMS, _is_no_worse),
     "left-and-right-from-the-back": _sides_exchanged_at_the_back,
-    "time-for-an-image": partial(
-        _not_testable, reason="the paper's CPU isn't named: seconds on another machine say nothing about it"
-    ),
-    "cost-of-training": partial(
-        _not_testable, reason="hours on about 100 workers have no counterpart on another machine"
-    ),
+}
+_NEVER_MEASURED = {
+    "time-for-an-image": "the paper's CPU isn't named: seconds on another machine say nothing about it",
+    "cost-of-training": "hours on about 100 workers have no counterpart on another machine",
 }

@@ -14,10 +14,8 @@ from deeppose.core.predictors import is_other_method, stage_name, stage_number
 from deeppose.core.viewpoint import SIDE
 from deeppose.evaluation.error_tables import matrix
 from deeppose.evaluation.evaluation import Evaluation
+from deeppose.evaluation.rates import CURVE_THRESHOLDS
 from deeppose.report.catalogue import PAPER_SETS, SetCatalogue, catalogue_of
-
-THRESHOLDS = np.arange(51) / 100
-"""The distances of a curve, in diameters."""
 
 
 def other_methods(errors: pd.DataFrame, set_name: str) -> list[str]:
@@ -94,7 +92,7 @@ class OnSet:
 
     def curve(self, predictor: str, kinds: Sequence[str]) -> Floats:
         """Mean PDJ of some kinds of joints at the distances 0, 0.01, … 0.5."""
-        return self._rates(predictor, kinds, THRESHOLDS)
+        return self._rates(predictor, kinds, CURVE_THRESHOLDS)
 
     def pcp_of(self, predictor: str, kind: str) -> float:
         """PCP of one kind of limb, strict, or with "ave" their mean."""

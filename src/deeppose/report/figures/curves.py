@@ -17,6 +17,7 @@ from deeppose.core.predictors import MEAN_POSE, is_other_method
 from deeppose.core.skeleton import Skeleton
 from deeppose.evaluation.bootstrap import Resamples, resample_weights
 from deeppose.evaluation.error_tables import matrix, of_set, predictors
+from deeppose.evaluation.rates import CURVE_THRESHOLDS
 from deeppose.report.style import (
     JOINT_LINES,
     PEER_LINES,
@@ -26,7 +27,6 @@ from deeppose.report.style import (
     styled,
 )
 
-THRESHOLDS = np.arange(51) / 100
 COVERAGES = np.arange(1, 101) / 100
 RISK_THRESHOLD = 0.2
 """In diameters, as that of the confidence in predictions of photos."""
@@ -74,14 +74,14 @@ def pdj_curves(joint_errors: pd.DataFrame, skeleton: Skeleton, set_name: str, se
     pieces = []
     for predictor in predictors(errors):
         distances = matrix(errors, predictor, "joint", skeleton.joints, "error")
-        resamples = Resamples(distances, THRESHOLDS, weights)
+        resamples = Resamples(distances, CURVE_THRESHOLDS, weights)
         for kind, joints in skeleton.joint_kinds.items():
             of_kind = distances[:, list(joints)]
             if np.isnan(of_kind).all():
                 continue
-            rates, widths = [share_within(of_kind, t) for t in THRESHOLDS], resamples.half_widths([joints])
-            curve = {"predictor": predictor, "joint": kind, "t": THRESHOLDS, "rate": rates, "ci95": widths}
-            pieces.append(pd.DataFrame(curve))
+            rates = [share_within(of_kind, t) for t in CURVE_THRESHOLDS]
+            curve = {"predictor": predictor, "joint": kind, "t": CURVE_THRESHOLDS, "rate": rates}
+            pieces.append(pd.DataFrame(curve | {"ci95": resamples.half_widths([joints])}))
     columns = ["predictor", "joint", "t", "rate", "ci95"]
     return pd.concat(pieces, ignore_index=True) if pieces else pd.DataFrame(columns=columns)
 
@@ -209,7 +209,7 @@ def risk_curves(joint_errors: pd.DataFrame, set_name: str) -> pd.DataFrame:
     Parameters
     ----------
     joint_errors
-        Columns set, predictor, error in true-pose diameters, and spread: the smaller, the surer.
+        Columns set, predictor, error in true-pose diameters, and spread: the smaller, the more confident.
 
     Returns
     -------
@@ -219,9 +219,9 @@ def risk_curves(joint_errors: pd.DataFrame, set_name: str) -> pd.DataFrame:
     errors = of_set(joint_errors, set_name).dropna(subset=["error", "spread"])
     pieces = []
     for predictor in predictors(errors):
-        # Equally sure ones in the table's order.
-        surest = errors[errors["predictor"] == predictor].sort_values("spread", kind="stable")["error"]
-        wrong = ~within(surest.to_numpy(np.float64), RISK_THRESHOLD)
+        # Ties stay in the table's order.
+        ordered = errors[errors["predictor"] == predictor].sort_values("spread", kind="stable")
+        wrong = ~within(ordered["error"].to_numpy(np.float64), RISK_THRESHOLD)
         kept = np.ceil(np.arange(1, 101) * len(wrong) / 100).astype(int)
         risk = np.cumsum(wrong)[kept - 1] / kept
         pieces.append(pd.DataFrame({"predictor": predictor, "coverage": COVERAGES, "risk": risk}))

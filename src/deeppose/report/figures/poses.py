@@ -55,43 +55,51 @@ class Choice:
     rule: str
 
 
-def choose_examples(joint_errors: pd.DataFrame, set_name: str, predictor: str, count: int) -> Choice:
+def choose_examples(
+    joint_errors: pd.DataFrame, set_name: str, predictor: str, count: int, *, worst: bool = False
+) -> Choice:
     """Evenly spaced quantiles of the mean joint error: the middles of `count` equal parts of all examples.
 
     Parameters
     ----------
     joint_errors
         Columns set, predictor, example, joint, error; an example whose joints all don't count is passed over.
+    worst
+        Take the parts of the tenth whose mean joint error is largest.
 
     Raises
     ------
     PredictionsError
         If `joint_errors` has nothing of that set, or nothing that counts of that predictor.
     """
-    means = _mean_errors(joint_errors, set_name, predictor)
-    count = min(count, len(means))
+    rows = of_set(joint_errors, set_name)
+    means = rows[rows["predictor"] == predictor].groupby("example")["error"].mean().dropna()
+    if means.empty:
+        raise PredictionsError(
+            f"no joint of {predictor!r} counts on the set {set_name!r}: there is nothing to choose images by"
+        )
+    means = means.sort_values(kind="stable")
+    among = max(len(means) // 10, 1) if worst else len(means)
+    count = min(count, among)
+    places = len(means) - among + np.floor((np.arange(count) + 0.5) / count * among).astype(int)
+    picked = means.iloc[places]
+    error = f"mean joint error of {predictor} (in diameters of the true pose)"
+    parts = f"the middles of {count} equal parts"
     rule = (
-        f"Images chosen by rule, not the best ones: the middles of {count} equal parts of the {len(means)} "
-        f"test examples, ordered by the mean joint error of {predictor} (in diameters of the true pose), "
-        f"best first. With each image: its place in that order, and its error."
+        f"Images chosen by rule, not the best ones: {parts} of the {len(means)} test examples, ordered by "
+        f"the {error}, best first. With each image: its place in that order, and its error."
     )
-    return _middles(means, 0, count, rule)
-
-
-def choose_worst(joint_errors: pd.DataFrame, set_name: str, predictor: str, count: int) -> Choice:
-    """The middles of `count` equal parts of the tenth whose mean joint error is largest.
-
-    Parameters and errors as of :func:`choose_examples`.
-    """
-    means = _mean_errors(joint_errors, set_name, predictor)
-    worst = max(len(means) // 10, 1)
-    count = min(count, worst)
-    rule = (
-        f"Of the {len(means)} test examples the tenth with the largest mean joint error of {predictor} (in "
-        f"diameters of the true pose): the middles of {count} equal parts, the worst last. With each "
-        f"image: its place in the order of all, and its error."
+    if worst:
+        rule = (
+            f"Of the {len(means)} test examples the tenth with the largest {error}: {parts}, the worst last. "
+            f"With each image: its place in the order of all, and its error."
+        )
+    return Choice(
+        tuple(int(example) for example in picked.index),
+        tuple(((places + 0.5) / len(means)).tolist()),
+        tuple(picked.tolist()),
+        rule,
     )
-    return _middles(means, len(means) - worst, count, rule)
 
 
 @styled
@@ -179,29 +187,6 @@ def stick_sheet(
         axes.set_xlabel(_standing(choice, index), fontsize=8, labelpad=2)
     _limb_legend(figure, skeleton)
     return figure
-
-
-def _mean_errors(joint_errors: pd.DataFrame, set_name: str, predictor: str) -> "pd.Series[float]":
-    """By example its mean joint error, the smallest first; those whose joints all don't count left out."""
-    rows = of_set(joint_errors, set_name)
-    means = rows[rows["predictor"] == predictor].groupby("example")["error"].mean().dropna()
-    if means.empty:
-        raise PredictionsError(
-            f"no joint of {predictor!r} counts on the set {set_name!r}: there is nothing to choose images by"
-        )
-    return means.sort_values(kind="stable")
-
-
-def _middles(means: "pd.Series[float]", first: int, count: int, rule: str) -> Choice:
-    """The middles of `count` equal parts of those from the place `first` on."""
-    places = first + np.floor((np.arange(count) + 0.5) / count * (len(means) - first)).astype(int)
-    picked = means.iloc[places]
-    return Choice(
-        tuple(int(example) for example in picked.index),
-        tuple(((places + 0.5) / len(means)).tolist()),
-        tuple(picked.tolist()),
-        rule,
-    )
 
 
 def _rule(choice: Choice, *, cut: bool) -> str:
