@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator, PercentFormatter, StrMethodFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter, StrMethodFormatter
 
 from deeppose.core.files import write_text
 from deeppose.core.metrics import share_within, within
@@ -268,7 +268,7 @@ def training_figure(logs: Mapping[str, pd.DataFrame], title: str, caption: str =
     held_out.set_ylabel("Held-out PDJ at 0.2, all joints")
     # From where the data begin: what stages differ by is a small part of 0 to 1.
     held_out.margins(y=0.08)
-    held_out.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
+    held_out.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.3g}%"))
     for axes in (losses, held_out):
         axes.set_xlabel("Step")
         axes.set_xlim(left=0)
