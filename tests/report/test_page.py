@@ -280,6 +280,7 @@ def test_verdicts_say_how_often_they_are_the_same_for_a_bootstrap(project, page)
 def test_what_it_is_made_of(page):
     assert "0123456789abcdef" * 4 in page.words
     assert f"predictions of {ODD} on FLIC" in page.words
+    assert re.search(r"Network input \d+ px, [\d.]+ of the paper's width \(paper: its own", page.words)
     versions = library_versions()
     assert {"numpy", "torch", "dvc"} <= set(versions)
     assert f"numpy {versions['numpy']}" in page.words

@@ -110,6 +110,7 @@ def render_page(run: Run, versions: Mapping[str, str]) -> str:
     return environment.get_template("report.html.jinja").render(
         run=run,
         profile=run.params.profiles[run.profile],
+        network=_network_words(run),
         glance=glance(run.metrics, run.params.cascade_stages),
         entries=[_shown(run, entry) for entry in PAPER_ENTRIES],
         beyond=list(_beyond(run)),
@@ -123,6 +124,15 @@ def render_page(run: Run, versions: Mapping[str, str]) -> str:
         data_files=list(_data_files(run)),
         times=TIMES,
     )
+
+
+def _network_words(run: Run) -> str:
+    """What a reader must know of the network, once where it is the same for all models."""
+    network, models = run.params.profiles[run.profile].network, run.params.models
+    by_model = {model: network.words(model) for model in models}
+    if len({*by_model.values()}) == 1:
+        return by_model[models[0]]
+    return "; ".join(f"{words} ({model})" for model, words in by_model.items())
 
 
 def deviations() -> pd.DataFrame:
