@@ -29,8 +29,8 @@ from deeppose.networks.weights import load_stage
 
 MODELS = {"lsp": 14, "flic": 10}
 PHOTOS = ("synthetic person", "synthetic scene")
-NEAR = 0.5
-"""Pixels between a joint in the browser and the same by Python."""
+NEAR, FARTHEST = 0.1, 1.0
+"""Pixels between a joint in the browser and the same by Python: of 95 % of them, and of all."""
 SAME = 0.01
 """The same where both start from one box or pose."""
 CROPS = """
@@ -88,7 +88,10 @@ def test_the_poses_are_those_of_predict(opened, page, monkeypatch, capsys, tmp_p
     for ours, theirs in zip(expected, found, strict=True):
         stages = np.array([stage["pose"] for stage in theirs["stages"]])
         assert stages.shape == (3, MODELS[model], 2)
-        np.testing.assert_allclose(stages, list(ours["stages"].values()), rtol=0, atol=NEAR)
+        apart = np.abs(stages - np.array(list(ours["stages"].values())))
+        assert apart[0].max() < NEAR
+        assert (apart < NEAR).mean() > 0.95
+        assert apart.max() < FARTHEST
         sure = [confidence for *_, confidence in ours["keypoints"]]
         np.testing.assert_allclose(theirs["confidences"], sure, rtol=0, atol=0.01)
         assert theirs["score"] == pytest.approx(ours["score"], abs=0.001)
