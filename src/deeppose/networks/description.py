@@ -23,7 +23,7 @@ class OfAlexNet(AlexNet):
 class OfSpatialNet(SpatialNet):
     """The same of the spatial network."""
 
-    input: Annotated[int, Field(alias="size", ge=64, multiple_of=32, le=MOST_SIZE)]
+    input: Annotated[SpatialSide, Field(alias="size")]
     # Weights are of one model.
     inputs: dict[str, SpatialSide] = Field(default_factory=dict, max_length=0, exclude=True)
     joints: PositiveInt
