@@ -22,6 +22,7 @@ from deeppose.networks.alexnet import LRN_ALPHA, LRN_BETA, LRN_CHANNELS, LRN_K, 
 from deeppose.networks.regressor import Regressor, parameter_count
 
 CPU = Device(accelerator="cpu", devices=1, precision="32-true", crops="host")
+MIXED = Device(accelerator="cpu", devices=1, precision="bf16-mixed", crops="host")
 OURS, STOCK, NONE, LIMIT = "ours", "torch's normalisation", "no normalisation", "the matrix products alone"
 MOST_COLUMNS = 2**14
 """A product over more positions is timed on so many, and its time scaled up."""
@@ -125,6 +126,14 @@ def stock_normalisation() -> nn.Module:
     return nn.LocalResponseNorm(LRN_CHANNELS, LRN_CHANNELS * LRN_ALPHA, LRN_BETA, LRN_K)
 
 
+class SinglePrecision(LocalResponseNorm):
+    """Our normalisation, in single precision whatever its features are."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        """`(b, c, h, w)` to the same shape."""
+        return super().forward(features.float()).to(features.dtype)
+
+
 def network_sections(params: Params, batch: Batch, rounds: int) -> list[Section]:
     """Training and the forward pass on one batch, against the limit, and where a step's time goes."""
     network, images = network_of(params), len(batch.crops)
@@ -151,7 +160,22 @@ def network_sections(params: Params, batch: Batch, rounds: int) -> list[Section]
         Section("Training the paper's network", speed_rows(trained, images, least=0.65), size),
         Section("Its forward pass alone", speed_rows(passed, images, least=0.8)),
         Section("Where the time of a training step goes", profiled, note),
+        mixed_section(params, batch, rounds),
     ]
+
+
+def mixed_section(params: Params, batch: Batch, rounds: int) -> Section:
+    """Training in bfloat16 beside training in single precision."""
+    single, mixed, widened = "32-true", "bf16-mixed", "bf16-mixed, normalised in single precision"
+    runners = {
+        single: Runner(params, CPU, network_of(params)),
+        mixed: Runner(params, MIXED, network_of(params)),
+        widened: Runner(params, MIXED, with_normalisation(network_of(params), SinglePrecision)),
+    }
+    turns = in_turn({name: timed(partial(runner.train, batch)) for name, runner in runners.items()}, rounds)
+    rows = [Row(f"{name}, images/s", len(batch.crops) / turns.median(name), ".1f") for name in runners]
+    rows += [Row(f"times as fast as {name}", turns.ratio(name, mixed)) for name in (single, widened)]
+    return Section("Training it in mixed bfloat16", rows, "Slow on a CPU without AVX-512-BF16 or AMX.")
 
 
 def speed_rows(turns: Turns, images: int, *, least: float) -> list[Row]:

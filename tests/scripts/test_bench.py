@@ -108,6 +108,14 @@ def test_the_stock_network_is_the_same_function():
         torch.testing.assert_close(found, expected)
 
 
+def test_normalised_in_single_precision_whatever_the_features_are():
+    from bench_network import SinglePrecision
+
+    features = torch.randn(2, 7, 3, 3, dtype=torch.bfloat16) * 60
+    expected = LocalResponseNorm()(features.float()).bfloat16()
+    assert torch.equal(SinglePrecision()(features), expected)
+
+
 class TestTurns:
     def test_the_first_round_is_not_counted(self):
         from benching import in_turn
