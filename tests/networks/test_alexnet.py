@@ -150,7 +150,7 @@ class TestLocalResponseNorm:
         for blocks in results[1:]:
             assert all(torch.equal(found, whole) for found, whole in zip(blocks, results[0], strict=True))
 
-    @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float16, 1e-3), (torch.bfloat16, 0.02)])
+    @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float16, 1e-3), (torch.bfloat16, 1e-2)])
     def test_half_precision_holds_large_features(self, dtype, tolerance):
         features = torch.full((1, 5, 1, 1), 30_000.0, dtype=dtype)
         expected = LocalResponseNorm()(features.double())
@@ -166,7 +166,7 @@ class TestLocalResponseNorm:
             output.float().square().sum().backward()
             results.append((output.detach().float(), inputs.grad.float()))
         for half, single in zip(*results, strict=True):
-            assert (half - single).norm() < 0.02 * single.norm()
+            assert (half - single).norm() < 0.005 * single.norm()
 
     def test_by_hand(self):
         features = torch.tensor([100.0, 200.0, 0.0, 300.0], dtype=torch.float64).reshape(1, 4, 1, 1)

@@ -37,7 +37,7 @@ class _Normalise(torch.autograd.Function):
         roots = []
         for block, into in _blocks(features, normalised):
             wide = _wide(block)
-            root = _scales(wide).rsqrt_()
+            root = _scales(block if block.dtype == torch.bfloat16 else wide).rsqrt_()
             torch.mul(_power(root), wide, out=into)
             if ctx.needs_input_grad[0]:
                 roots.append(root)
@@ -53,7 +53,8 @@ class _Normalise(torch.autograd.Function):
         for (block, above, into), root in zip(_blocks(features, gradient, result), roots, strict=True):
             wide = _wide(block)
             scaled = _power(root).mul_(above)
-            crossed = _sum_over_neighbours((scaled * wide).mul_(root).mul_(root))
+            crossed = (scaled * wide).mul_(root).mul_(root)
+            crossed = _sum_over_neighbours(crossed.bfloat16() if block.dtype == torch.bfloat16 else crossed)
             torch.addcmul(scaled, wide, crossed, value=-2 * LRN_ALPHA * LRN_BETA, out=into)
         return result
 
@@ -68,8 +69,8 @@ def _blocks(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
 
 
 def _wide(features: Tensor) -> Tensor:
-    """In single precision if they are in float16, which may not hold their squares."""
-    return features.float() if features.dtype == torch.float16 else features
+    """In single precision if they are in half: their squares may be beyond what half precision holds."""
+    return features.float() if features.dtype in (torch.float16, torch.bfloat16) else features
 
 
 def _power(root: Tensor) -> Tensor:
@@ -94,7 +95,7 @@ def _sum_over_neighbours(values: Tensor) -> Tensor:
         # In bfloat16 a product with a band matrix is faster than the additions, in single precision slower.
         ones = values.new_ones(values.shape[1], values.shape[1])
         band = ones.triu_(-(LRN_CHANNELS // 2)).tril_(LRN_CHANNELS // 2)
-        return (values.movedim(1, -1) @ band).movedim(-1, 1)
+        return (values.movedim(1, -1) @ band).movedim(-1, 1).float()
     total = values.clone()
     for distance in range(1, LRN_CHANNELS // 2 + 1):
         total[:, distance:] += values[:, :-distance]
