@@ -27,6 +27,7 @@ def main(item: Item, _: int) -> None:
         item.model.face,
         item.profile.joints_in_box,
         annotated=item.model.initial_box == "annotation",
+        tight=item.profile.tight_boxes,
     )
     for half, boxes in zip(halves, made, strict=True):
         write_parquet(half.initial_boxes, boxes)

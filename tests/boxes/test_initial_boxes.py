@@ -18,8 +18,9 @@ from deeppose.boxes.initial_boxes import (
     factors_needed,
     fix_scaler,
     image_boxes,
+    tight_boxes,
 )
-from deeppose.core.errors import FaceError
+from deeppose.core.errors import AnnotationError, FaceError
 from deeppose.core.examples import BOX_COLUMNS, Examples
 from deeppose.core.geometry import image_box
 from deeppose.data.archives.zips import open_archive, read_image
@@ -322,6 +323,86 @@ def test_each_image_has_the_box_of_its_own_size():
     assert made[BOX_COLUMNS].to_numpy().tolist() == [
         [(w - 1) / 2, (h - 1) / 2, w, h] for w, h in sizes.tolist()
     ]
+
+
+# Tight boxes
+
+
+def people_in_images(sets, sizes, poses, part="train"):
+    """Examples of one labelled pose `(k, 2)` an image; NaN where a joint has no label."""
+    table = pd.DataFrame({"set": sets, "part": part}).assign(
+        width=[width for width, _ in sizes], height=[height for _, height in sizes]
+    )
+    poses = np.array(poses, dtype=np.float64)
+    return Examples(table, poses, ~np.isnan(poses[..., 0]))
+
+
+LIKE = (100, 200), [(20, 30), (79, 179), (50, 100)]
+"""Margins of 20.5, 30.5, 20.5 and 20.5 pixels left, above, right and below; the longer side is 149."""
+
+
+def test_a_tight_box_by_hand():
+    size, pose = LIKE
+    twice = [(500, 200), (500 + 2 * 149, 210), (np.nan, np.nan)]
+    made, counts = image_boxes(
+        people_in_images(["lsp", "extended"], [size, (1000, 400)], [pose, twice]), ["extended"]
+    )
+    assert made[BOX_COLUMNS].to_numpy().tolist() == [
+        [49.5, 99.5, 100, 200],
+        [500 + 149, 205 - 10, 2 * 149 + 2 * 41, 10 + 2 * 51],
+    ]
+    assert made["chosen"].tolist() == ["image", "tight"]
+    assert counts["examples"]["train"] == {
+        "lsp": {"image": 1, "tight": 0},
+        "extended": {"image": 0, "tight": 1},
+    }
+
+
+def test_margins_are_taken_in_turn():
+    poses = [[(10, 10), (89, 89)], [(20, 20), (79, 79)], *[[(100, 100), (199, 199)]] * 3]
+    sets = ["lsp", "lsp", *["extended"] * 3]
+    made = tight_boxes(people_in_images(sets, [(100, 100)] * 5, poses), np.array([2, 3, 4]))
+    sides = [99 + 99 * 21 / 79, 99 + 99 * 41 / 59]
+    np.testing.assert_allclose(made[:, 2], [sides[0], sides[1], sides[0]])
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 99), st.integers(0, 99)), min_size=2, max_size=5),
+    st.integers(100, 300),
+    st.integers(100, 300),
+)
+def test_with_its_own_margins_an_image_is_its_tight_box(pose, width, height):
+    assume(len(set(pose)) > 1)
+    images = people_in_images(["lsp", "extended"], [(width, height)] * 2, [pose, pose])
+    np.testing.assert_allclose(
+        tight_boxes(images, np.array([1]))[0], image_box(width, height), rtol=0, atol=1e-9
+    )
+
+
+@given(people(), st.integers(0, 9))
+def test_a_tight_box_holds_all_labelled_joints_whatever_the_others_margins_are(someone, seed):
+    _, poses, labelled = someone
+    count = len(poses)
+    others = np.random.default_rng(seed).uniform(-50, 150, poses.shape)  # some of them outside their image
+    images = people_in_images(
+        ["lsp"] * count + ["extended"] * count, [(100, 100)] * 2 * count, np.concatenate([others, poses])
+    )
+    rows = count + np.flatnonzero(labelled.any(axis=1))
+    made = tight_boxes(images, rows)
+    assert (made[:, 2:] >= 1).all()
+    assert (inside(made, images.poses[rows]) | ~images.labelled[rows]).all()
+
+
+@pytest.mark.parametrize("part", ["held-out", "test"])
+def test_who_judges_starts_from_the_full_image(part):
+    made, _ = image_boxes(people_in_images(["extended"], [LIKE[0]], [LIKE[1]], part), ["extended"])
+    assert made["chosen"].tolist() == ["image"]
+
+
+def test_margins_come_from_another_set():
+    images = people_in_images(["extended"] * 2, [LIKE[0]] * 2, [LIKE[1]] * 2)
+    with pytest.raises(AnnotationError, match="tight_boxes in the profile names all sets"):
+        image_boxes(images, ["extended"])
 
 
 @pytest.mark.realdata

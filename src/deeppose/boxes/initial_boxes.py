@@ -1,4 +1,4 @@
-"""Initial boxes b⁰ of people in whole scenes: a detected face, enlarged by one fixed scaler (§4.1).
+"""Initial boxes b⁰ (§4.1): the full image, or in whole scenes a detected face, enlarged by one fixed scaler.
 
 The scaler is the smallest with which the enlarged faces of the training images contain the labelled joints.
 Boxes are centre x, centre y, width, height in pixels, as everywhere; joints and boxes outside the image count
@@ -23,7 +23,7 @@ ByPartAndSet = dict[str, dict[str, Any]]
 Counts = dict[str, ByPartAndSet]
 
 IMAGE, TORSO, ONLY_FACE, CONFIDENCE, NO_FACE = "image", "torso", "only face", "confidence", "no face"
-ANNOTATION = "annotation"
+ANNOTATION, TIGHT = "annotation", "tight"
 WAYS = (TORSO, ONLY_FACE, CONFIDENCE, NO_FACE)
 FACES_SHOWN = (NO_FACE, "one face", "several faces")
 
@@ -40,7 +40,7 @@ CURVE_SHARES = np.linspace(0, 1, 201)
 
 InitialBoxes = tuple[pd.DataFrame, Counts]
 """What examples start from, one row an example: columns BOX_COLUMNS (b⁰) and `chosen` (how each came about:
-"image", "annotation", or one of WAYS); and by what is counted, part and set: the figures, ready for JSON."""
+"image", "tight", "annotation", or one of WAYS); and by what is counted, part and set: the figures, ready for JSON."""
 
 
 def assign_boxes(
@@ -50,6 +50,7 @@ def assign_boxes(
     joints_in_box: float,
     *,
     annotated: bool = False,
+    tight: Sequence[str] = (),
 ) -> tuple[list[pd.DataFrame], dict[str, object], dict[str, Any], pd.DataFrame | None]:
     """Initial boxes of the training images and of the test images, from faces.
 
@@ -62,6 +63,8 @@ def assign_boxes(
         See :func:`fix_scaler`.
     annotated
         Whether the boxes are those that labels have.
+    tight
+        Where b⁰ is the full image: the training sets whose boxes are those of :func:`tight_boxes`.
 
     Returns
     -------
@@ -81,7 +84,7 @@ def assign_boxes(
         made = [annotated_boxes(examples) for examples in halves]
     elif not faces or rule is None:
         curve = None
-        made = [image_boxes(examples) for examples in halves]
+        made = [image_boxes(examples, tight) for examples in halves]
     else:
         scale, share, curve = fix_scaler(halves[0], faces[0], rule, joints_in_box)
         how, fixed = {"kind": "face", "scale": scale}, {"scale": scale, "share_contained": share}
@@ -91,8 +94,8 @@ def assign_boxes(
     return [train, test], how, {**fixed, **{what: of_train[what] | of_test[what] for what in of_train}}, curve
 
 
-def image_boxes(examples: Examples) -> InitialBoxes:
-    """The full image for every example, as on LSP (§4.1)."""
+def image_boxes(examples: Examples, tight: Sequence[str] = ()) -> InitialBoxes:
+    """The full image for every example, as on LSP (§4.1), but for training examples of the sets `tight`."""
     if ANNOTATED_COLUMNS[0] in examples.table and (
         several := int(examples.table["offset"].duplicated().sum())
     ):
@@ -102,8 +105,63 @@ def image_boxes(examples: Examples) -> InitialBoxes:
         )
     boxes = _full_images(examples)
     chosen = np.full(len(boxes), IMAGE, dtype=object)
+    kinds: tuple[str, ...] = (IMAGE,)
+    if (of_tight := examples.table["set"].isin(tight) & (examples.table["part"] == "train")).any():
+        rows = np.flatnonzero(of_tight)
+        boxes[rows], kinds = tight_boxes(examples, rows), (IMAGE, TIGHT)
+        chosen[rows] = TIGHT
     table = pd.DataFrame(boxes, columns=BOX_COLUMNS).assign(chosen=chosen)
-    return table, {"examples": _counts(examples.table, chosen, (IMAGE,))}
+    return table, {"examples": _counts(examples.table, chosen, kinds)}
+
+
+def tight_boxes(examples: Examples, rows: Indices) -> Floats:
+    """Boxes about the labelled joints, with the margins that the other training images leave around theirs.
+
+    A person fills three quarters of an image of LSP, less than half of one of LSP extended. By full images
+    stage 1 would mostly see people at half the size that it is tested on.
+
+    Parameters
+    ----------
+    rows
+        The examples that get such boxes, one joint of each labelled at least. They take the margins of the
+        others in turn, as shares of the longer side of the joints' bounding box.
+
+    Returns
+    -------
+    `(len(rows), 4)`.
+
+    Raises
+    ------
+    AnnotationError
+        If no other training example has a labelled joint.
+    """
+    others = np.setdiff1d(examples.rows("train"), rows)
+    others = others[examples.labelled[others].any(axis=1)]
+    if len(others) == 0:
+        raise AnnotationError(
+            "tight_boxes in the profile names all sets that train this model: it takes the margins around "
+            "the joints from the images of another one"
+        )
+    low, high, longer = _extents(examples, others)
+    ends = np.stack([examples.widths, examples.table["height"].to_numpy(np.int64)], axis=-1)[others] - 0.5
+    before, behind = (np.maximum(margin, 0) / longer for margin in (low + 0.5, ends - high))
+    like = np.resize(np.arange(len(others)), len(rows))
+    low, high, longer = _extents(examples, rows)
+    low, high = low - before[like] * longer, high + behind[like] * longer
+    return np.concatenate([(low + high) / 2, np.maximum(high - low, 1.0)], axis=-1)
+
+
+def _extents(examples: Examples, rows: Indices) -> tuple[Floats, Floats, Floats]:
+    """Left upper and right lower corner of the labelled joints' bounding box, and its longer side, in pixels.
+
+    The side is a pixel at least, which a single joint's would not be.
+    """
+    labelled = examples.labelled[rows][..., None]
+    low, high = (
+        edge(np.where(labelled, examples.poses[rows], beyond), axis=1)
+        for edge, beyond in ((np.min, np.inf), (np.max, -np.inf))
+    )
+    return low, high, np.maximum((high - low).max(axis=1, keepdims=True), 1.0)
 
 
 def annotated_boxes(examples: Examples) -> InitialBoxes:

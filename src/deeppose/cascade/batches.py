@@ -19,6 +19,8 @@ from deeppose.core.images import ImageSource
 from deeppose.core.skeleton import Skeleton
 
 MOVES_TRIED = 4
+MIRRORED_SHARE = 0.5
+"""Of stage 1's crops."""
 
 Crops = TypeVar("Crops")
 CropSource = ImageSource | DeviceImages
@@ -72,7 +74,7 @@ class WholeBodies:
     def batch(self, rows: Indices, step: int, share: slice) -> Batch:
         """The batch of `rows`; random numbers are drawn for all of them, crops cut for `share` only."""
         generator = np.random.default_rng([*self.seed, 1, step])
-        mirrored = generator.random(len(rows))[share] < 0.5
+        mirrored = generator.random(len(rows))[share] < MIRRORED_SHARE
         tries = (len(rows), MOVES_TRIED)
         shifts = generator.uniform(-self.translation, self.translation, (*tries, 2))[share]
         scales = 1 + generator.uniform(-self.scale, self.scale, tries)[share]

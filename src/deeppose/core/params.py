@@ -98,6 +98,14 @@ class Profile(Section):
     joints_in_box: Annotated[
         Share, Field(description="of the training joints, those that boxes from faces must contain")
     ]
+    tight_boxes: Annotated[
+        tuple[str, ...],
+        Field(
+            strict=False,
+            description="training sets whose b0, where it is the full image, is their joints' bounding box "
+            "with the margins that the other sets' images have",
+        ),
+    ]
     smallest_box: Annotated[float, Field(gt=0, le=1, description="share of b0's shorter side")]
     prediction_batch: PositiveInt
     training: Training
@@ -274,7 +282,7 @@ class Params(Section):
     def _check_named_sets(self) -> None:
         profile = self.profiles[self.profile]
         trained_on = {name for model in self.model.values() for name in model.train}
-        named = {"trusted": profile.trusted or ()}
+        named = {"trusted": profile.trusted or (), "tight_boxes": profile.tight_boxes}
         for stage in range(1, CASCADE_STAGES_IN_DVC_YAML + 1):
             named[f"stage{stage}.repeated"] = tuple(profile.stage(stage).repeated)
         for key, names in named.items():
