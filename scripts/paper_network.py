@@ -7,6 +7,7 @@ docs/paper-network.yaml says what is compared. A run takes about ten minutes on 
 when it ends. The archives are those in the folder that DEEPPOSE_MIRROR names.
 """
 
+import copy
 import os
 import sys
 import tempfile
@@ -22,6 +23,7 @@ import yaml
 from ablations import digest, params_of
 from pages import page_of, table
 from project_copy import check_mirror, project_copy, repro, share_cache, write_params
+from torch import Tensor
 
 from deeppose.cascade.prediction import predict_stage
 from deeppose.cascade.processes import processes
@@ -33,7 +35,7 @@ from deeppose.core.metrics import joint_errors, limb_errors, mean_pdj, pcp
 from deeppose.core.params_file import load_params, read_values
 from deeppose.core.paths import Item
 from deeppose.evaluation.formatting import difference_text, rate_text
-from deeppose.networks.regressor import Regressor
+from deeppose.networks.regressor import Regressor, squared_distances
 from deeppose.networks.weights import build_network
 from deeppose.provenance import machine
 from deeppose.report.style import new_figure, save_plot, styled
@@ -68,12 +70,20 @@ def run(definition: dict[str, Any], params: dict[str, Any], names: list[str]) ->
             if (results(definition, params)["variant"] == name).any():
                 continue
             print(name, flush=True)
+            variant = definition["variants"][name]
             varied = varied_params(definition, params, name)
+            start = None
+            if "pretraining" in variant:
+                write_params(project, synthetic_params(varied, params, variant["pretraining"]))
+                repro(project, "initial-boxes@paper-lsp")
+                os.chdir(project)
+                _, start = trained(None)
+                os.chdir(here)
             write_params(project, varied)
             repro(project, "initial-boxes@paper-lsp")
             os.chdir(project)
-            with constants(definition["variants"][name].get("constants", {})):
-                curve = trained()
+            with constants(variant.get("constants", {})):
+                curve, _ = trained(start, in_pixels=variant.get("outputs") == "pixels")
             os.chdir(here)
             curve.insert(0, "variant", name)
             curve = curve.assign(params=digest(varied), machine=machine(gpu=False, vectors=False))
@@ -93,6 +103,31 @@ def varied_params(definition: dict[str, Any], params: dict[str, Any], name: str)
     return varied
 
 
+def synthetic_params(varied: dict[str, Any], params: dict[str, Any], crops: int) -> dict[str, Any]:
+    """A variant's params, but for so many crops of the demo's synthetic people."""
+    synthetic = copy.deepcopy(varied)
+    profile = synthetic["profiles"]["paper"]
+    profile |= {"archives": "embedded", "embedded": params["profiles"]["demo"]["embedded"]}
+    profile["stage1"]["steps"] = {"lsp": crops // profile["training"]["batch"]}
+    return synthetic
+
+
+class InPixels(Regressor):
+    """A network whose outputs and loss are in pixels of the crop, instead of Eq. 1's units."""
+
+    def __init__(self, inner: Regressor) -> None:
+        super().__init__(inner.size, inner.mean.tolist())
+        self.inner = inner
+
+    def forward(self, crops: Tensor) -> Tensor:
+        """See :class:`Regressor`."""
+        return self.inner(crops) / self.size
+
+    def losses(self, crops: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+        """Eq. 4 in pixels, see :class:`Regressor`."""
+        return squared_distances(self.inner(crops).float(), targets * self.size, weights)
+
+
 @contextmanager
 def constants(changed: dict[str, Any]) -> Iterator[None]:
     """Have modules' constants, by their dotted names, these values while the block runs."""
@@ -102,8 +137,13 @@ def constants(changed: dict[str, Any]) -> Iterator[None]:
         yield
 
 
-def trained() -> pd.DataFrame:
-    """Train stage 1 by the params in this folder: `crops`, `loss` and held-out figures, a row a report."""
+def trained(start: Regressor | None, *, in_pixels: bool = False) -> tuple[pd.DataFrame, Regressor]:
+    """Train stage 1 by the params in this folder, from the weights of `start` or from initial ones.
+
+    Returns
+    -------
+    The curve (`crops`, `loss` and held-out figures, a row a report), and the network.
+    """
     params = load_params()
     item = Item(params, "paper", "lsp")
     measured: list[dict[str, float | None]] = []
@@ -113,6 +153,10 @@ def trained() -> pd.DataFrame:
         torch.manual_seed(mixed_seed((params.seed, 1)))
         description = describe(item, 1)
         network = build_network(**description["network"])
+        if start is not None:
+            network.load_state_dict(start.state_dict())
+        if in_pixels:
+            network = InPixels(network)
         predictor = predictor_of(item, fabric, description, shared=False)
         rows = examples.rows("held-out")
         truth = examples.poses[rows], examples.labelled[rows]
@@ -140,7 +184,7 @@ def trained() -> pd.DataFrame:
     Path("state.pt").unlink()
     curve = pd.DataFrame(measured).assign(loss=log["loss"])
     curve.insert(0, "crops", log["step"] * item.profile.training.batch)
-    return curve
+    return curve, network
 
 
 def results(definition: dict[str, Any], params: dict[str, Any]) -> pd.DataFrame:

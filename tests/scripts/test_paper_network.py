@@ -1,10 +1,12 @@
 import pandas as pd
 import paper_network
 import pytest
+import torch
 import yaml
 from project import ROOT
 
 from deeppose.core.params import Params
+from deeppose.networks.weights import build_network
 
 
 @pytest.fixture
@@ -49,3 +51,35 @@ def test_the_page_is_that_of_the_kept_curves(study):
     assert paper_network.PAGE.read_text("utf-8") == paper_network.page(
         definition, paper_network.results(definition, values)
     )
+
+
+def test_pretraining_sees_the_demos_people_and_the_variants_network(study):
+    definition, values = study
+    varied = paper_network.varied_params(definition, values, "synthetic-first")
+    synthetic = paper_network.synthetic_params(varied, values, 1280)
+    profile = Params.model_validate(synthetic).profiles["paper"]
+    assert profile.synthetic and profile.embedded == Params.model_validate(values).profiles["demo"].embedded
+    assert profile.stage1.steps["lsp"] == 10
+    assert profile.network == Params.model_validate(varied).profiles["paper"].network
+    assert not Params.model_validate(varied).profiles["paper"].synthetic
+
+
+def test_outputs_and_loss_in_pixels():
+    inner = build_network(
+        "alexnet",
+        joints=3,
+        size=64,
+        width=0.02,
+        dropout=0.0,
+        initial_weights="he",
+        pixel_scale=0.01,
+        mean=[120, 110, 100],
+    )
+    crops = torch.randint(0, 256, (2, 64, 64, 3), dtype=torch.uint8, generator=torch.manual_seed(1))
+    targets, weights = torch.tensor([[[0.25, -0.5]] * 3] * 2), torch.ones(2, 3)
+    outputs = inner(crops)
+    network = paper_network.InPixels(inner)
+    torch.testing.assert_close(network(crops), outputs / 64)
+    wanted = (outputs - torch.tensor([16.0, -32.0])).square().sum(dim=(1, 2))
+    torch.testing.assert_close(network.losses(crops, targets, weights), wanted)
+    assert network.padding == inner.padding

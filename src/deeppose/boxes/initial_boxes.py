@@ -40,7 +40,8 @@ CURVE_SHARES = np.linspace(0, 1, 201)
 
 InitialBoxes = tuple[pd.DataFrame, Counts]
 """What examples start from, one row an example: columns BOX_COLUMNS (b⁰) and `chosen` (how each came about:
-"image", "tight", "annotation", or one of WAYS); and by what is counted, part and set: the figures, ready for JSON."""
+"image", "tight", "annotation", or one of WAYS); and by what is counted, part and set: the figures, ready for
+JSON."""
 
 
 def assign_boxes(
