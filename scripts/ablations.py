@@ -92,6 +92,12 @@ def digest(params: dict[str, Any]) -> str:
     decides |= {"models": {name: params["model"][name] for name in models}}
     decides |= {"profile": copy.deepcopy(params["profiles"][profile])}
     del decides["profile"]["device"]["accelerator"]
+    # Inputs of other models, and sets that something is done with where none is named, decide nothing.
+    network = decides["profile"]["network"]
+    network["inputs"] = {name: side for name, side in network.get("inputs", {}).items() if name in models}
+    if not network["inputs"]:
+        del network["inputs"]
+    decides["profile"] = {key: of for key, of in decides["profile"].items() if of != []}
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:12]
 
 

@@ -44,7 +44,7 @@ def project(tmp_path):
     (project / "docs").mkdir(parents=True)
     (project / "stage.py").write_text(STAGE)
     params = {"profile": "cpu", "models": ["lsp"], "seed": 7, "sigma": "auto", "cascade_stages": 2}
-    cpu = {"width": 3, "device": {"accelerator": "cpu"}}
+    cpu = {"width": 3, "network": {}, "device": {"accelerator": "cpu"}}
     write_params(project, params | {"threads": 1, "model": {"lsp": {}}, "profiles": {"cpu": cpu}})
     (project / "dvc.yaml").write_text(
         "stages:\n  evaluate:\n    matrix: {profile: [cpu], model: [lsp]}\n    cmd: python stage.py\n"
@@ -164,3 +164,31 @@ def test_every_variant_of_the_project_has_params_that_are_valid(tmp_path, monkey
     misspelt = {"base": {"model.lsp.tset": []}, "variants": {"base": {"set": {}}}}
     with pytest.raises(SystemExit, match=r"base sets model\.lsp\.tset, which the params don't have"):
         script.params_of(misspelt, params, "base")
+
+
+def test_what_decides_nothing_changes_no_digest(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    import ablations as script
+
+    definition = yaml.safe_load((ROOT / "docs" / "ablations.yaml").read_text("utf-8"))
+    varied = script.params_of(definition, read_values(ROOT / "params.yaml"), "base")
+    profile = varied["profiles"]["cpu"]
+    digest = script.digest(varied)
+    profile["network"]["inputs"] = {"flic": 192}
+    assert script.digest(varied) == digest
+    profile["network"]["inputs"] = {"lsp": 192}
+    assert script.digest(varied) != digest
+    del profile["network"]["inputs"], profile["tight_boxes"]
+    assert script.digest(varied) == digest
+    profile["tight_boxes"] = ["lsp-extended"]
+    assert script.digest(varied) != digest
+
+
+def test_the_page_is_that_of_the_kept_runs(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    import ablations as script
+
+    definition = yaml.safe_load(script.DEFINITION.read_text("utf-8"))
+    found = script.results(definition, read_values())
+    assert script.PAGE.read_text("utf-8") == script.page(definition, found)
