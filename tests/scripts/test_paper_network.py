@@ -58,7 +58,8 @@ def test_pretraining_sees_the_demos_people_and_the_variants_network(study):
     varied = paper_network.varied_params(definition, values, "synthetic-first")
     synthetic = paper_network.synthetic_params(varied, values, 1280)
     profile = Params.model_validate(synthetic).profiles["paper"]
-    assert profile.synthetic and profile.embedded == Params.model_validate(values).profiles["demo"].embedded
+    assert profile.synthetic
+    assert profile.embedded == Params.model_validate(values).profiles["demo"].embedded
     assert profile.stage1.steps["lsp"] == 10
     assert profile.network == Params.model_validate(varied).profiles["paper"].network
     assert not Params.model_validate(varied).profiles["paper"].synthetic
