@@ -32,6 +32,12 @@ from deeppose.provenance import machine
 DEFINITION, RESULTS, PAGE = (Path("docs") / f"ablations.{suffix}" for suffix in ("yaml", "csv", "md"))
 COLUMNS = ("variant", "params", "seed", "stage", "pdj@0.1", "pdj@0.2", "pcp", "machine")
 JUDGE = "pdj@0.2"  # §4.1
+LATER: tuple[tuple[str | None, str, Any], ...] = (
+    ("network", "inputs", {}),
+    (None, "tight_boxes", []),
+    *((stage, key, 0.0) for stage in ("stage2", "stage3") for key in ("scale", "rotation")),
+)
+"""Params that a profile got after runs were kept, by section, with the value by which those ran."""
 HEADS = {"pdj@0.1": "PDJ at 0.1", "pdj@0.2": "PDJ at 0.2", "pcp": "PCP"}
 
 
@@ -92,12 +98,12 @@ def digest(params: dict[str, Any]) -> str:
     decides |= {"models": {name: params["model"][name] for name in models}}
     decides |= {"profile": copy.deepcopy(params["profiles"][profile])}
     del decides["profile"]["device"]["accelerator"]
-    # Inputs of other models, and sets that something is done with where none is named, decide nothing.
     network = decides["profile"]["network"]
     network["inputs"] = {name: side for name, side in network.get("inputs", {}).items() if name in models}
-    if not network["inputs"]:
-        del network["inputs"]
-    decides["profile"] = {key: of for key, of in decides["profile"].items() if of != []}
+    for section, key, value in LATER:
+        of = decides["profile"] if section is None else decides["profile"].get(section, {})
+        if of.get(key) == value:
+            del of[key]
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:12]
 
 

@@ -376,3 +376,29 @@ def test_the_other_joints_that_a_crop_shows_count_less(joint_boxes, on_host, pos
         assert not (others[row].numpy() & ~(seen[COUNTERPART] if mirrored else seen)).any()
         offsets.append((place - targets[row].numpy())[well_inside])
     assert np.nanmax(np.abs(np.concatenate(offsets))) < PIXEL
+
+
+def test_turned_and_scaled_boxes_have_their_joints_where_the_targets_say(joint_boxes, on_host, poses):
+    rows, _ = joint_boxes
+    table = JointBoxes(
+        on_host, rows, dots.examples_of(poses), FULL_BODY, SIZE, dots.PADDING, (1, 2), 0.25, 0.2, 30.0
+    )
+    plain = replace(table, table=rows, scale=0.0, rotation=0.0)
+    offsets, steps = [], []
+    for step in range(2):
+        crops, targets, weights = all_of(table, step)
+        steps.append(targets)
+        lengths = targets[weights == 1].norm(dim=-1) / all_of(plain).targets[weights == 1].norm(dim=-1)
+        assert 1 / 1.2 - 1e-5 < lengths.min() < 0.86
+        assert 1.2 < lengths.max() < 1 / 0.8 + 1e-5
+        assert ((targets.abs() <= 0.5).all(dim=-1) | (weights != 0.25)).all()
+        for row in range(len(rows)):
+            place = dots.found(crops[row].numpy())
+            place = place[COUNTERPART] if rows["mirrored"][row] else place
+            seen = (targets[row].abs() < 0.5 - 7 / rows["side"][row]).all(-1) & (weights[row] > 0)
+            offsets.append((place - targets[row].numpy())[seen.numpy()])
+    found = np.concatenate(offsets)
+    assert len(found) > 1000
+    assert np.nanmax(np.abs(found)) < 2 * PIXEL
+    assert np.abs(np.nanmean(found, axis=0)).max() < 0.1 * PIXEL
+    assert not torch.equal(*steps)

@@ -310,6 +310,9 @@ class TestNames:
     def test_boxes_that_are_turned_are_cut_on_the_host(self, complaint):
         said = complaint({"profile": "cpu", "profiles/cpu.yaml:device.crops": "device"})
         assert "profiles/cpu.yaml:device.crops: device cuts no box that is turned" in said
+        assert said.endswith("or stage1.rotated to 0")
+        turned = {"profiles/paper.yaml:stage3.rotation": 5.0, "profiles/paper.yaml:device.crops": "device"}
+        assert complaint({"profile": "paper"} | turned).endswith("or stage3.rotation to 0")
 
     def test_faces_need_a_way_to_choose(self, complaint):
         said = complaint({"model.lsp.initial_box": "face"})

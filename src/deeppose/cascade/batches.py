@@ -127,6 +127,10 @@ class JointBoxes:
         As of :func:`deeppose.displacements.augmented_set.simulated_boxes`.
     others
         Weight of the other labelled joints that a crop shows, beside 1 for its own.
+    scale
+        The largest change of a box's side, as a share of it.
+    rotation
+        The largest turn of a box about its centre, degrees.
     """
 
     images: CropSource
@@ -137,6 +141,8 @@ class JointBoxes:
     padding: tuple[int, int, int]
     seed: tuple[int, ...]
     others: float = 0.0
+    scale: float = 0.0
+    rotation: float = 0.0
 
     def __post_init__(self, table: pd.DataFrame) -> None:
         self._example = table["example"].to_numpy()
@@ -156,27 +162,33 @@ class JointBoxes:
 
     def batch(self, rows: Indices, step: int, share: slice) -> Batch:
         """The batch of `rows`; random numbers are drawn for all of them, crops cut for `share` only."""
+        generator = np.random.default_rng([*self.seed, 1, step])
+        scales = 1 + generator.uniform(-self.scale, self.scale, len(rows))[share]
+        angles = np.deg2rad(generator.uniform(-self.rotation, self.rotation, len(rows)))[share]
         rows = rows[share]
         chosen, mirrored = self._example[rows], self._mirrored[rows]
         boxes = np.stack([column[rows] for column in self._box], axis=-1)
-        targets, weights = self._others(chosen, boxes, mirrored)
+        targets, labelled = self._others(chosen, boxes, mirrored)
         own = np.arange(len(rows)), self._joint[rows]
-        weights[own] = 1.0
         targets[own] = np.stack([column[rows] for column in self._target], axis=-1)
-        crops = cut_crops(self.images, chosen, boxes, mirrored, self.size, self.padding)
-        return _batch(crops, targets, weights)
+        targets = turn_about(targets, np.zeros((len(rows), 2)), -angles) / scales[:, None, None]
+        boxes[:, 2:] *= scales[:, None]
+        with np.errstate(invalid="ignore"):
+            shown = labelled & (np.abs(targets) <= 0.5).all(axis=-1)
+        weights = np.where(shown, self.others, 0.0)
+        weights[own] = 1.0
+        turned = np.where(mirrored, -angles, angles)
+        crops = cut_crops(self.images, chosen, boxes, mirrored, self.size, self.padding, turned)
+        return _batch(crops, np.where(weights[..., None] > 0, targets, 0.0), weights)
 
-    def _others(self, chosen: Indices, boxes: Floats, mirrored: Bools) -> tuple[Floats, Floats]:
-        """N(y; b) and the weights of all joints that the crops show."""
+    def _others(self, chosen: Indices, boxes: Floats, mirrored: Bools) -> tuple[Floats, Bools]:
+        """N(y; b) of all joints, and which are labelled; of none where they count nothing."""
         shape = (len(chosen), len(self.skeleton.joints))
         if self.others == 0:
-            return np.zeros((*shape, 2), dtype=np.float32), np.zeros(shape, dtype=np.float32)
+            return np.zeros((*shape, 2), dtype=np.float32), np.zeros(shape, dtype=np.bool_)
         poses, labelled = self.examples.frame(chosen, mirrored, self.skeleton)
         seen = _mirrored_where(mirrored, boxes, self.examples.widths[chosen])
-        normalised = normalise(poses, seen[:, None])
-        with np.errstate(invalid="ignore"):
-            shown = labelled & (np.abs(normalised) <= 0.5).all(axis=-1)
-        return np.nan_to_num(normalised), np.where(shown, self.others, 0.0)
+        return normalise(poses, seen[:, None]), labelled
 
 
 Table = WholeBodies | JointBoxes

@@ -125,9 +125,19 @@ def training_table(
             rotation=first.rotation,
             rotated=first.rotated,
         )
-    table = read_by_column(item.augmented_set(stage))
-    others = item.profile.refinement(stage).others
-    return JointBoxes(images, table, examples, item.skeleton, network.size, network.padding, seed, others)
+    later = item.profile.refinement(stage)
+    return JointBoxes(
+        images=images,
+        table=read_by_column(item.augmented_set(stage)),
+        examples=examples,
+        skeleton=item.skeleton,
+        size=network.size,
+        padding=network.padding,
+        seed=seed,
+        others=later.others,
+        scale=later.scale,
+        rotation=later.rotation,
+    )
 
 
 def trusted_part(item: Item, stage: int, table: Table, examples: Examples, steps: int) -> LastPart | None:

@@ -272,10 +272,14 @@ class Params(Section):
                     f"profiles/{self.profile}.yaml:network.inputs names {name!r}, which is none of "
                     f"{', '.join(self.model)}"
                 )
-        if profile.device.crops == "device" and profile.stage1.rotated > 0:
+        turns = {"stage1.rotated": profile.stage1.rotated}
+        for stage in range(2, CASCADE_STAGES_IN_DVC_YAML + 1):
+            turns[f"stage{stage}.rotation"] = profile.refinement(stage).rotation
+        if profile.device.crops == "device" and any(turns.values()):
+            turned = ", ".join(key for key, value in turns.items() if value)
             raise ValueError(
                 f"profiles/{self.profile}.yaml:device.crops: device cuts no box that is turned: set it to "
-                f"host, or stage1.rotated to 0"
+                f"host, or {turned} to 0"
             )
         return self
 

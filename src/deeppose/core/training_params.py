@@ -163,4 +163,6 @@ class RefinementStage(Section):
     others: Annotated[
         Share, Field(description="weight of the other joints that a crop shows; 0: only its own (Eq. 8)")
     ]
+    scale: Annotated[float, Field(ge=0, lt=1, description="largest change of a box's side, share of it")]
+    rotation: Annotated[float, Field(ge=0, le=180, description="largest turn of a box, degrees")]
     repeated: Repeated
