@@ -1,8 +1,13 @@
+import json
+
+import numpy as np
 import pandas as pd
 import paper_network
 import pytest
 import torch
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 from project import ROOT
 
 from deeppose.core.params import Params
@@ -38,11 +43,12 @@ def test_constants_are_changed_while_a_variant_runs(study):
 
 def test_the_page_has_each_curves_end_beside_the_recipes(study):
     definition, _ = study
-    rows = [("paper", 100, 0.2), ("paper", 200, 0.3), ("adamw", 200, 0.45)]
+    rows = [("paper", 50, 0.1), ("paper", 100, 0.2), ("paper", 200, 0.3), ("paper", 400, 0.3)]
+    rows += [("adamw", 100, 0.4), ("adamw", 200, 0.45)]
     found = pd.DataFrame(rows, columns=["variant", "crops", "pcp"]).assign(**{"pdj@0.1": 0.1, "pdj@0.2": 0.5})
     page = paper_network.page(definition, found)
-    assert "| the paper's recipe | 0.300 | 0.100 | 0.500 |  |" in page
-    assert "| 0.450 | 0.100 | 0.500 | +0.150 |" in page
+    assert "| the paper's recipe | 0.300 | 0.100 | 0.500 |  | 0.300 (0.300 to 0.300) |" in page
+    assert "| 0.450 | 0.100 | 0.500 | +0.150 |  |" in page
     assert f"2 of {len(definition['variants'])} variants have been run" in page
 
 
@@ -84,3 +90,25 @@ def test_outputs_and_loss_in_pixels():
     wanted = (outputs - torch.tensor([16.0, -32.0])).square().sum(dim=(1, 2))
     torch.testing.assert_close(network.losses(crops, targets, weights), wanted)
     assert network.padding == inner.padding
+
+
+def test_a_power_law_is_carried_on():
+    crops = np.array([10, 50, 100, 200, 400, 800])
+    wrong = 2 * crops**-0.25
+    wrong[:3] = 0.9  # the beginning of a curve doesn't count
+    end, low, high = paper_network.extrapolated(pd.DataFrame({"crops": crops, "pcp": 1 - wrong}), 10_000)
+    assert [end, low, high] == pytest.approx([1 - 2 * 0.1] * 3)
+
+
+@given(st.lists(st.floats(0, 0.9), min_size=6, max_size=12), st.integers(0, 3))
+def test_an_extrapolation_and_its_interval_are_finite_and_in_order(pcps, extra):
+    curve = pd.DataFrame({"crops": 100.0 * np.arange(1, len(pcps) + 1), "pcp": pcps})
+    near, far = (paper_network.extrapolated(curve, crops) for crops in (1e4, 1e6 * 10**extra))
+    assert all(np.isfinite([*near, *far]))
+    assert near[1] <= near[2]
+    assert far[1] <= far[2]
+
+
+def test_the_papers_crops_are_its_workers_and_days_at_our_speed(study):
+    bench = json.loads((ROOT / "reports/bench/bench.json").read_text("utf-8"))["sections"][0]
+    assert paper_network.papers_crops() == pytest.approx(bench["rows"][0]["figure"] * 100 * 259_200)
