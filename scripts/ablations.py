@@ -1,12 +1,15 @@
-"""What each choice of `cpu` is worth, on held-out images alone: docs/ablations.md, from runs that are kept.
+"""What choices are worth, on held-out images alone: docs/ablations.md, docs/refinements.md, of kept runs.
 
-    python scripts/ablations.py run [--cuda] [VARIANT...]   train those, or all, that aren't kept
-    python scripts/ablations.py table                       write docs/ablations.md from docs/ablations.csv
+    python scripts/ablations.py run [--refinements] [--cuda] [VARIANT...]
+                                              train those, or all, that aren't kept
+    python scripts/ablations.py table [--refinements]
+                                              write the page from the kept runs
 
-docs/ablations.yaml says what is compared. A run takes about fifteen minutes on two cores; --cuda takes a GPU.
-Runs are compared with those of the same machine. A run's figures are kept when it ends; of one that is
-stopped, the stages that had ended are taken from DVC's cache, in which what all runs made stays until
-`dvc gc`. The archives are those in the folder that DEEPPOSE_MIRROR names.
+docs/ablations.yaml says what is compared; with --refinements, docs/refinements.yaml. A run takes about
+fifteen minutes on two cores; --cuda takes a GPU. Runs are compared with those of the same machine. A run's
+figures are kept when it ends; of one that is stopped, the stages that had ended are taken from DVC's cache,
+in which what all runs made stays until `dvc gc`. The archives are those in the folder that DEEPPOSE_MIRROR
+names.
 """
 
 import copy
@@ -16,7 +19,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 import torch
@@ -29,7 +32,7 @@ from deeppose.core.params_file import key_path, read_values
 from deeppose.evaluation.formatting import difference_text, rate_text
 from deeppose.provenance import machine
 
-DEFINITION, RESULTS, PAGE = (Path("docs") / f"ablations.{suffix}" for suffix in ("yaml", "csv", "md"))
+CUDA, REFINEMENTS = "--cuda", "--refinements"
 COLUMNS = ("variant", "params", "seed", "stage", "pdj@0.1", "pdj@0.2", "pcp", "machine")
 JUDGE = "pdj@0.2"  # §4.1
 LATER: tuple[tuple[str | None, str, Any], ...] = (
@@ -41,19 +44,34 @@ LATER: tuple[tuple[str | None, str, Any], ...] = (
 HEADS = {"pdj@0.1": "PDJ at 0.1", "pdj@0.2": "PDJ at 0.2", "pcp": "PCP"}
 
 
-def main(what: str, names: list[str], *, cuda: bool) -> None:
-    definition = yaml.safe_load(DEFINITION.read_text(encoding="utf-8"))
+class Study(NamedTuple):
+    """What is compared, the runs that are kept of it, and the page that they make."""
+
+    definition: Path
+    kept: Path
+    page: Path
+
+
+def study_of(name: str) -> Study:
+    """Its files in docs/."""
+    return Study(*(Path("docs") / f"{name}.{suffix}" for suffix in ("yaml", "csv", "md")))
+
+
+def main(what: str, names: list[str], study: Study, *, cuda: bool) -> None:
+    definition = yaml.safe_load(study.definition.read_text(encoding="utf-8"))
     params = read_values()
     variants = definition["variants"]
     for name in names:
         if name not in variants:
-            sys.exit(f"no variant {name!r} in {DEFINITION}, only {', '.join(variants)}")
+            sys.exit(f"no variant {name!r} in {study.definition}, only {', '.join(variants)}")
     if what == "run":
-        run(definition, params, names or list(variants), cuda=cuda)
-    write_text(PAGE, page(definition, results(definition, params)))
+        run(study, definition, params, names or list(variants), cuda=cuda)
+    write_text(study.page, page(study, definition, results(study, definition, params)))
 
 
-def run(definition: dict[str, Any], params: dict[str, Any], names: list[str], *, cuda: bool) -> None:
+def run(
+    study: Study, definition: dict[str, Any], params: dict[str, Any], names: list[str], *, cuda: bool
+) -> None:
     """Train each variant with each seed, one after the other, unless this machine's figures are there."""
     check_mirror()
     if cuda and not torch.cuda.is_available():
@@ -66,15 +84,15 @@ def run(definition: dict[str, Any], params: dict[str, Any], names: list[str], *,
         share_cache(project)
         for seed in definition["seeds"]:
             for name in names:
-                found = results(definition, params)
+                found = results(study, definition, params)
                 if ((found["variant"] == name) & (found["seed"] == seed) & (found["machine"] == where)).any():
                     continue
                 print(f"{name}, seed {seed}", flush=True)
                 varied = params_of(definition, params, name) | {"seed": seed}
                 if cuda:
                     varied["profiles"][varied["profile"]]["device"]["accelerator"] = "cuda"
-                keep(name, digest(varied), seed, held_out(project, varied), where)
-                write_text(PAGE, page(definition, results(definition, params)))
+                keep(study.kept, name, digest(varied), seed, held_out(project, varied), where)
+                write_text(study.page, page(study, definition, results(study, definition, params)))
 
 
 def params_of(definition: dict[str, Any], params: dict[str, Any], name: str) -> dict[str, Any]:
@@ -86,7 +104,7 @@ def params_of(definition: dict[str, Any], params: dict[str, Any], name: str) -> 
         for part in sections:
             section = section[part]
         if last not in section:
-            sys.exit(f"{DEFINITION}: {name} sets {key}, which the params don't have")
+            sys.exit(f"{name} sets {key}, which the params don't have")
         section[last] = value
     return varied
 
@@ -115,41 +133,43 @@ def held_out(project: Path, params: dict[str, Any]) -> dict[str, Any]:
     return read_json(project / "data" / profile / "evaluation" / model / "metrics.json")["held-out"]
 
 
-def keep(name: str, params: str, seed: int, figures: dict[str, Any], where: str) -> None:
+def keep(kept: Path, name: str, params: str, seed: int, figures: dict[str, Any], where: str) -> None:
     rows = []
     for predictor, found in figures.items():
         if predictor.startswith("stage_"):
             rates = found["pdj@0.1"]["mean"], found["pdj@0.2"]["mean"], found["pcp"]["ave"]
             rows.append((name, params, seed, int(predictor.removeprefix("stage_")), *rates, where))
-    earlier = RESULTS.read_text(encoding="utf-8") if RESULTS.is_file() else ",".join(COLUMNS) + "\n"
-    write_text(RESULTS, earlier + pd.DataFrame(rows).to_csv(index=False, header=False))
+    earlier = kept.read_text(encoding="utf-8") if kept.is_file() else ",".join(COLUMNS) + "\n"
+    write_text(kept, earlier + pd.DataFrame(rows).to_csv(index=False, header=False))
 
 
-def results(definition: dict[str, Any], params: dict[str, Any]) -> pd.DataFrame:
+def results(study: Study, definition: dict[str, Any], params: dict[str, Any]) -> pd.DataFrame:
     """The runs that were made with what the definition and params.yaml say now."""
-    if not RESULTS.is_file():
+    if not study.kept.is_file():
         return pd.DataFrame(columns=list(COLUMNS))
-    found = pd.read_csv(RESULTS, dtype={"params": str})
+    found = pd.read_csv(study.kept, dtype={"params": str})
     now = {name: digest(params_of(definition, params, name)) for name in definition["variants"]}
     return found[(found["variant"].map(now) == found["params"]) & found["seed"].isin(definition["seeds"])]
 
 
-def page(definition: dict[str, Any], found: pd.DataFrame) -> str:
+def page(study: Study, definition: dict[str, Any], found: pd.DataFrame) -> str:
     """For each machine the variants beside the base, each over the seeds that both were run with."""
     tables: list[str] = []
     for where, runs in found.groupby("machine"):
         tables += [f"On {where}:", variants_table(definition, runs)]
     base = yaml.safe_dump(definition["base"], sort_keys=False)
+    flag = f" {REFINEMENTS}" if study == study_of("refinements") else ""
+    kept, asked = study.kept.name, study.definition.name
     return page_of(
-        "What each choice of `cpu` is worth",
-        f"Made by `python scripts/ablations.py table` from the runs in [{RESULTS.name}]({RESULTS.name}); "
-        f"[{DEFINITION.name}]({DEFINITION.name}) says what was run. Measured on "
+        definition["title"],
+        f"Made by `python scripts/ablations.py table{flag}` from the runs in [{kept}]({kept}); "
+        f"[{asked}]({asked}) says what was run. Measured on "
         "[held-out](glossary.md#held-out) images of LSP's training part, not on a test part. Each seed has "
-        "its own held-out images, shared by all variants. The variant with person-centric labels is measured "
-        "by such labels. Means are over the seeds that both the variant and the base were run with, ± the "
-        "standard deviation. The last column is the paired difference to the base.",
+        f"its own held-out images, shared by all variants. {definition['words']} Means are over the seeds "
+        "that both the variant and the base were run with, ± the standard deviation. The last column is the "
+        "paired difference to the base.",
         *tables,
-        "All other parameters are those of `cpu`, except",
+        f"All other parameters are those of `{definition['base']['profile']}`, except",
         f"```yaml\n{base}```",
     )
 
@@ -176,5 +196,6 @@ def spread(values: "pd.Series[float]", text: Callable[[float], str]) -> str:
 if __name__ == "__main__":
     if len(sys.argv) < 2 or sys.argv[1] not in ("run", "table"):
         sys.exit(__doc__)
-    what, *names = sys.argv[1:]
-    main(what, [name for name in names if name != "--cuda"], cuda="--cuda" in names)
+    what, *rest = sys.argv[1:]
+    names = [name for name in rest if name not in (CUDA, REFINEMENTS)]
+    main(what, names, study_of("refinements" if REFINEMENTS in rest else "ablations"), cuda=CUDA in rest)

@@ -1,4 +1,4 @@
-"""The script that compares variants of `cpu`, on a pipeline whose figures are known."""
+"""The script that compares variants, on a pipeline whose figures are known."""
 
 import subprocess
 import sys
@@ -28,7 +28,9 @@ figures |= {"mean_pose": {}, "gain_of_stage_2": {}}
 (out / "metrics.json").write_text(json.dumps({"held-out": figures}))
 """
 DEFINITION = {
-    "base": {"profiles/cpu.yaml:width": 1},
+    "title": "What it is worth",
+    "words": "",
+    "base": {"profile": "cpu", "profiles/cpu.yaml:width": 1},
     "seeds": [1, 2],
     "variants": {
         "base": {"words": "as it is", "set": {}},
@@ -36,6 +38,7 @@ DEFINITION = {
         "later": {"words": "not run yet", "set": {}},
     },
 }
+STUDIES = ["ablations", "refinements"]
 
 
 @pytest.fixture
@@ -145,21 +148,22 @@ def test_what_cannot_be_run(project):
     assert "as an absolute path: DEEPPOSE_MIRROR=" in ablations(project, "run", mirror="archives").stderr
     if not torch.cuda.is_available():
         assert "torch sees no CUDA device here" in ablations(project, "run", "--cuda").stderr
-    assert "ablations.py run [--cuda] [VARIANT...]" in ablations(project, "show").stderr
+    assert "ablations.py run [--refinements] [--cuda] [VARIANT...]" in ablations(project, "show").stderr
 
 
-def test_every_variant_of_the_project_has_params_that_are_valid(tmp_path, monkeypatch):
+@pytest.mark.parametrize("study", STUDIES)
+def test_every_variant_of_the_project_has_params_that_are_valid(tmp_path, monkeypatch, study):
     monkeypatch.syspath_prepend(str(ROOT / "scripts"))
     import ablations as script
 
-    definition = yaml.safe_load((ROOT / "docs" / "ablations.yaml").read_text("utf-8"))
+    definition = yaml.safe_load((ROOT / "docs" / f"{study}.yaml").read_text("utf-8"))
     params = read_values(ROOT / "params.yaml")
     digests = set()
     for name in definition["variants"]:
         varied = script.params_of(definition, params, name)
         digests.add(script.digest(varied))
         write_params(tmp_path, varied)
-        assert load_params(tmp_path / "params.yaml").profile == "cpu"
+        assert load_params(tmp_path / "params.yaml").profile == definition["base"]["profile"]
     assert len(digests) == len(definition["variants"])
     misspelt = {"base": {"model.lsp.tset": []}, "variants": {"base": {"set": {}}}}
     with pytest.raises(SystemExit, match=r"base sets model\.lsp\.tset, which the params don't have"):
@@ -184,11 +188,13 @@ def test_what_decides_nothing_changes_no_digest(monkeypatch):
     assert script.digest(varied) != digest
 
 
-def test_the_page_is_that_of_the_kept_runs(monkeypatch):
+@pytest.mark.parametrize("name", STUDIES)
+def test_the_page_is_that_of_the_kept_runs(monkeypatch, name):
     monkeypatch.chdir(ROOT)
     monkeypatch.syspath_prepend(str(ROOT / "scripts"))
     import ablations as script
 
-    definition = yaml.safe_load(script.DEFINITION.read_text("utf-8"))
-    found = script.results(definition, read_values())
-    assert script.PAGE.read_text("utf-8") == script.page(definition, found)
+    study = script.study_of(name)
+    definition = yaml.safe_load(study.definition.read_text("utf-8"))
+    found = script.results(study, definition, read_values())
+    assert study.page.read_text("utf-8") == script.page(study, definition, found)
