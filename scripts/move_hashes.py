@@ -1,10 +1,11 @@
 """Bring dvc.lock to today's code without running anything, where the outputs are known to be the same.
 
-    python scripts/move_hashes.py PROFILE
+    python scripts/move_hashes.py PROFILE [NEW-PARAM...]
 
 Of each stage of the profile that dvc.lock holds, the command and hashes of code become today's, and data
 dependencies get the hashes of the outputs that they are. No output is touched. CONTRIBUTING.md says how to
-show beforehand that the outputs are the same. Where params differ they are not: it stops and names them.
+show beforehand that the outputs are the same. Where params differ they are not: it stops and names them, but
+for those that are new and named here, whose values ask for what was done before there were such params.
 """
 
 import sys
@@ -20,7 +21,7 @@ LOCK = "dvc.lock"
 CODE = ("src/", "stages/")
 
 
-def main(profile: str) -> None:
+def main(profile: str, new: list[str]) -> None:
     with profile_chosen(profile), Repo() as repo, repo.lock:
         stages = [stage for stage in repo.index.stages if isinstance(stage, PipelineStage)]
         locked = [stage for stage in stages if all(out.hash_info for out in stage.outs)]
@@ -29,9 +30,11 @@ def main(profile: str) -> None:
         for stage in locked:
             for dep in stage.deps:
                 if isinstance(dep, ParamsDependency):
-                    changed = [name for of in dep.status().values() for name in of]
+                    changes = [change for of in dep.status().values() for change in of.items()]
+                    changed = [name for name, how in changes if how != "new" or name not in new]
                     if changed:
                         sys.exit(f"{stage.addressing} ran with another {', '.join(changed)}: run it again")
+                    dep.save()
                 if dep.def_path.startswith(CODE):
                     dep.save()
                 elif dep.def_path in made:
@@ -42,6 +45,6 @@ def main(profile: str) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
+    if len(sys.argv) < 2:
         sys.exit(__doc__)
-    main(sys.argv[1])
+    main(sys.argv[1], sys.argv[2:])

@@ -27,9 +27,9 @@ def project(tmp_path):
     return tmp_path
 
 
-def move_hashes(project):
+def move_hashes(project, *new):
     script = str(ROOT / "scripts/move_hashes.py")
-    return call(project, sys.executable, script, "demo", PYTHONPATH=str(ROOT / "src"))
+    return call(project, sys.executable, script, "demo", *new, PYTHONPATH=str(ROOT / "src"))
 
 
 def test_a_stage_stands_on_todays_code_and_its_outputs_stay(project):
@@ -49,3 +49,16 @@ def test_other_params_are_another_run(project):
     assert done.returncode != 0
     assert "make@demo ran with another seed: run it again" in done.stdout
     assert (project / "dvc.lock").read_text() == before
+
+
+def test_a_new_param_that_is_named_changes_nothing(project):
+    definition = yaml.safe_load((project / "dvc.yaml").read_text())
+    definition["stages"]["make"]["params"].append("threads")
+    (project / "dvc.yaml").write_text(yaml.safe_dump(definition, sort_keys=False))
+    assert "make@demo ran with another threads: run it again" in move_hashes(project).stdout
+    assert "make@demo ran with another threads" in move_hashes(project, "seed").stdout
+    assert move_hashes(project, "threads").returncode == 0
+    assert "didn't change" in dvc(project, "repro")
+    params = project / "params.yaml"
+    params.write_text(params.read_text().replace("threads: 2", "threads: 3"))
+    assert "ran with another threads" in move_hashes(project, "threads").stdout
