@@ -9,13 +9,15 @@ for those that are new and named here, whose values ask for what was done before
 """
 
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 from dvc.dependency.param import ParamsDependency
 from dvc.repo import Repo
 from dvc.stage import PipelineStage
 from dvc.stage.serialize import to_lockfile
 from dvc.utils.serialize import dump_yaml, load_yaml
-from published import profile_chosen
+from published import leaves, profile_chosen
 
 LOCK = "dvc.lock"
 CODE = ("src/", "stages/")
@@ -30,8 +32,15 @@ def main(profile: str, new: list[str]) -> None:
         for stage in locked:
             for dep in stage.deps:
                 if isinstance(dep, ParamsDependency):
-                    changes = [change for of in dep.status().values() for change in of.items()]
-                    changed = [name for name, how in changes if how != "new" or name not in new]
+                    before, now = (
+                        by_name(values) for values in (dep.hash_info.value or {}, dep.read_params())
+                    )
+                    same_as_none = (now.keys() - before.keys()) & set(new)
+                    changed = [
+                        name
+                        for name in dict.fromkeys([*now, *before])
+                        if now.get(name) != before.get(name) and name not in same_as_none
+                    ]
                     if changed:
                         sys.exit(f"{stage.addressing} ran with another {', '.join(changed)}: run it again")
                     dep.save()
@@ -42,6 +51,11 @@ def main(profile: str, new: list[str]) -> None:
             lock["stages"].update(to_lockfile(stage))
         dump_yaml(LOCK, lock)
     print(f"{LOCK}: {len(locked)} of {len(stages)} stages of {profile} stand on today's code")
+
+
+def by_name(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Their values by full names."""
+    return {".".join(keys): value for keys, value in leaves(params)}
 
 
 if __name__ == "__main__":
