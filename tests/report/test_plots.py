@@ -189,6 +189,7 @@ def test_lsp_brings_its_tables_and_figures_and_parse_table_2(project):
         "table1-pcp-lsp",
         "pdj-lsp",
         "pdj-lsp-by-viewpoint",
+        "refinements-lsp",
         "table2-pcp-parse",
         "pdj-parse",
         "counts",
@@ -241,7 +242,12 @@ def test_flic_brings_figures_3_5_and_9_and_buffy_figure_7(project, capsys):
         "displacement-normals-stage2",
         "displacement-normals-stage3",
     }
-    assert {path.stem for path in (reports / "tables").iterdir()} == {"pdj-flic", "pdj-buffy", "counts"}
+    assert {path.stem for path in (reports / "tables").iterdir()} == {
+        "pdj-flic",
+        "refinements-flic",
+        "pdj-buffy",
+        "counts",
+    }
     assert capsys.readouterr().out == ""
     figure = written["figure3-pdj-flic"]
     assert title(figure) == "Figure 3: PDJ on FLIC after two cascade stages"
@@ -289,7 +295,12 @@ def test_a_set_of_ones_own_brings_curves_of_all_its_joints_and_pictures(project,
     curves = written["pdj-mine-by-stage"]
     assert title(curves) == "PDJ on mine after each stage"
     assert [axes.get_title() for axes in curves.axes] == ["Shoulder", "Elbow", "Wrist", "Hip", "Eye"]
-    assert {path.stem for path in (reports / "tables").iterdir()} == {"pcp-mine", "pdj-mine", "counts"}
+    assert {path.stem for path in (reports / "tables").iterdir()} == {
+        "pcp-mine",
+        "pdj-mine",
+        "refinements-mine",
+        "counts",
+    }
 
 
 def test_joints_that_are_labelled_nowhere_have_no_panel(project, monkeypatch):

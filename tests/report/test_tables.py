@@ -12,6 +12,7 @@ from deeppose.report.paper_results import paper_rows
 from deeppose.report.tables import (
     pcp_table,
     pdj_table,
+    refinement_table,
     stacked_by_images,
     viewpoint_table,
     write_table,
@@ -71,6 +72,37 @@ def test_viewpoints_in_their_order_stages_before_the_mean_pose(tmp_path, shares)
     assert "| stage 1 | seen from: the back | 14 | 0.000 | 1.000 | 1.000 | 1 | 1.000 |" in lines
     with pytest.raises(PredictionsError, match="no errors of the set 'parse'"):
         viewpoint_table(shares, "parse", LABELS)
+
+
+def test_what_refinements_do_by_the_error_before_them(tmp_path):
+    by_stage = {
+        "stage 1": [0.05, 0.15, 0.15, 0.3, 0.7, 5.0, np.nan, 0.2],
+        "stage 2": [0.07, 0.05, 0.25, 0.15, 0.6, 4.0, 0.1, np.nan],
+        "stage 3": [0.01, np.nan, 0.1, np.nan, np.nan, np.nan, np.nan, 0.1],
+    }
+    skeleton = FULL_BODY
+    rows = [
+        ("lsp", name, 0, joint, error)
+        for name, errors in by_stage.items()
+        for joint, error in zip(skeleton.joints, errors, strict=False)
+    ]
+    errors = pd.DataFrame(rows, columns=["set", "predictor", "example", "joint", "error"])
+    table = refinement_table(errors, skeleton, "lsp", LABELS)
+    assert table.drop(columns="labels").to_numpy().tolist() == [
+        ["stage 2", "0 to 0.1", 1 / 6, 0, 1, 1, 1],
+        ["stage 2", "0.1 to 0.2", 2 / 6, 0.5, 0.5, 0.5, 1],
+        ["stage 2", "0.2 to 0.5", 1 / 6, 1, 0, 1, 1],
+        ["stage 2", "0.5 to 1", 1 / 6, 1, 0, 0, 0],
+        ["stage 2", "from 1 on", 1 / 6, 1, 0, 0, 0],
+        ["stage 3", "0 to 0.1", 1 / 2, 1, 1, 1, 1],
+        ["stage 3", "0.2 to 0.5", 1 / 2, 1, 0, 1, 1],
+    ]
+    write_table(table, tmp_path, "refined", "Refined", [])
+    lines = (tmp_path / "refined.md").read_text("utf-8").splitlines()
+    assert (
+        "| Method | Error before | Share of joints | Nearer | PDJ at 0.1 | PDJ at 0.2 | PDJ at 0.5 |" in lines
+    )
+    assert "| stage 2 | 0.1 to 0.2 | 0.333 | 0.500 | 0.500 | 0.500 | 1.000 |" in lines
 
 
 def row(table, method, source, measure="strict"):

@@ -9,7 +9,7 @@ from deeppose.core.paths import Item
 from deeppose.evaluation.bootstrap import NOTE
 from deeppose.evaluation.error_tables import of_set
 from deeppose.evaluation.evaluation import Evaluation, read_evaluation
-from deeppose.report.catalogue import RISK, WITHOUT_MAPS, Entry, SetCatalogue
+from deeppose.report.catalogue import REFINEMENTS, RISK, WITHOUT_MAPS, Entry, SetCatalogue
 from deeppose.report.claims.rates import other_methods
 from deeppose.report.figures.curves import pdj_curves
 
@@ -97,9 +97,12 @@ class Source:
         """Why a table or figure can't be made from these errors, in a line; "" if it can."""
         if entry.kind == "pcp table" and not self.item.skeleton.limb_kinds:
             return f"{entry.called} is left out: the skeleton has no limb with a kind, so none counts"
+        if entry.kind == REFINEMENTS and len(self.item.stage_names) < 2:
+            return f"{entry.called} is left out: the cascade has one stage"
         if entry.kind == RISK and not self.item.profile.network.has_maps:
             return f"{entry.called} is left out: {WITHOUT_MAPS}"
-        if entry.folder == "tables" or of_set(self.evaluation.joints, shown.name)["error"].notna().any():
+        of_rates = entry.folder == "tables" and entry.kind != REFINEMENTS
+        if of_rates or of_set(self.evaluation.joints, shown.name)["error"].notna().any():
             return ""
         return f"{entry.called} is left out: no pose of {shown.title} has a diameter, so no joint counts"
 

@@ -95,6 +95,8 @@ KINDS = {name: Kind(**kind) for name, kind in _catalogue()["kinds"].items()}
 PAPER_SETS = {name: SetCatalogue(name=name, **found) for name, found in _catalogue()["sets"].items()}
 PAPER_ENTRIES = tuple(PaperEntry(**entry) for entry in _catalogue()["paper"])
 
+REFINEMENTS = "refinement table"
+
 # A kind that takes spreads, which networks with maps have.
 RISK = "risk curves"
 WITHOUT_MAPS = "its network has no maps, so no joint has a confidence"

@@ -8,6 +8,7 @@ from deeppose.core.predictors import MEAN_POSE, stage_name
 from deeppose.evaluation.bootstrap import NOTE
 from deeppose.report.captions import Source, read_source
 from deeppose.report.catalogue import (
+    REFINEMENTS,
     RISK,
     SCALER,
     TRAINING,
@@ -29,7 +30,14 @@ from deeppose.report.figures.curves import (
 )
 from deeppose.report.figures.normals import normals_figure
 from deeppose.report.style import save_picture, save_plot
-from deeppose.report.tables import pcp_table, pdj_table, stacked_by_images, viewpoint_table, write_table
+from deeppose.report.tables import (
+    pcp_table,
+    pdj_table,
+    refinement_table,
+    stacked_by_images,
+    viewpoint_table,
+    write_table,
+)
 
 # The paper's FLIC model is shown after two stages where it stands beside other methods (Fig. 3 and 7).
 STAGES_BESIDE_PEERS = 2
@@ -117,6 +125,19 @@ def _write_viewpoint_table(source: Source, shown: SetCatalogue, entry: Entry) ->
         *shown.notes,
     ]
     write_table(table, source.item.reports / entry.folder, entry.file, title, notes)
+
+
+def _write_refinement_table(source: Source, shown: SetCatalogue, entry: Entry) -> None:
+    item = source.item
+    table = refinement_table(source.evaluation.joints, item.skeleton, shown.name, source.labels[shown.name])
+    notes = [
+        *source.notes(shown),
+        "Errors in diameters of the true pose, all kinds of joints pooled; the side of a refinement's box is "
+        f"σ = {item.sigma:g} times the diameter of the predicted pose.",
+        *shown.notes,
+    ]
+    title = entry.titled(f"What refinements do by the error before them, {source.title(shown)}")
+    write_table(table, item.reports / entry.folder, entry.file, title, notes)
 
 
 def _write_all_curves(source: Source, shown: SetCatalogue) -> None:
@@ -214,6 +235,7 @@ MAKERS: dict[str, Callable[[Source, SetCatalogue, Entry], None]] = {
     "pcp table": _write_pcp_table,
     "pdj table": _write_pdj_table,
     "viewpoint table": _write_viewpoint_table,
+    REFINEMENTS: _write_refinement_table,
     "limb curves": _plot_limbs,
     "method curves": _plot_methods,
     "stage curves": _plot_stages,

@@ -1,6 +1,7 @@
 """PCP and PDJ as tables: Table 1 (and 2) of the paper with ours beside it, as CSV, Markdown and LaTeX."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from deeppose.report.paper_results import LIMB_KINDS, NOTE_SEPARATOR, paper_rows
 
 PCP_THRESHOLD = 0.5
 MEASURES = ("strict", "loose")
+ERROR_RANGES = (0.0, *PDJ_THRESHOLDS, 1.0, np.inf)
+"""Between which a joint's error before a refinement lies, diameters of the true pose."""
 CI95 = "_ci95"
 """What the name of a column of half-widths ends with."""
 
@@ -196,6 +199,48 @@ def viewpoint_table(rates: pd.DataFrame, set_name: str, labels: str) -> pd.DataF
     ).reset_index(drop=True)
 
 
+def refinement_table(
+    joint_errors: pd.DataFrame, skeleton: Skeleton, set_name: str, labels: str
+) -> pd.DataFrame:
+    """What each refinement makes of joints by the error that the stage before has left, all kinds pooled.
+
+    `joint_errors` is as of :func:`pdj_table`.
+
+    Returns
+    -------
+    Columns method (the refinement), labels, error_before ("0.2 to 0.5", diameters), share_of_joints (that had
+    it), nearer (the share of these that came nearer), pdj@0.1, pdj@0.2, pdj@0.5 (theirs after it); no row of
+    errors that no joint had.
+
+    Raises
+    ------
+    PredictionsError
+        If `joint_errors` has nothing of that set.
+    """
+    errors = of_set(joint_errors, set_name)
+    stages = [name for name in predictors(errors) if stage_number(name)]
+    by_stage = [matrix(errors, name, "joint", skeleton.joints, "error").ravel() for name in stages]
+    rows: list[dict[str, Any]] = []
+    for name, before, after in zip(stages[1:], by_stage, by_stage[1:], strict=False):
+        counted = np.isfinite(before) & np.isfinite(after)
+        for least, most in pairwise(ERROR_RANGES):
+            chosen = counted & (before >= least) & (before < most)
+            if chosen.any():
+                words = f"{least:g} to {most:g}" if np.isfinite(most) else f"from {least:g} on"
+                shares = {f"pdj@{t}": float((after[chosen] < t).mean()) for t in PDJ_THRESHOLDS}
+                rows.append(
+                    {
+                        "method": name,
+                        "labels": labels,
+                        "error_before": words,
+                        "share_of_joints": float(chosen.sum() / counted.sum()),
+                        "nearer": float((after[chosen] < before[chosen]).mean()),
+                        **shares,
+                    }
+                )
+    return pd.DataFrame(rows)
+
+
 def stacked_by_images(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """The same table of several parts of a set, one below the other, with a column `images` that says which.
 
@@ -216,7 +261,7 @@ def write_table(table: pd.DataFrame, folder: Path, name: str, title: str, notes:
     Parameters
     ----------
     table
-        From :func:`pcp_table`, :func:`pdj_table` or :func:`viewpoint_table`.
+        From one of the functions above.
     notes
         What holds for the whole table: the profile, the set, what the numbers can't be compared with.
     """
