@@ -29,7 +29,7 @@ from torch import Tensor
 from deeppose.cascade.prediction import predict_stage
 from deeppose.cascade.processes import processes
 from deeppose.cascade.setup import images_of, predictor_of, workers_of
-from deeppose.cascade.train_stage import describe, training_table
+from deeppose.cascade.train_stage import describe, training_table, trusted_part
 from deeppose.cascade.training import mixed_seed, train
 from deeppose.core.files import read_json, write_text
 from deeppose.core.metrics import joint_errors, limb_errors, mean_pdj, pcp
@@ -61,7 +61,7 @@ def main(what: str, names: list[str]) -> None:
     if what == "run":
         run(definition, params, names or list(definition["variants"]))
     found = results(definition, params)
-    write_text(PAGE, page(definition, found))
+    write_text(PAGE, page(definition, params, found))
     curves_figure(definition, found)
 
 
@@ -175,17 +175,19 @@ def trained(start: Regressor | None, *, in_pixels: bool = False) -> tuple[pd.Dat
             measured.append({"pcp": pcp(limbs, item.skeleton)["ave"], **figures})
             return figures["pdj@0.2"] or 0.0
 
+        table, steps = training_table(item, 1, examples, images, network), item.profile.stage1.steps["lsp"]
         log = train(
             network,
-            training_table(item, 1, examples, images, network),
+            table,
             item.profile.training,
             fabric,
             judge,
-            steps=item.profile.stage1.steps["lsp"],
+            steps=steps,
             checkpoint=Path("state.pt"),
             speed_log=Path("images-per-second.csv"),
             workers=workers_of(item, fabric.device),
             name="stage 1",
+            last=trusted_part(item, 1, table, examples, steps),
         )
     Path("state.pt").unlink()
     curve = pd.DataFrame(measured).assign(loss=log["loss"])
@@ -229,7 +231,7 @@ def extrapolated(curve: pd.DataFrame, crops: float) -> tuple[float, float, float
     return float(ends[0]), float(low), float(high)
 
 
-def page(definition: dict[str, Any], found: pd.DataFrame) -> str:
+def page(definition: dict[str, Any], params: dict[str, Any], found: pd.DataFrame) -> str:
     """Each variant's last figures beside the paper's recipe, its curve, and where it would come to."""
     crops = papers_crops()
     last = found.groupby("variant", sort=False).last()
@@ -239,7 +241,8 @@ def page(definition: dict[str, Any], found: pd.DataFrame) -> str:
         gain = figures["pcp"] - last.loc[FIRST, "pcp"] if FIRST in last.index and name != FIRST else None
         measured = [rate_text(figures[column]) for column in MEASURED]
         more = ""
-        if constant_rate(definition, str(name)):
+        training = varied_params(definition, params, str(name))["profiles"]["paper"]["training"]
+        if training["optimizer"]["name"] == "adagrad":
             end, low, high = extrapolated(found[found["variant"] == name], crops)
             more = f"{rate_text(end)} ({rate_text(low)} to {rate_text(high)})"
         rows.append([words, *measured, "" if gain is None else difference_text(gain), more])
@@ -262,12 +265,6 @@ def page(definition: dict[str, Any], found: pd.DataFrame) -> str:
         "All other parameters are those of `paper`, except",
         f"```yaml\n{base}```",
     )
-
-
-def constant_rate(definition: dict[str, Any], name: str) -> bool:
-    """Whether a variant's learning rate is the same from first to last."""
-    changed = definition["variants"][name]["set"].get("profiles/paper.yaml:training.optimizer", {})
-    return changed.get("name", "adagrad") == "adagrad"
 
 
 @styled

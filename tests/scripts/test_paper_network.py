@@ -42,11 +42,11 @@ def test_constants_are_changed_while_a_variant_runs(study):
 
 
 def test_the_page_has_each_curves_end_beside_the_recipes(study):
-    definition, _ = study
+    definition, values = study
     rows = [("paper", 50, 0.1), ("paper", 100, 0.2), ("paper", 200, 0.3), ("paper", 400, 0.3)]
     rows += [("adamw", 100, 0.4), ("adamw", 200, 0.45)]
     found = pd.DataFrame(rows, columns=["variant", "crops", "pcp"]).assign(**{"pdj@0.1": 0.1, "pdj@0.2": 0.5})
-    page = paper_network.page(definition, found)
+    page = paper_network.page(definition, values, found)
     assert "| the paper's recipe | 0.300 | 0.100 | 0.500 |  | 0.300 (0.300 to 0.300) |" in page
     assert "| 0.450 | 0.100 | 0.500 | +0.150 |  |" in page
     assert f"2 of {len(definition['variants'])} variants have been run" in page
@@ -55,7 +55,7 @@ def test_the_page_has_each_curves_end_beside_the_recipes(study):
 def test_the_page_is_that_of_the_kept_curves(study):
     definition, values = study
     assert paper_network.PAGE.read_text("utf-8") == paper_network.page(
-        definition, paper_network.results(definition, values)
+        definition, values, paper_network.results(definition, values)
     )
 
 
