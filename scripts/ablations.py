@@ -1,12 +1,12 @@
-"""What choices are worth, on held-out images alone: docs/ablations.md, docs/refinements.md, of kept runs.
+"""What choices are worth, on held-out images alone: docs/ablations.md and docs/refinements.md.
 
     python scripts/ablations.py run [--refinements] [--cuda] [VARIANT...]
                                               train those, or all, that aren't kept
     python scripts/ablations.py table [--refinements]
                                               write the page from the kept runs
 
-docs/ablations.yaml says what is compared; with --refinements, docs/refinements.yaml. A run takes about
-fifteen minutes on two cores; --cuda takes a GPU. Runs are compared with those of the same machine. A run's
+docs/ablations.yaml says what is compared; with --refinements, docs/refinements.yaml. A run takes ten to
+twenty minutes on two cores; --cuda takes a GPU. Runs are compared with those of the same machine. A run's
 figures are kept when it ends; of one that is stopped, the stages that had ended are taken from DVC's cache,
 in which what all runs made stays until `dvc gc`. The archives are those in the folder that DEEPPOSE_MIRROR
 names.
@@ -158,12 +158,13 @@ def page(study: Study, definition: dict[str, Any], found: pd.DataFrame) -> str:
     for where, runs in found.groupby("machine"):
         tables += [f"On {where}:", variants_table(definition, runs)]
     base = yaml.safe_dump(definition["base"], sort_keys=False)
-    flag = f" {REFINEMENTS}" if study == study_of("refinements") else ""
     kept, asked = study.kept.name, study.definition.name
+    runs = f"[{kept}]({kept})" if study.kept.is_file() else kept
+    variants = definition["variants"]
     return page_of(
         definition["title"],
-        f"Made by `python scripts/ablations.py table{flag}` from the runs in [{kept}]({kept}); "
-        f"[{asked}]({asked}) says what was run. Measured on "
+        f"Made by `{definition['command']}` from the runs in {runs}; [{asked}]({asked}) says what was run: "
+        f"{found['variant'].nunique()} of {len(variants)} variants have been. Measured on "
         "[held-out](glossary.md#held-out) images of LSP's training part, not on a test part. Each seed has "
         f"its own held-out images, shared by all variants. {definition['words']} Means are over the seeds "
         "that both the variant and the base were run with, ± the standard deviation. The last column is the "

@@ -39,7 +39,8 @@ def main(profile: str, new: list[str]) -> None:
                     changed = [
                         name
                         for name in dict.fromkeys([*now, *before])
-                        if now.get(name) != before.get(name) and name not in same_as_none
+                        if name not in same_as_none
+                        and (name not in now or name not in before or now[name] != before[name])
                     ]
                     if changed:
                         sys.exit(f"{stage.addressing} ran with another {', '.join(changed)}: run it again")

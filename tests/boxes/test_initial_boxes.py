@@ -10,6 +10,7 @@ from hypothesis.extra.numpy import arrays
 from deeppose.boxes.face_detector import FaceDetector
 from deeppose.boxes.faces import faces_table
 from deeppose.boxes.initial_boxes import (
+    assign_boxes,
     choose_faces,
     containing_factor,
     containment_curve,
@@ -329,11 +330,15 @@ def test_each_image_has_the_box_of_its_own_size():
 
 
 def people_in_images(sets, sizes, poses, part="train"):
-    """Examples of one labelled pose `(k, 2)` an image; NaN where a joint has no label."""
+    """Examples of one labelled pose `(k, 2)` an image; NaN where a joint has no label.
+
+    A diameter have those whose first two joints are labelled.
+    """
     table = pd.DataFrame({"set": sets, "part": part}).assign(
         width=[width for width, _ in sizes], height=[height for _, height in sizes]
     )
     poses = np.array(poses, dtype=np.float64)
+    table["diameter"] = np.linalg.norm(poses[:, 0] - poses[:, 1], axis=-1)
     return Examples(table, poses, ~np.isnan(poses[..., 0]))
 
 
@@ -344,14 +349,14 @@ LIKE = (100, 200), [(20, 30), (79, 179), (50, 100)]
 def test_a_tight_box_by_hand():
     size, pose = LIKE
     twice = [(500, 200), (500 + 2 * 149, 210), (np.nan, np.nan)]
-    made, counts = image_boxes(
-        people_in_images(["lsp", "extended"], [size, (1000, 400)], [pose, twice]), ["extended"]
-    )
+    images = people_in_images(["lsp", "extended"], [size, (1000, 400)], [pose, twice])
+    (made, _), rule, counts, _ = assign_boxes([images, images], [], None, 0.99, tight=["extended"])
     assert made[BOX_COLUMNS].to_numpy().tolist() == [
         [49.5, 99.5, 100, 200],
         [500 + 149, 205 - 10, 2 * 149 + 2 * 41, 10 + 2 * 51],
     ]
     assert made["chosen"].tolist() == ["image", "tight"]
+    assert rule == {"kind": "image"}
     assert counts["examples"]["train"] == {
         "lsp": {"image": 1, "tight": 0},
         "extended": {"image": 0, "tight": 1},
@@ -361,8 +366,9 @@ def test_a_tight_box_by_hand():
 def test_margins_are_taken_in_turn():
     poses = [[(10, 10), (89, 89)], [(20, 20), (79, 79)], *[[(100, 100), (199, 199)]] * 3]
     sets = ["lsp", "lsp", *["extended"] * 3]
-    made = tight_boxes(people_in_images(sets, [(100, 100)] * 5, poses), np.array([2, 3, 4]))
+    rows, made = tight_boxes(people_in_images(sets, [(100, 100)] * 5, poses), ["extended"])
     sides = [99 + 99 * 21 / 79, 99 + 99 * 41 / 59]
+    assert rows.tolist() == [2, 3, 4]
     np.testing.assert_allclose(made[:, 2], [sides[0], sides[1], sides[0]])
 
 
@@ -372,25 +378,34 @@ def test_margins_are_taken_in_turn():
     st.integers(100, 300),
 )
 def test_with_its_own_margins_an_image_is_its_tight_box(pose, width, height):
-    assume(len(set(pose)) > 1)
+    assume(pose[0] != pose[1])
     images = people_in_images(["lsp", "extended"], [(width, height)] * 2, [pose, pose])
-    np.testing.assert_allclose(
-        tight_boxes(images, np.array([1]))[0], image_box(width, height), rtol=0, atol=1e-9
-    )
+    _, made = tight_boxes(images, ["extended"])
+    np.testing.assert_allclose(made[0], image_box(width, height), rtol=0, atol=1e-9)
 
 
 @given(people(), st.integers(0, 9))
 def test_a_tight_box_holds_all_labelled_joints_whatever_the_others_margins_are(someone, seed):
     _, poses, labelled = someone
+    assume(poses.shape[1] > 1)
     count = len(poses)
     others = np.random.default_rng(seed).uniform(-50, 150, poses.shape)  # some of them outside their image
     images = people_in_images(
         ["lsp"] * count + ["extended"] * count, [(100, 100)] * 2 * count, np.concatenate([others, poses])
     )
-    rows = count + np.flatnonzero(labelled.any(axis=1))
-    made = tight_boxes(images, rows)
-    assert (made[:, 2:] >= 1).all()
+    rows, made = tight_boxes(images, ["extended"])
+    assert rows.tolist() == (count + np.flatnonzero(labelled[:, :2].all(axis=1))).tolist()
     assert (inside(made, images.poses[rows]) | ~images.labelled[rows]).all()
+
+
+def test_too_few_labels_give_no_tight_box_and_no_margins():
+    nowhere = (np.nan, np.nan)
+    poses = [[(50, 50), nowhere], LIKE[1][:2], [nowhere] * 2, [(7, 7), nowhere], LIKE[1][:2]]
+    images = people_in_images(["lsp", "lsp", *["extended"] * 3], [LIKE[0]] * 5, poses)
+    made, counts = image_boxes(images, ["extended"])
+    assert made["chosen"].tolist() == ["image"] * 4 + ["tight"]
+    np.testing.assert_allclose(made[BOX_COLUMNS].to_numpy(), [[49.5, 99.5, 100, 200]] * 5)
+    assert counts["examples"]["train"]["extended"] == {"image": 2, "tight": 1}
 
 
 @pytest.mark.parametrize("part", ["held-out", "test"])
@@ -401,7 +416,7 @@ def test_who_judges_starts_from_the_full_image(part):
 
 def test_margins_come_from_another_set():
     images = people_in_images(["extended"] * 2, [LIKE[0]] * 2, [LIKE[1]] * 2)
-    with pytest.raises(AnnotationError, match="tight_boxes in the profile names all sets"):
+    with pytest.raises(AnnotationError, match="take a set out of it, or train on another one too"):
         image_boxes(images, ["extended"])
 
 

@@ -116,9 +116,10 @@ def assert_same(some, others):
 
 @pytest.fixture(params=["whole bodies", "joint boxes"])
 def table(request, on_host, poses, joint_boxes):
-    return (
-        whole_bodies(on_host, dots.examples_of(poses)) if request.param == "whole bodies" else joint_boxes[1]
-    )
+    if request.param == "whole bodies":
+        return whole_bodies(on_host, dots.examples_of(poses))
+    boxes, table = joint_boxes
+    return replace(table, table=boxes, others=0.25, scale=0.2, rotation=30.0)
 
 
 @pytest.fixture(params=[None, LastPart(2, np.array([7, 1, 4]))], ids=["one part", "two parts"])

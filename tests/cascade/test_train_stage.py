@@ -13,10 +13,12 @@ from lightning_fabric import Fabric
 from project import ROOT
 from scale_project import make_project
 
-from deeppose.cascade.train_stage import read_by_column, train_stage, trusted_part
+from deeppose.cascade.train_stage import describe, read_by_column, train_stage, training_table, trusted_part
 from deeppose.core.errors import AnnotationError, WeightsError
+from deeppose.core.images import Images
 from deeppose.core.params_file import load_params
 from deeppose.core.paths import Item
+from deeppose.networks.weights import build_network
 
 
 def test_a_table_read_by_column_is_the_table(tmp_path):
@@ -43,6 +45,20 @@ def test_a_stage_does_not_start_from_weights_of_another(tmp_path, monkeypatch):
     shutil.copy(item.weights(2), item.weights(1))
     with pytest.raises(WeightsError, match=r"stage1\.safetensors holds weights of stage 2 .*not of stage 1"):
         train_stage(item, 2, Fabric(accelerator="cpu", devices=1))
+
+
+def test_a_refinement_scales_and_turns_its_boxes_as_params_say(tmp_path, monkeypatch):
+    make_project(tmp_path / "project", 20)
+    monkeypatch.chdir(tmp_path / "project")
+    item = Item(load_params(), "demo", "lsp")
+    moved = item.profile.stage2.model_copy(update={"others": 0.3, "scale": 0.1, "rotation": 7.0})
+    profiles = {"demo": item.profile.model_copy(update={"stage2": moved})}
+    item = replace(item, params=item.params.model_copy(update={"profiles": profiles}))
+    examples = item.train.read_examples()
+    network = build_network(**describe(item, 2)["network"])
+    table = training_table(item, 2, examples, Images(item.train.images, examples.table), network)
+    assert (table.others, table.scale, table.rotation) == (0.3, 0.1, 7.0)
+    assert (table.size, table.seed) == (network.size, (item.params.seed, 2))
 
 
 # The last part

@@ -60,7 +60,10 @@ class TestOurs:
         paper = load_params(OURS).profiles["paper"]
         assert (paper.network.name, paper.network.input, paper.network.width) == ("alexnet", 220, 1)
         assert (paper.stage1.scale, paper.stage1.rotated, paper.average_mirrored) == (0, 0, False)
-        assert paper.trusted is None
+        assert (paper.trusted, paper.tight_boxes) == (None, ())
+        assert (paper.stage2.scale, paper.stage2.rotation, paper.stage3.scale, paper.stage3.rotation) == (
+            0,
+        ) * 4
         assert not any(paper.stage(stage).repeated for stage in (1, 2, 3))
         assert (paper.stage2.others, paper.stage3.others, paper.narrowest_normal) == (0, 0, 0)
         assert (paper.training.batch, paper.network.dropout) == (128, 0.6)

@@ -415,6 +415,12 @@ def test_synthetic_people_are_named_as_such(project, model, stand_in):
         assert caption(written[name]).endswith("Other methods have no predictions on synthetic images.")
 
 
+def test_one_stage_has_no_refinements(project, capsys):
+    reports, _ = project("flic", stages=1)
+    assert "refinements-flic is left out: the cascade has one stage" in capsys.readouterr().out
+    assert not list(reports.rglob("refinements*"))
+
+
 def test_the_same_bytes_twice(project):
     files = []
     for _ in range(2):

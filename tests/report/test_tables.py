@@ -88,7 +88,7 @@ def test_what_refinements_do_by_the_error_before_them(tmp_path):
     ]
     errors = pd.DataFrame(rows, columns=["set", "predictor", "example", "joint", "error"])
     table = refinement_table(errors, skeleton, "lsp", LABELS)
-    assert table.drop(columns="labels").to_numpy().tolist() == [
+    assert table.drop(columns=["labels", "change"]).to_numpy().tolist() == [
         ["stage 2", "0 to 0.1", 1 / 6, 0, 1, 1, 1],
         ["stage 2", "0.1 to 0.2", 2 / 6, 0.5, 0.5, 0.5, 1],
         ["stage 2", "0.2 to 0.5", 1 / 6, 1, 0, 1, 1],
@@ -97,12 +97,12 @@ def test_what_refinements_do_by_the_error_before_them(tmp_path):
         ["stage 3", "0 to 0.1", 1 / 2, 1, 1, 1, 1],
         ["stage 3", "0.2 to 0.5", 1 / 2, 1, 0, 1, 1],
     ]
+    assert table["change"].tolist() == pytest.approx([0.02, 0.0, -0.15, -0.1, -1, -0.06, -0.15])
     write_table(table, tmp_path, "refined", "Refined", [])
     lines = (tmp_path / "refined.md").read_text("utf-8").splitlines()
-    assert (
-        "| Method | Error before | Share of joints | Nearer | PDJ at 0.1 | PDJ at 0.2 | PDJ at 0.5 |" in lines
-    )
-    assert "| stage 2 | 0.1 to 0.2 | 0.333 | 0.500 | 0.500 | 0.500 | 1.000 |" in lines
+    heads = "Error before | Share of joints | Nearer | Change | PDJ at 0.1 | PDJ at 0.2 | PDJ at 0.5"
+    assert f"| Method | {heads} |" in lines
+    assert "| stage 2 | 0.2 to 0.5 | 0.167 | 1.000 | −0.150 | 0.000 | 1.000 | 1.000 |" in lines
 
 
 def row(table, method, source, measure="strict"):

@@ -30,6 +30,7 @@ figures |= {"mean_pose": {}, "gain_of_stage_2": {}}
 DEFINITION = {
     "title": "What it is worth",
     "words": "",
+    "command": "this",
     "base": {"profile": "cpu", "profiles/cpu.yaml:width": 1},
     "seeds": [1, 2],
     "variants": {

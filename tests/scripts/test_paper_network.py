@@ -110,5 +110,17 @@ def test_an_extrapolation_and_its_interval_are_finite_and_in_order(pcps, extra):
 
 
 def test_the_papers_crops_are_its_workers_and_days_at_our_speed(study):
-    bench = json.loads((ROOT / "reports/bench/bench.json").read_text("utf-8"))["sections"][0]
-    assert paper_network.papers_crops() == pytest.approx(bench["rows"][0]["figure"] * 100 * 259_200)
+    bench = json.loads((ROOT / "reports/bench/bench.json").read_text("utf-8"))
+    rows = {(of["title"], row["what"]): row["figure"] for of in bench["sections"] for row in of["rows"]}
+    speed = rows["Training the paper's network", "ours, images/s"]
+    assert paper_network.papers_crops() == pytest.approx(speed * 100 * 259_200)
+
+
+def test_what_decides_a_curve_has_another_digest(study):
+    definition, values = study
+    digests = [paper_network.digest_of(definition, values, name) for name in definition["variants"]]
+    assert len(set(digests)) == len(digests)
+    digest = paper_network.digest_of(definition, values, "synthetic-first")
+    values["profiles"]["demo"]["embedded"]["lsp_images"] += 1
+    assert paper_network.digest_of(definition, values, "synthetic-first") != digest
+    assert paper_network.digest_of(definition, values, "paper") == digests[0]

@@ -107,62 +107,60 @@ def image_boxes(examples: Examples, tight: Sequence[str] = ()) -> InitialBoxes:
     boxes = _full_images(examples)
     chosen = np.full(len(boxes), IMAGE, dtype=object)
     kinds: tuple[str, ...] = (IMAGE,)
-    if (of_tight := examples.table["set"].isin(tight) & (examples.table["part"] == "train")).any():
-        rows = np.flatnonzero(of_tight)
-        boxes[rows], kinds = tight_boxes(examples, rows), (IMAGE, TIGHT)
-        chosen[rows] = TIGHT
+    if examples.table.loc[examples.table["part"] == "train", "set"].isin(tight).any():
+        rows, about_joints = tight_boxes(examples, tight)
+        boxes[rows], chosen[rows], kinds = about_joints, TIGHT, (IMAGE, TIGHT)
     table = pd.DataFrame(boxes, columns=BOX_COLUMNS).assign(chosen=chosen)
     return table, {"examples": _counts(examples.table, chosen, kinds)}
 
 
-def tight_boxes(examples: Examples, rows: Indices) -> Floats:
+def tight_boxes(examples: Examples, sets: Sequence[str]) -> tuple[Indices, Floats]:
     """Boxes about the labelled joints, with the margins that the other training images leave around theirs.
 
-    A person fills three quarters of an image of LSP, less than half of one of LSP extended. By full images
-    stage 1 would mostly see people at half the size that it is tested on.
+    The full image is b⁰ on LSP "since the humans are relatively tightly cropped" (§4.1). On LSP extended they
+    are not: stage 1 would see most of them at half the size that it is tested on.
 
     Parameters
     ----------
-    rows
-        The examples that get such boxes, one joint of each labelled at least. They take the margins of the
-        others in turn, as shares of the longer side of the joints' bounding box.
+    sets
+        The training sets that get such boxes. Their examples take the margins of the other training examples
+        in turn, as shares of the longer side of the joints' bounding box. Of poses without a diameter too
+        little is labelled for either.
 
     Returns
     -------
-    `(len(rows), 4)`.
+    Which rows have such a box, and these `(rows, 4)`.
 
     Raises
     ------
     AnnotationError
-        If no other training example has a labelled joint.
+        If no training example of another set has a diameter.
     """
-    others = np.setdiff1d(examples.rows("train"), rows)
-    others = others[examples.labelled[others].any(axis=1)]
+    usable = (examples.table["part"] == "train").to_numpy() & np.isfinite(examples.diameters)
+    of_sets = examples.table["set"].isin(sets).to_numpy()
+    rows, others = np.flatnonzero(usable & of_sets), np.flatnonzero(usable & ~of_sets)
     if len(others) == 0:
         raise AnnotationError(
-            "tight_boxes in the profile names all sets that train this model: it takes the margins around "
-            "the joints from the images of another one"
+            "tight_boxes in the profile leaves no training set whose images have margins to take: take a set "
+            "out of it, or train on another one too"
         )
-    low, high, longer = _extents(examples, others)
+    low, high, longer_side = _extents(examples, others)
     ends = np.stack([examples.widths, examples.table["height"].to_numpy(np.int64)], axis=-1)[others] - 0.5
-    before, behind = (np.maximum(margin, 0) / longer for margin in (low + 0.5, ends - high))
-    like = np.resize(np.arange(len(others)), len(rows))
-    low, high, longer = _extents(examples, rows)
-    low, high = low - before[like] * longer, high + behind[like] * longer
-    return np.concatenate([(low + high) / 2, np.maximum(high - low, 1.0)], axis=-1)
+    before, after = (np.maximum(margin, 0) / longer_side for margin in (low + 0.5, ends - high))
+    in_turn = np.resize(np.arange(len(others)), len(rows))
+    low, high, longer_side = _extents(examples, rows)
+    low, high = low - before[in_turn] * longer_side, high + after[in_turn] * longer_side
+    return rows, np.concatenate([(low + high) / 2, np.maximum(high - low, 1.0)], axis=-1)
 
 
 def _extents(examples: Examples, rows: Indices) -> tuple[Floats, Floats, Floats]:
-    """Left upper and right lower corner of the labelled joints' bounding box, and its longer side, in pixels.
-
-    The side is a pixel at least, which a single joint's would not be.
-    """
+    """Left upper and right lower corner of the labelled joints' bounding box, and its longer side, pixels."""
     labelled = examples.labelled[rows][..., None]
     low, high = (
         edge(np.where(labelled, examples.poses[rows], beyond), axis=1)
         for edge, beyond in ((np.min, np.inf), (np.max, -np.inf))
     )
-    return low, high, np.maximum((high - low).max(axis=1, keepdims=True), 1.0)
+    return low, high, (high - low).max(axis=1, keepdims=True)
 
 
 def annotated_boxes(examples: Examples) -> InitialBoxes:

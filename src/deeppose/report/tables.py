@@ -209,8 +209,8 @@ def refinement_table(
     Returns
     -------
     Columns method (the refinement), labels, error_before ("0.2 to 0.5", diameters), share_of_joints (that had
-    it), nearer (the share of these that came nearer), pdj@0.1, pdj@0.2, pdj@0.5 (theirs after it); no row of
-    errors that no joint had.
+    it), of these nearer (the share that came nearer), change (the median change of their errors, diameters)
+    and pdj@0.1, pdj@0.2, pdj@0.5 after it; no row of errors that no joint had.
 
     Raises
     ------
@@ -221,7 +221,7 @@ def refinement_table(
     stages = [name for name in predictors(errors) if stage_number(name)]
     by_stage = [matrix(errors, name, "joint", skeleton.joints, "error").ravel() for name in stages]
     rows: list[dict[str, Any]] = []
-    for name, before, after in zip(stages[1:], by_stage, by_stage[1:], strict=False):
+    for name, (before, after) in zip(stages[1:], pairwise(by_stage), strict=True):
         counted = np.isfinite(before) & np.isfinite(after)
         for least, most in pairwise(ERROR_RANGES):
             chosen = counted & (before >= least) & (before < most)
@@ -235,6 +235,7 @@ def refinement_table(
                         "error_before": words,
                         "share_of_joints": float(chosen.sum() / counted.sum()),
                         "nearer": float((after[chosen] < before[chosen]).mean()),
+                        "change": float(np.median(after[chosen] - before[chosen])),
                         **shares,
                     }
                 )
@@ -312,7 +313,8 @@ def _cell(value: float, column: str, source: str) -> str:
         return f"{value:g}"
     if source == _PAPER:
         return published_text(value)
-    return difference_text(value) if source == _DIFFERENCE else rate_text(value)
+    is_difference = source == _DIFFERENCE or column == "change"
+    return difference_text(value) if is_difference else rate_text(value)
 
 
 def _head(column: str) -> str:
@@ -320,7 +322,7 @@ def _head(column: str) -> str:
 
 
 def _alignment(cells: pd.DataFrame) -> str:
-    words = {"Method", "Images", "Source", "Labels", "PCP", "Viewpoint"}
+    words = {"Method", "Images", "Source", "Labels", "PCP", "Viewpoint", "Error before"}
     return "".join("l" if column in words else "r" for column in cells.columns)
 
 
