@@ -13,6 +13,7 @@ from lightning_fabric import Fabric
 from project import ROOT
 from scale_project import make_project
 
+import deeppose.cascade.train_stage as stage_module
 from deeppose.cascade.train_stage import describe, read_by_column, train_stage, training_table, trusted_part
 from deeppose.core.errors import AnnotationError, WeightsError
 from deeppose.core.images import Images
@@ -54,6 +55,10 @@ def test_a_refinement_scales_and_turns_its_boxes_as_params_say(tmp_path, monkeyp
     moved = item.profile.stage2.model_copy(update={"others": 0.3, "scale": 0.1, "rotation": 7.0})
     profiles = {"demo": item.profile.model_copy(update={"stage2": moved})}
     item = replace(item, params=item.params.model_copy(update={"profiles": profiles}))
+    columns = ["example", "mirrored", "joint", "box_x", "box_y", "side", "target_x", "target_y"]
+    monkeypatch.setattr(
+        stage_module, "read_by_column", lambda path: pd.DataFrame(columns=columns, dtype=float)
+    )
     examples = item.train.read_examples()
     network = build_network(**describe(item, 2)["network"])
     table = training_table(item, 2, examples, Images(item.train.images, examples.table), network)
