@@ -13,7 +13,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,7 @@ from deeppose.evaluation.formatting import difference_text, rate_text
 from deeppose.networks.regressor import Regressor, squared_distances
 from deeppose.networks.weights import build_network
 from deeppose.provenance import machine
+from deeppose.report.paper_results import paper_rows
 from deeppose.report.style import new_figure, save_plot, styled
 
 DEFINITION, RESULTS, PAGE = (Path("docs") / f"paper-network.{suffix}" for suffix in ("yaml", "csv", "md"))
@@ -125,7 +126,7 @@ def synthetic_params(varied: dict[str, Any], params: dict[str, Any], crops: int)
 def digest_of(definition: dict[str, Any], params: dict[str, Any], name: str) -> str:
     """Names all that decides a variant's curve."""
     varied, variant = varied_params(definition, params, name), definition["variants"][name]
-    beyond = {key: value for key, value in variant.items() if key not in ("words", "set")}
+    beyond = {key: value for key, value in variant.items() if key not in ("words", "set", "several")}
     if "pretraining" in beyond:
         beyond["synthetic"] = digest(synthetic_params(varied, params, beyond["pretraining"]))
     if not beyond:
@@ -242,25 +243,27 @@ def extrapolated(curve: pd.DataFrame, crops: float) -> tuple[float, float, float
     away, wrong = x[rows] - x[rows].mean(axis=1, keepdims=True), y[rows]
     slopes = (away * wrong).sum(axis=1) / np.square(away).sum(axis=1)
     ends = 1 - np.exp(wrong.mean(axis=1) + slopes * (np.log(crops) - x[rows].mean(axis=1)))
+    ends = np.maximum(ends, 0)  # a curve that falls
     low, high = np.percentile(ends[1:], [5, 95])
     return float(ends[0]), float(low), float(high)
 
 
 def page(definition: dict[str, Any], params: dict[str, Any], found: pd.DataFrame) -> str:
     """Each variant's last figures beside the paper's recipe, its curve, and where it would come to."""
-    crops = papers_crops()
+    variants, crops = definition["variants"], papers_crops()
     last = found.groupby("variant", sort=False).last()
+    gains = last["pcp"] - last["pcp"].get(FIRST, np.nan)
+    ends = {
+        name: extrapolated(found[found["variant"] == name], crops)
+        for name in last.index
+        if varied_params(definition, params, name)["profiles"]["paper"]["training"]["optimizer"]["name"]
+        == "adagrad"
+    }
     rows = []
     for name, figures in last.iterrows():
-        words = definition["variants"][name]["words"]
-        gain = figures["pcp"] - last.loc[FIRST, "pcp"] if FIRST in last.index and name != FIRST else None
         measured = [rate_text(figures[column]) for column in MEASURED]
-        more = ""
-        training = varied_params(definition, params, str(name))["profiles"]["paper"]["training"]
-        if training["optimizer"]["name"] == "adagrad":
-            end, low, high = extrapolated(found[found["variant"] == name], crops)
-            more = f"{rate_text(end)} ({rate_text(low)} to {rate_text(high)})"
-        rows.append([words, *measured, "" if gain is None else difference_text(gain), more])
+        gain = "" if name == FIRST else difference_text(gains[name])
+        rows.append([variants[name]["words"], *measured, gain, interval_text(ends.get(str(name)))])
     base = yaml.safe_dump(definition["base"], sort_keys=False)
     return page_of(
         "How the paper's network learns",
@@ -269,8 +272,9 @@ def page(definition: dict[str, Any], params: dict[str, Any], found: pd.DataFrame
         "quarter as wide and at 124 px, most of them one change from the paper's recipe, each over "
         f"{definition['crops']:,} crops of LSP and LSP extended. Measured on 400 "
         "[held-out](glossary.md#held-out) images of LSP's training part, not on a test part. "
-        f"{len(rows)} of {len(definition['variants'])} variants have been run.",
+        f"{len(rows)} of {len(variants)} variants have been run.",
         "![Held-out PCP against crops seen](paper-network.svg)",
+        conclusions(variants, gains, ends, crops),
         table(["Change", *MEASURED.values(), "PCP, minus the recipe's", "PCP, extrapolated"], rows),
         f"The last column is what would come of {crops / 1e9:.1f} billion crops, if the share of wrong limbs "
         "fell as a power of the crops seen, as it did in the second half of a run; in brackets the 90 % "
@@ -282,15 +286,53 @@ def page(definition: dict[str, Any], params: dict[str, Any], found: pd.DataFrame
     )
 
 
+def conclusions(
+    variants: Mapping[str, Any],
+    gains: "pd.Series[float]",
+    ends: Mapping[str, tuple[float, float, float]],
+    crops: float,
+) -> str:
+    """Which single change brings most, and whether the recipe would come to the paper's PCP."""
+    single = gains[[name for name in gains.index if name != FIRST and not variants[name].get("several")]]
+    published = paper_rows("lsp")
+    theirs = float(published.loc[published["stage"] == 1, "ave"].iloc[0])
+    said = []
+    if len(single):
+        most, least = ((name, variants[name]["words"]) for name in (single.idxmax(), single.idxmin()))
+        said.append(
+            f'Of the single changes, "{most[1]}" brings most ({difference_text(single[most[0]])}), '
+            f'"{least[1]}" costs most ({difference_text(single[least[0]])}).'
+        )
+    if FIRST in ends:
+        _, low, high = ends[FIRST]
+        where = "above" if theirs > high else "below" if theirs < low else "within"
+        said.append(
+            f"The paper's {theirs:.2f} after stage 1, on LSP's test part, is {where} what the recipe's curve "
+            f"would come to in {crops / 1e9:.1f} billion crops, {interval_text(ends[FIRST])}, at this width "
+            "and input."
+        )
+        reach = [variants[name]["words"] for name, end in ends.items() if name != FIRST and end[2] >= theirs]
+        if where == "above" and reach:
+            said.append(f"It is within the interval, or below it, of: {'; '.join(reach)}.")
+    return " ".join(said)
+
+
+def interval_text(end: tuple[float, float, float] | None) -> str:
+    """What a curve would come to, with its interval; "" if nothing says."""
+    return "" if end is None else f"{rate_text(end[0])} ({rate_text(end[1])} to {rate_text(end[2])})"
+
+
 @styled
 def curves_figure(definition: dict[str, Any], found: pd.DataFrame) -> None:
     """Held-out PCP against crops seen, a line a variant."""
     figure = new_figure(9.5, 6.0, "Held-out PCP of stage 1 against crops seen")
     axes = figure.subplots()
-    for number, (name, curve) in enumerate(found.groupby("variant", sort=False)):
-        style = ("-", "--", ":")[number // 10]
-        words = definition["variants"][name]["words"]
-        axes.plot(curve["crops"], curve["pcp"], style, label=words, linewidth=2.5 if name == FIRST else 1.2)
+    # In the order in which they end, the legend is read beside the curves.
+    for number, name in enumerate(found.groupby("variant")["pcp"].last().sort_values(ascending=False).index):
+        curve, first = found[found["variant"] == name], name == FIRST
+        look = {"color": "black", "linewidth": 2.5} if first else {"linewidth": 1.2}
+        style = "-" if first else ("-", "--", ":")[number % 3]
+        axes.plot(curve["crops"], curve["pcp"], style, label=definition["variants"][name]["words"], **look)
     axes.set(xscale="log", xlabel="Crops seen", ylabel="Held-out mean PCP")
     figure.legend(loc="outside right center", fontsize="small")
     save_plot(figure, PAGE.parent, PAGE.stem)

@@ -50,6 +50,25 @@ def test_the_page_has_each_curves_end_beside_the_recipes(study):
     assert "| the paper's recipe | 0.300 | 0.100 | 0.500 |  | 0.300 (0.300 to 0.300) |" in page
     assert "| 0.450 | 0.100 | 0.500 | +0.150 |  |" in page
     assert f"2 of {len(definition['variants'])} variants have been run" in page
+    words = definition["variants"]["adamw"]["words"]
+    assert f'Of the single changes, "{words}" brings most (+0.150)' in page
+    assert "The paper's 0.54 after stage 1, on LSP's test part, is above what the recipe's curve" in page
+
+
+def test_what_is_concluded():
+    variants = {name: {"words": name.upper()} for name in ("paper", "a", "b", "c")}
+    variants["c"]["several"] = True
+    gains = pd.Series({"paper": 0.0, "a": 0.1, "b": -0.2, "c": 0.5})
+    ends = {"paper": (0.5, 0.4, 0.6), "a": (0.5, 0.3, 0.53), "b": (0.7, 0.6, 0.8)}
+    said = paper_network.conclusions(variants, gains, ends, 2e9)
+    assert said.startswith('Of the single changes, "A" brings most (+0.100), "B" costs most (−0.200).')
+    assert (
+        "is within what the recipe's curve would come to in 2.0 billion crops, 0.500 (0.400 to 0.600)" in said
+    )
+    assert "B" not in said.partition("costs most")[2].partition(".")[2]
+    said = paper_network.conclusions(variants, gains, ends | {"paper": (0.2, 0.1, 0.3)}, 2e9)
+    assert "is above what" in said
+    assert said.endswith("It is within the interval, or below it, of: B.")
 
 
 def test_the_page_is_that_of_the_kept_curves(study):
