@@ -59,6 +59,7 @@ def test_a_set_of_ones_own_gets_tables_curves_and_pictures():
         ("figures", "pdj-mine-by-stage"),
         ("photos", "poses-mine-by-stage"),
         ("photos", "poses-mine"),
+        ("tables", "refinements-mine"),
         ("photos", "worst-poses-mine"),
         ("figures", "risk-mine"),
     ]

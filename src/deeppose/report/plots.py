@@ -132,8 +132,7 @@ def _write_refinement_table(source: Source, shown: SetCatalogue, entry: Entry) -
     table = refinement_table(source.evaluation.joints, item.skeleton, shown.name, source.labels[shown.name])
     notes = [
         *source.notes(shown),
-        "Errors in diameters of the true pose, all kinds of joints pooled; the side of a refinement's box is "
-        f"σ = {item.sigma:g} times the diameter of the predicted pose.",
+        "Errors in diameters of the true pose, all kinds of joints pooled.",
         *shown.notes,
     ]
     title = entry.titled(f"What refinements do by the error before them, {source.title(shown)}")
