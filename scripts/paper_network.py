@@ -53,6 +53,8 @@ WORKERS, DAYS = 100, 3
 SPEED = Path("reports/bench/bench.json"), "Training the paper's network", "ours, images/s"
 DRAWS = 2000
 """Of the bootstrap over a curve's reports."""
+NAMED = 8
+"""So many of the curves that end highest are named in the figure."""
 
 
 def main(what: str, names: list[str]) -> None:
@@ -324,17 +326,24 @@ def interval_text(end: tuple[float, float, float] | None) -> str:
 
 @styled
 def curves_figure(definition: dict[str, Any], found: pd.DataFrame) -> None:
-    """Held-out PCP against crops seen, a line a variant."""
-    figure = new_figure(9.5, 6.0, "Held-out PCP of stage 1 against crops seen")
+    """Held-out PCP against crops seen, a line a variant; the recipe's and those of the best are named."""
+    figure = new_figure(7.5, 6.5, "Held-out PCP of stage 1 against crops seen")
     axes = figure.subplots()
     # In the order in which they end, the legend is read beside the curves.
-    for number, name in enumerate(found.groupby("variant")["pcp"].last().sort_values(ascending=False).index):
+    ends = found.groupby("variant")["pcp"].last().sort_values(ascending=False).index
+    named = [name for name in ends if name in ends[:NAMED] or name == FIRST]
+    for number, name in enumerate(named):
         curve, first = found[found["variant"] == name], name == FIRST
-        look = {"color": "black", "linewidth": 2.5} if first else {"linewidth": 1.2}
+        look = {"color": "black", "linewidth": 2.5} if first else {"linewidth": 1.4}
         style = "-" if first else ("-", "--", ":")[number % 3]
-        axes.plot(curve["crops"], curve["pcp"], style, label=definition["variants"][name]["words"], **look)
+        words = definition["variants"][name]["words"].replace("`", "")
+        axes.plot(curve["crops"], curve["pcp"], style, label=words, **look)
+    for number, name in enumerate(ends.difference(named)):
+        curve = found[found["variant"] == name]
+        words = "" if number else "each of the others"
+        axes.plot(curve["crops"], curve["pcp"], color="0.8", linewidth=0.8, zorder=1, label=words)
     axes.set(xscale="log", xlabel="Crops seen", ylabel="Held-out mean PCP")
-    figure.legend(loc="outside right center", fontsize="small")
+    figure.legend(loc="outside lower left", fontsize="small")
     save_plot(figure, PAGE.parent, PAGE.stem)
 
 

@@ -95,7 +95,7 @@ def test_what_refinements_do_by_the_error_before_them(tmp_path):
         ["stage 2", "0.5 to 1", 1 / 6, 1, 0, 0, 0],
         ["stage 2", "from 1 on", 1 / 6, 1, 0, 0, 0],
         ["stage 3", "0 to 0.1", 1 / 2, 1, 1, 1, 1],
-        ["stage 3", "0.2 to 0.5", 1 / 2, 1, 0, 1, 1],
+        ["stage 3", "0.2 to 0.5", 1 / 2, 1, 1, 1, 1],
     ]
     assert table["change"].tolist() == pytest.approx([0.02, 0.0, -0.15, -0.1, -1, -0.06, -0.15])
     write_table(table, tmp_path, "refined", "Refined", [])

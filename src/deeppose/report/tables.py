@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from deeppose.core.files import write_text
-from deeppose.core.metrics import mean_pdj, pcp, pdj
+from deeppose.core.metrics import mean_pdj, pcp, pdj, share_within
 from deeppose.core.predictors import stage_number
 from deeppose.core.skeleton import Skeleton
 from deeppose.evaluation.bootstrap import Resamples, resample_weights
@@ -227,7 +227,7 @@ def refinement_table(
             chosen = counted & (before >= least) & (before < most)
             if chosen.any():
                 words = f"{least:g} to {most:g}" if np.isfinite(most) else f"from {least:g} on"
-                shares = {f"pdj@{t}": float((after[chosen] < t).mean()) for t in PDJ_THRESHOLDS}
+                shares = {f"pdj@{t}": share_within(after[chosen], t) for t in PDJ_THRESHOLDS}
                 rows.append(
                     {
                         "method": name,
