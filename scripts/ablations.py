@@ -105,7 +105,7 @@ def params_of(definition: dict[str, Any], params: dict[str, Any], name: str) -> 
             section = section[part]
         if last not in section:
             sys.exit(f"{name} sets {key}, which the params don't have")
-        section[last] = value
+        section[last] = copy.deepcopy(value)  # later keys may change it
     return varied
 
 

@@ -171,6 +171,18 @@ def test_every_variant_of_the_project_has_params_that_are_valid(tmp_path, monkey
         script.params_of(misspelt, params, "base")
 
 
+@pytest.mark.parametrize("study", STUDIES)
+def test_a_variant_leaves_the_definition_as_it_is(monkeypatch, study):
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    import ablations as script
+
+    text = (ROOT / "docs" / f"{study}.yaml").read_text("utf-8")
+    definition, params = yaml.safe_load(text), read_values(ROOT / "params.yaml")
+    for name in definition["variants"]:
+        script.params_of(definition, params, name)
+    assert definition == yaml.safe_load(text)
+
+
 def test_what_decides_nothing_changes_no_digest(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "scripts"))
     import ablations as script
