@@ -74,10 +74,14 @@ def write(project, path, text):
     (project / path).write_text(text)
 
 
+def head(project):
+    return subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=project, text=True).strip()
+
+
 def write_runs(project, *, name="train-stage2@cpu-lsp", **stage2):
-    head = subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=project, text=True).strip()
-    first = {"seconds": 600.0, "revision": head, "started": "2026-01-01T10:00:00+00:00"}
-    second = {"seconds": 330.0, "revision": head, "started": "2026-01-01T11:00:00+00:00"} | stage2
+    revision = head(project)
+    first = {"seconds": 600.0, "revision": revision, "started": "2026-01-01T10:00:00+00:00"}
+    second = {"seconds": 330.0, "revision": revision, "started": "2026-01-01T11:00:00+00:00"} | stage2
     runs = {"train-stage1@cpu-lsp": first, name: second, "train-stage1@cpu-flic": {"revision": "another"}}
     write(project, "logs/cpu/runs.json", json.dumps(runs))
 
@@ -125,6 +129,24 @@ def test_a_run_is_kept_with_its_figures_and_what_it_changed(project):
     assert "| stage 1 | 10 | 0.100 | 0.110 | 0.120 | 0.130 | 0.140 | 0.050 | 0.050 | 0.050 |" in page
     assert "| stage 2 | 16 | 0.200 | 0.210 | 0.220 | 0.230 | 0.240 | 0.100 | 0.100 | 0.100 |" in page
     assert sum(line.startswith("| stage") for line in page) == 2, "held-out images are no test part"
+
+
+def test_commits_of_the_same_code_are_one_run(project):
+    earlier = head(project)
+    git(project, "commit", "--quiet", "--allow-empty", "--message", "more steps")
+    write_runs(project)
+    runs = json.loads((project / "logs/cpu/runs.json").read_text("utf-8"))
+    runs["train-stage1@cpu-lsp"]["revision"] = earlier
+    write(project, "logs/cpu/runs.json", json.dumps(runs))
+    assert keep_run(project, "quick", "A quick one.") == (0, "")
+    kept = json.loads((project / "docs/runs/quick.json").read_text("utf-8"))
+    assert kept["revision"] == head(project) != earlier
+    write(project, "stages/train.py", "")
+    git(project, "add", "stages")
+    git(project, "commit", "--quiet", "--message", "other code")
+    runs["train-stage2@cpu-lsp"]["revision"] = head(project)
+    write(project, "logs/cpu/runs.json", json.dumps(runs))
+    assert "whose code differs" in keep_run(project, "quick", "A quick one.")[1]
 
 
 def test_what_is_not_one_run_is_not_kept(project):
