@@ -1,9 +1,10 @@
 """How people are found in photos, and with what confidence: chosen and measured on held-out images.
 
-    python scripts/people.py choose    write src/deeppose/deploy/people.json and docs/people.json
-    python scripts/people.py page      write docs/people.md and its figure again, from docs/people.json
+    python scripts/people.py choose [SKELETON...]    write src/deeppose/deploy/people.json, docs/people.json
+    python scripts/people.py page                    write docs/people.md and its figure again, from it
 
-The archives are those in the folder that DEEPPOSE_MIRROR names; it takes a quarter of an hour on two cores.
+The archives are those in the folder that DEEPPOSE_MIRROR names. Both skeletons take half an hour on two idle
+cores; where only one model's weights changed, full-body or upper-body can be chosen alone.
 Neither model was trained on what is looked at: full bodies are judged on Image Parse's training part, on
 scenes pasted together from it and on FLIC's training frames, upper bodies on LSP's training part.
 docs/nobody.csv has rectangles of FLIC's training frames that show nobody, found by eye. One half of each
@@ -83,14 +84,16 @@ class Judged(NamedTuple):
     with_face: Floats
 
 
-def main(what: str) -> None:
-    if what == "choose":
+def main(chosen: Sequence[str]) -> None:
+    findings, measured = read_json(FINDINGS), read_json(MEASURED)
+    if chosen:
         check_mirror()
         folders = mirror_folders(load_params().mirror)
-        found = {"full-body": choose_full_body(folders), "upper-body": choose_upper_body(folders)}
-        write_json(FINDINGS, {skeleton: asdict(finding) for skeleton, (finding, _) in found.items()})
-        write_json(MEASURED, {skeleton: measured for skeleton, (_, measured) in found.items()})
-    measured = read_json(MEASURED)
+        for skeleton in chosen:
+            finding, measured[skeleton] = CHOOSING[skeleton](folders)
+            findings[skeleton] = asdict(finding)
+        write_json(FINDINGS, findings)
+        write_json(MEASURED, measured)
     write_text(PAGE, page(measured))
     curves(measured)
 
@@ -377,7 +380,10 @@ def curves(measured: dict[str, Any]) -> None:
     save_plot(figure, PAGE.parent, "people")
 
 
+CHOOSING = {"full-body": choose_full_body, "upper-body": choose_upper_body}
+
 if __name__ == "__main__":
-    if sys.argv[1:] not in (["choose"], ["page"]):
+    what, *skeletons = sys.argv[1:] or [""]
+    if (what != "choose" and sys.argv[1:] != ["page"]) or not CHOOSING.keys() >= set(skeletons):
         sys.exit(__doc__)
-    main(sys.argv[1])
+    main([] if what == "page" else skeletons or list(CHOOSING))
