@@ -16,8 +16,7 @@ def outputs(item: Item, _: int) -> list[Path]:
 
 
 def main(item: Item, _: int) -> None:
-    halves = (item.train, item.test)
-    faces = []
+    halves, faces = (item.train, item.test), []
     if item.model.initial_box == "face":
         faces = [read_parquet(half.faces, ["offset", *FACE_COLUMNS, "score"]) for half in halves]
     examples = [half.read_annotations() for half in halves]
@@ -26,8 +25,9 @@ def main(item: Item, _: int) -> None:
         faces,
         item.model.face,
         item.profile.joints_in_box,
-        annotated=item.model.initial_box == "annotation",
         tight=item.profile.tight_boxes,
+        recrops=item.profile.recrops.get(item.model_name, 0),
+        annotated=item.model.initial_box == "annotation",
     )
     for half, boxes in zip(halves, made, strict=True):
         write_parquet(half.initial_boxes, boxes)

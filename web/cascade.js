@@ -14,7 +14,8 @@ import { crop } from "./crop.js";
  * What came with a network's weights, see docs/export.md, and its joints of a crop that anybody can make.
  * @typedef {{stage: number, joints: string[], diameter: [number, number][], mirrored: number[],
  *   average_mirrored: boolean, padding: number[], input: {shape: [string, number, number, number]},
- *   probed: Point[], sigma?: number, smallest_box?: number, initial_box?: {kind: string, scale?: number}}} Description
+ *   probed: Point[], sigma?: number, smallest_box?: number,
+ *   initial_box?: {kind: string, scale?: number, recrops?: number, margin?: number}}} Description
  */
 /**
  * ψ of one stage: outputs of crops that follow each other.
@@ -67,6 +68,33 @@ export async function initial(stage, photo, boxes) {
 }
 
 /**
+ * The pose when stage 1 has seen the boxes about the poses that it found, as often as its weights say.
+ * @param {Stage} stage @param {Photo} photo @param {Estimate} found
+ */
+export async function recropped(stage, photo, found) {
+  const { recrops = 0, margin = 0 } = stage.description.initial_box ?? {};
+  for (let recrop = 0; recrop < recrops; recrop++) {
+    [found] = await initial(stage, photo, [poseBox(found.pose, margin, photo)]);
+  }
+  return found;
+}
+
+/**
+ * The box of whole pixels about a pose, with a margin in its longer side, cut at the photo's edges.
+ * @param {Point[]} pose @param {number} margin @param {{width: number, height: number}} photo @returns {Box}
+ */
+export function poseBox(pose, margin, { width, height }) {
+  const ends = [0, 1].map((axis) => pose.map((joint) => joint[axis])).map((at) => [Math.min(...at), Math.max(...at)]);
+  const beyond = margin * Math.max(...ends.map(([low, high]) => high - low));
+  const [[left, right], [top, bottom]] = ends.map(([low, high], axis) => {
+    const last = [width, height][axis] - 0.5;
+    const from = Math.min(Math.max(Math.floor(low - beyond + 0.5) - 0.5, -0.5), last - 1);
+    return [from, Math.min(Math.max(Math.ceil(high + beyond + 0.5) - 0.5, from + 1), last)];
+  });
+  return [(left + right) / 2, (top + bottom) / 2, right - left, bottom - top];
+}
+
+/**
  * The pose after a stage s ≥ 2: of the crop about a joint, that joint's output alone (Eq. 6).
  * @param {Stage} stage @param {Photo} photo @param {Point[]} previous @param {Box} initialBox
  */
@@ -88,7 +116,10 @@ export async function refine(stage, photo, previous, initialBox) {
  */
 export async function remaining(stages, photo, known, box) {
   const estimates = [...known];
-  if (estimates.length === 0) estimates.push(...(await initial(stages[0], photo, [box])));
+  if (estimates.length === 0) {
+    const [first] = await initial(stages[0], photo, [box]);
+    estimates.push(await recropped(stages[0], photo, first));
+  }
   for (const stage of stages.slice(estimates.length)) {
     estimates.push(await refine(stage, photo, estimates[estimates.length - 1].pose, box));
   }

@@ -1,7 +1,7 @@
 // Who is in a photo: boxes about faces, the full image and windows, each kept by what the cascade makes of it.
 // As src/deeppose/deploy/people.py.
 
-import { diameter, distance, initial, remaining, SMALLEST_DIAMETER } from "./cascade.js";
+import { diameter, distance, initial, recropped, remaining, SMALLEST_DIAMETER } from "./cascade.js";
 import { roundEven } from "./crop.js";
 
 /** @import { Estimate, Stage } from "./cascade.js" */
@@ -73,7 +73,12 @@ export async function refinePeople(stages, photo, seen, finding) {
   const pairs = stages[0].description.diameter;
   /** @type {Person[]} */
   const people = [];
-  for (const { box, face, score, first } of seen) {
+  const judged = [];
+  for (const { box, face, first } of seen) {
+    const again = await recropped(stages[0], photo, first);
+    judged.push({ box, face, first: again, score: scoreOf(confidences(again.spreads, finding.logistic.first)) });
+  }
+  for (const { box, face, score, first } of judged.sort((a, b) => b.score - a.score)) {
     const estimates = await remaining(stages, photo, [first], box);
     // Poses that were apart after stage 1 may be of one person after the last.
     const [last, others] = [

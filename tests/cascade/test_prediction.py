@@ -9,7 +9,7 @@ from torch import nn
 from deeppose.cascade.device_images import DeviceImages
 from deeppose.cascade.prediction import Predictor, predict_stage
 from deeppose.core.errors import NotFiniteError
-from deeppose.core.geometry import image_box, mirror_poses
+from deeppose.core.geometry import image_box, mirror_poses, pose_boxes
 from deeppose.core.skeleton import FULL_BODY
 from deeppose.networks.alexnet import AlexNet
 
@@ -88,7 +88,8 @@ def predictor(batch=64, workers=0):
 
 
 ROWS = np.array([3, 0, 4])
-ABOUT = {"stage": 1, "skeleton": "full-body", "sigma": 1.0, "smallest_box": 0.05}
+ABOUT = {"stage": 1, "skeleton": "full-body", "initial_box": {"kind": "image"}}
+ABOUT |= {"sigma": 1.0, "smallest_box": 0.05}
 
 
 def initial(network, by, images, examples, rows, **options):
@@ -184,6 +185,29 @@ def test_mirrored_dots_are_found_where_they_stand_in_the_mirrored_image(images, 
     expected = poses[ROWS].copy()
     expected[..., 0] = image_box(dots.WIDTH, dots.HEIGHT)[0] * 2 - expected[..., 0]
     np.testing.assert_allclose(predicted, expected, rtol=0, atol=1.0)
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_a_recrop_is_stage_1_on_the_box_about_the_pose(images, unlabelled, mirrored):
+    by = (predictor(), images, unlabelled, ROWS, None)
+    rule = {"kind": "image", "recrops": 1, "margin": 0.2}
+    found, _ = predict_stage(Doubts(), ABOUT | {"initial_box": rule}, *by, mirrored=mirrored)
+    first = initial(Says(), *by[:4], mirrored=mirrored)
+    boxes = pose_boxes(first, 0.2, image_box(dots.WIDTH, dots.HEIGHT))
+    expected = boxes[:, None, :2] + SAID * boxes[:, None, 2:]
+    np.testing.assert_allclose(found.poses, expected, rtol=1e-12)
+    diameters = np.linalg.norm(expected[:, 9] - expected[:, 2], axis=-1)
+    spreads = np.sqrt((Doubts.VARIANCES * boxes[:, None, 2:] ** 2).sum(axis=-1)) / diameters[:, None]
+    np.testing.assert_allclose(found.spreads, spreads, rtol=1e-6)
+
+
+def test_a_recrop_sees_the_person_larger(images, poses, unlabelled):
+    rule = {"kind": "image", "recrops": 2, "margin": 0.15}
+    (found, _), _ = predict_stage(
+        Finds(), ABOUT | {"initial_box": rule}, predictor(), images, unlabelled, ROWS, None, mirrored=True
+    )
+    expected = mirror_poses(poses[ROWS], unlabelled.widths[ROWS], FULL_BODY)[:, list(FULL_BODY.mirrored)]
+    np.testing.assert_allclose(found, expected, rtol=0, atol=0.8)
 
 
 class Doubts(Says):
@@ -285,12 +309,13 @@ def test_processes_share_whole_batches_and_each_gets_all(images, poses, unlabell
         np.testing.assert_array_equal(found[rank], alone)
 
 
+@pytest.mark.parametrize("recrops", [0, 1])
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_what_is_not_finite_is_no_pose(images, unlabelled, value):
+def test_what_is_not_finite_is_no_pose(images, unlabelled, value, recrops):
     class Overflows(Says):
         def forward(self, crops):
             return super().forward(crops) * value
 
-    described = {"stage": 1, "skeleton": FULL_BODY.described}
+    described = ABOUT | {"initial_box": {"kind": "image", "recrops": recrops, "margin": 0.1}}
     with pytest.raises(NotFiniteError, match="stage 1 predicts joints that are not finite"):
         predict_stage(Overflows(), described, predictor(), images, unlabelled, ROWS, None)

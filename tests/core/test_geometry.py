@@ -18,6 +18,7 @@ from deeppose.core.geometry import (
     mirror_poses,
     normalise,
     of_own_joint,
+    pose_boxes,
     refined,
     square_boxes,
 )
@@ -235,3 +236,24 @@ class TestFirstPixels:
 
     def test_the_whole_image_begins_at_the_first_pixel(self):
         np.testing.assert_array_equal(from_first_column(image_box(7, 5)), [0, 0, 7, 5])
+
+
+class TestPoseBoxes:
+    def test_by_hand(self):
+        poses = np.array([[(10.2, 20.0), (49.8, 99.9)], [(2.0, 50.0), (30.0, 78.0)]])
+        made = pose_boxes(poses, 0.1, image_box(np.array([100, 90]), np.array([200, 80])))
+        # Columns 2 to 58 and rows 12 to 108; columns 0 to 33 and rows 47 to 79, both cut by the image.
+        assert from_first_column(made).tolist() == [[2, 12, 57, 97], [0, 47, 34, 33]]
+
+    @given(poses, st.floats(0, 2), widths, widths)
+    def test_they_lie_in_the_image_and_hold_its_joints(self, poses, margin, widths, heights):
+        images = image_box(widths, heights)
+        made = from_first_column(pose_boxes(poses, margin, images))
+        low, high = made[:, :2], made[:, :2] + made[:, 2:]
+        assert (made == made.round()).all()
+        assert (made[:, 2:] >= 1).all()
+        assert (low >= 0).all()
+        assert (high <= images[:, 2:]).all()
+        shown = ((poses > -0.5) & (poses < images[:, None, 2:] - 0.5)).all(axis=-1)
+        inside = ((poses >= low[:, None] - 0.5) & (poses <= high[:, None] - 0.5)).all(axis=-1)
+        assert (inside | ~shown).all()

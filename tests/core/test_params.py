@@ -234,6 +234,14 @@ class TestSets:
         wrong = {"profiles/cpu.yaml:network.inputs": {"flci": 160}, "profile": "cpu"}
         assert "network.inputs names 'flci', which is none of lsp, flic" in complaint(wrong)
 
+    def test_recrops_by_model(self, changed, complaint):
+        assert changed({"profiles/demo.yaml:recrops": {"lsp": 2}}).profiles["demo"].recrops == {"lsp": 2}
+        said = complaint({"profiles/demo.yaml:recrops": {"lps": 2}})
+        assert "profiles/demo.yaml:recrops names 'lps', which is none of lsp, flic" in said
+        said = complaint({"profiles/demo.yaml:recrops": {"flic": 1}})
+        assert "profiles/demo.yaml:recrops names 'flic', whose initial_box is face" in said
+        assert "recrops" in complaint({"profiles/demo.yaml:recrops": {"lsp": 9}})
+
     def test_a_model_none_of_whose_sets_is_trusted(self, complaint):
         said = "trusted names no set that the model flic is trained on"
         assert said in complaint({"profiles/demo.yaml:trusted": ["lsp"]})

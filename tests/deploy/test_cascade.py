@@ -53,7 +53,7 @@ def by_hand(box):
 
 
 def all_stages(cascade, photo, boxes):
-    estimates = [cascade.initial(photo, boxes)]
+    estimates = [cascade.recropped(photo, cascade.initial(photo, boxes))]
     for stage in range(2, len(cascade.stages) + 1):
         estimates.append(cascade.refine(stage, photo, estimates[-1].poses, boxes))
     return estimates
@@ -168,7 +168,7 @@ def test_the_copy_is_the_mirrored_crop():
 # Beside the pipeline
 
 
-def spatial_weights(folder):
+def spatial_weights(folder, **described):
     sizes = {"name": "spatial", "joints": K, "size": 64, "channels": 8, "initial_weights": "random"}
     sizes |= {"mean": [120.0, 110.0, 100.0]}
     paths = [folder / f"stage{stage}.safetensors" for stage in (1, 2)]
@@ -177,14 +177,20 @@ def spatial_weights(folder):
         network = build_network(**sizes)
         torch.nn.init.normal_(network.head[1].weight, std=0.5)
         description = {"stage": stage, "skeleton": FULL_BODY.name, "network": sizes, "sigma": 1.0}
-        save_network(network, description | {"smallest_box": 0.05, "average_mirrored": True}, path)
+        described |= {"smallest_box": 0.05, "average_mirrored": True}
+        save_network(network, description | described, path)
     return paths
 
 
 @pytest.mark.parametrize(
     "weights",
-    [write_weights, lambda folder: write_weights(folder, average_mirrored=True), spatial_weights],
-    ids=["the paper's", "the paper's, mirrored", "with maps"],
+    [
+        write_weights,
+        lambda folder: write_weights(folder, average_mirrored=True),
+        spatial_weights,
+        lambda folder: spatial_weights(folder, initial_box={"kind": "image", "recrops": 2, "margin": 0.2}),
+    ],
+    ids=["the paper's", "the paper's, mirrored", "with maps", "recropped"],
 )
 def test_the_pipeline_predicts_the_same_bits(tmp_path, weights):
     paths = weights(tmp_path)
@@ -208,4 +214,5 @@ class OnePhoto:
     """The examples of one photo, as far as prediction looks at them."""
 
     def __init__(self, box):
-        self.boxes, self.widths = box[None], np.array([round(box[2])])
+        self.boxes = self.full_images = box[None]
+        self.widths = np.array([round(box[2])])

@@ -21,6 +21,7 @@ from deeppose.cli import main as cli
 from deeppose.cli.demo import demo, server_of
 from deeppose.cli.export import sample_photos
 from deeppose.core.errors import ExportError, OutputError
+from deeppose.core.geometry import image_box, pose_boxes
 from deeppose.core.skeleton import skeleton_from
 from deeppose.deploy import web
 from deeppose.deploy.photo import read_photo
@@ -70,6 +71,20 @@ def test_crops_are_those_of_python(tmp_path):
     assert np.array_equal(found, expected)
 
 
+@needs_node
+def test_boxes_about_poses_are_those_of_python():
+    poses = np.random.default_rng(0).uniform(-60, 260, (50, 14, 2)) * np.linspace(0.01, 1, 50)[:, None, None]
+    script = f"""
+import {{ poseBox }} from "{ROOT / "web" / "cascade.js"}";
+const found = {poses.tolist()}.map((pose) => poseBox(pose, 0.165, {{ width: 200, height: 150 }}));
+console.log(JSON.stringify(found));
+"""
+    done = subprocess.run(
+        ["node", "--input-type=module", "-e", script], check=True, capture_output=True, text=True
+    )
+    assert json.loads(done.stdout) == pose_boxes(poses, 0.165, image_box(200, 150)).tolist()
+
+
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("name", PHOTOS)
 def test_the_poses_are_those_of_predict(opened, page, monkeypatch, capsys, tmp_path, model, name):
@@ -106,7 +121,9 @@ def test_each_stage_makes_of_the_same_what_it_makes_in_python(opened, page, mode
     first, *later = (np.array([stage["pose"]]) for stage in found["stages"])
     photo, box = read_photo(page / "samples" / "astronaut.jpg").pixels, np.array([found["box"]])
     cascade = Pose(model).cascade
-    np.testing.assert_allclose(first, cascade.initial(photo, box).poses, rtol=0, atol=SAME)
+    np.testing.assert_allclose(
+        first, cascade.recropped(photo, cascade.initial(photo, box)).poses, rtol=0, atol=SAME
+    )
     for stage, (before, after) in enumerate(pairwise([first, *later]), start=2):
         expected = cascade.refine(stage, photo, before, box).poses
         np.testing.assert_allclose(after, expected, rtol=0, atol=SAME)

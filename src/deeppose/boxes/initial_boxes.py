@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from deeppose.boxes.faces import FACE_COLUMNS
 from deeppose.core.errors import AnnotationError, FaceError
 from deeppose.core.examples import ANNOTATED_COLUMNS, BOX_COLUMNS, TORSO_COLUMNS, Examples, Indices
-from deeppose.core.geometry import Bools, Floats, enlarged, image_box
+from deeppose.core.geometry import Bools, Floats, enlarged
 
 Rule = Literal["torso", "confidence"]
 Chosen = NDArray[np.object_]
@@ -52,6 +52,7 @@ def assign_boxes(
     *,
     annotated: bool = False,
     tight: Sequence[str] = (),
+    recrops: int = 0,
 ) -> tuple[list[pd.DataFrame], dict[str, object], dict[str, Any], pd.DataFrame | None]:
     """Initial boxes of the training images and of the test images, from faces.
 
@@ -66,6 +67,8 @@ def assign_boxes(
         Whether the boxes are those that labels have.
     tight
         Where b⁰ is the full image: the training sets whose boxes are those of :func:`tight_boxes`.
+    recrops
+        Where b⁰ is the full image: how often stage 1 then sees the box about the pose that it found.
 
     Returns
     -------
@@ -86,6 +89,8 @@ def assign_boxes(
     elif not faces or rule is None:
         curve = None
         made = [image_boxes(examples, tight) for examples in halves]
+        if recrops:
+            how |= {"recrops": recrops, "margin": margin_of(halves[0], tight)}
     else:
         scale, share, curve = fix_scaler(halves[0], faces[0], rule, joints_in_box)
         how, fixed = {"kind": "face", "scale": scale}, {"scale": scale, "share_contained": share}
@@ -104,7 +109,7 @@ def image_boxes(examples: Examples, tight: Sequence[str] = ()) -> InitialBoxes:
             f"{several} examples share an image, and so b⁰, with another: `initial_box: annotation` tells "
             f"them apart"
         )
-    boxes = _full_images(examples)
+    boxes = examples.full_images
     chosen = np.full(len(boxes), IMAGE, dtype=object)
     kinds: tuple[str, ...] = (IMAGE,)
     if examples.table.loc[examples.table["part"] == "train", "set"].isin(tight).any():
@@ -136,6 +141,30 @@ def tight_boxes(examples: Examples, sets: Sequence[str]) -> tuple[Indices, Float
     AnnotationError
         If no training example of another set has a diameter.
     """
+    rows, others = _training_rows(examples, sets)
+    before, after = _margins(examples, others)
+    in_turn = np.resize(np.arange(len(others)), len(rows))
+    low, high, longer_side = _extents(examples, rows)
+    low, high = low - before[in_turn] * longer_side, high + after[in_turn] * longer_side
+    return rows, np.concatenate([(low + high) / 2, np.maximum(high - low, 1.0)], axis=-1)
+
+
+def margin_of(examples: Examples, tight: Sequence[str]) -> float:
+    """What training images leave around their labelled joints, the median over images and sides.
+
+    It is a share of the longer side of the joints' bounding box; images of the sets `tight` don't count.
+
+    Raises
+    ------
+    AnnotationError
+        If no training example of another set has a diameter.
+    """
+    _, others = _training_rows(examples, tight)
+    return round(float(np.median(_margins(examples, others))), 3)
+
+
+def _training_rows(examples: Examples, sets: Sequence[str]) -> tuple[Indices, Indices]:
+    """Training examples whose pose has a diameter: of the sets, and of others."""
     usable = (examples.table["part"] == "train").to_numpy() & np.isfinite(examples.diameters)
     of_sets = examples.table["set"].isin(sets).to_numpy()
     rows, others = np.flatnonzero(usable & of_sets), np.flatnonzero(usable & ~of_sets)
@@ -144,13 +173,14 @@ def tight_boxes(examples: Examples, sets: Sequence[str]) -> tuple[Indices, Float
             "tight_boxes in the profile leaves no training set whose images have margins to take: take a set "
             "out of it, or train on another one too"
         )
-    low, high, longer_side = _extents(examples, others)
-    ends = np.stack([examples.widths, examples.table["height"].to_numpy(np.int64)], axis=-1)[others] - 0.5
-    before, after = (np.maximum(margin, 0) / longer_side for margin in (low + 0.5, ends - high))
-    in_turn = np.resize(np.arange(len(others)), len(rows))
+    return rows, others
+
+
+def _margins(examples: Examples, rows: Indices) -> tuple[Floats, Floats]:
+    """Before and after the labelled joints, each `(n, 2)`, in the longer side of their bounding box."""
     low, high, longer_side = _extents(examples, rows)
-    low, high = low - before[in_turn] * longer_side, high + after[in_turn] * longer_side
-    return rows, np.concatenate([(low + high) / 2, np.maximum(high - low, 1.0)], axis=-1)
+    ends = examples.full_images[rows, 2:] - 0.5
+    return np.maximum(low + 0.5, 0) / longer_side, np.maximum(ends - high, 0) / longer_side
 
 
 def _extents(examples: Examples, rows: Indices) -> tuple[Floats, Floats, Floats]:
@@ -183,10 +213,6 @@ def annotated_boxes(examples: Examples) -> InitialBoxes:
     chosen = np.full(len(boxes), ANNOTATION, dtype=object)
     made = pd.DataFrame(boxes, columns=BOX_COLUMNS).assign(chosen=chosen)
     return made, {"examples": _counts(table, chosen, (ANNOTATION,))}
-
-
-def _full_images(examples: Examples) -> Floats:
-    return image_box(examples.widths, examples.table["height"].to_numpy(np.int64))
 
 
 def fix_scaler(
@@ -241,7 +267,7 @@ def face_boxes(examples: Examples, faces: pd.DataFrame, rule: Rule, scale: float
     table = examples.table
     own, chosen = _own_faces(table, faces, rule)
     faceless = chosen == NO_FACE
-    boxes = np.where(faceless[:, None], _full_images(examples), enlarged(own, scale))
+    boxes = np.where(faceless[:, None], examples.full_images, enlarged(own, scale))
     of_others = table["offset"].isin(faces["offset"]) & faceless
     by_image = faces["offset"].value_counts()
     images = table.drop_duplicates(["part", "set", "offset"])

@@ -20,6 +20,7 @@ from deeppose.core.geometry import (
     joint_boxes,
     mirror_boxes,
     of_own_joint,
+    pose_boxes,
     refined,
 )
 from deeppose.core.progress import progress
@@ -135,7 +136,8 @@ def predict_stage(
 ) -> tuple[Estimate, int]:
     """Poses after one stage.
 
-    The first (Eq. 2, 5): y¹ = N⁻¹(ψ(N(x; b⁰); θ₁); b⁰). A later one (Eq. 6) refines `previous`:
+    The first (Eq. 2, 5): y¹ = N⁻¹(ψ(N(x; b⁰); θ₁); b⁰), and once more for each recrop, with the box about y¹
+    as b⁰. A later one (Eq. 6) refines `previous`:
     y_i^s = y_i^(s−1) + side · ψ_i(N(x; b_i^(s−1)); θ_s). The box b_i^(s−1) is centred on the previous
     estimate, its side σ times the previous pose's own diameter (Eq. 7). Only the i-th output is read from
     joint i's crop.
@@ -162,22 +164,33 @@ def predict_stage(
     what = f"stage {description['stage']} {what}".rstrip()
     skeleton, initial = skeleton_from(description["skeleton"]), examples.boxes[rows]
     if previous is None:
-        outputs, variances = predictor.outputs(network, images, rows, initial, mirrored, what)
-        frame = mirror_boxes(initial, examples.widths[rows]) if mirrored else initial
-        poses, clamped = denormalise(outputs, frame[:, None]), 0
-        in_pixels = variances * initial[:, None, 2:] ** 2
+        rule, widths, clamped = description["initial_box"], examples.widths[rows], 0
+
+        def found_in(boxes: Floats) -> tuple[Floats, Floats]:
+            outputs, variances = predictor.outputs(network, images, rows, boxes, mirrored, what)
+            frame = mirror_boxes(boxes, widths) if mirrored else boxes
+            poses = _finite(denormalise(outputs, frame[:, None]), description)
+            return poses, variances * boxes[:, None, 2:] ** 2
+
+        poses, in_pixels = found_in(initial)
+        for _ in range(rule.get("recrops", 0)):
+            about = pose_boxes(poses, rule["margin"], examples.full_images[rows])
+            poses, in_pixels = found_in(mirror_boxes(about, widths) if mirrored else about)
     else:
         sizes = description["sigma"], description["smallest_box"]
         boxes, sides, clamped = joint_boxes(previous, initial, skeleton, *sizes)
         each_row = np.repeat(rows, previous.shape[1])
         cut = mirror_boxes(boxes, examples.widths[each_row]) if mirrored else boxes
         outputs, variances = predictor.outputs(network, images, each_row, cut, mirrored, what)
-        poses = refined(previous, sides, outputs)
+        poses = _finite(refined(previous, sides, outputs), description)
         in_pixels = of_own_joint(variances, len(previous)) * sides[:, None, None] ** 2
-    found = estimate_of(poses, in_pixels, skeleton)
-    if not np.isfinite(found.poses).all():
+    return estimate_of(poses, in_pixels, skeleton), clamped
+
+
+def _finite(poses: Floats, description: Mapping[str, Any]) -> Floats:
+    if not np.isfinite(poses).all():
         raise NotFiniteError(
             f"stage {description['stage']} predicts joints that are not finite: its weights are damaged, or "
             f"were trained with too large a learning_rate"
         )
-    return found, clamped
+    return poses

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from deeppose.core.errors import StageError
 from deeppose.core.files import read_parquet, write_parquet
-from deeppose.core.geometry import Bools, Floats, mirror_labels, mirror_poses
+from deeppose.core.geometry import Bools, Floats, image_box, mirror_labels, mirror_poses
 from deeppose.core.pose_files import table_of_poses
 from deeppose.core.skeleton import Skeleton
 
@@ -61,6 +61,11 @@ class Examples:
     def widths(self) -> Indices:
         """Image widths, `(n,)`, pixels."""
         return self.table["width"].to_numpy(np.int64)
+
+    @property
+    def full_images(self) -> Floats:
+        """The boxes of the whole images, `(n, 4)`, pixels."""
+        return image_box(self.widths, self.table["height"].to_numpy(np.int64))
 
     def with_boxes(self, boxes: "pd.DataFrame") -> "Examples":
         """The examples with initial boxes: a table with BOX_COLUMNS, one row an example."""

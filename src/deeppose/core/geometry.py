@@ -189,6 +189,26 @@ def estimate_of(poses: Floats, variances: Floats, skeleton: Skeleton) -> Estimat
     return Estimate(poses, np.sqrt(variances.sum(axis=-1)) / diameters[:, None])
 
 
+def pose_boxes(poses: Floats, margin: float, images: Floats) -> Floats:
+    """Boxes about poses `(n, k, 2)`, with `margin` of their longer side around, cut at the image's edges.
+
+    Parameters
+    ----------
+    images
+        The boxes of the whole images, `(n, 4)` or `(4,)`.
+
+    Returns
+    -------
+    `(n, 4)`, of whole pixels: so a pose's last digits don't change the crop.
+    """
+    low, high = poses.min(axis=1), poses.max(axis=1)
+    beyond = margin * (high - low).max(axis=1, keepdims=True)
+    first, last = (images[..., :2] + images[..., 2:] * side for side in (-0.5, 0.5))
+    low = np.clip(np.floor(low - beyond + 0.5) - 0.5, first, last - 1)
+    high = np.clip(np.ceil(high + beyond + 0.5) - 0.5, low + 1, last)
+    return np.concatenate([(low + high) / 2, high - low], axis=-1)
+
+
 def turn_about(points: Floats, centres: Floats, angles: Floats) -> Floats:
     """Points `(..., k, 2)` turned about `centres` `(..., 2)` by `angles` `(...)`, radians, x towards y."""
     away = points - centres[..., None, :]

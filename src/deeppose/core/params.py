@@ -14,6 +14,7 @@ from deeppose.core.training_params import (
     InitialStage,
     PositiveFloat,
     PositiveInt,
+    Recrops,
     RefinementStage,
     Section,
     Share,
@@ -104,6 +105,13 @@ class Profile(Section):
             strict=False,
             description="training sets whose b0, where it is the full image, is their joints' bounding box "
             "with the margins that the other sets' images have",
+        ),
+    ]
+    recrops: Annotated[
+        dict[str, Recrops],
+        Field(
+            description="by model how often stage 1 sees the box of the pose that it found, after b0, where "
+            "that is the full image; 0 for others"
         ),
     ]
     smallest_box: Annotated[float, Field(gt=0, le=1, description="share of b0's shorter side")]
@@ -265,6 +273,7 @@ class Params(Section):
             if model.skeleton not in known:
                 raise ValueError(f"model.{name}.skeleton {model.skeleton!r} is none of {', '.join(known)}")
         self._check_named_sets()
+        self._check_recrops()
         profile = self.profiles[self.profile]
         for name in profile.network.inputs if profile.network.name == "spatial" else ():
             if name not in self.model:
@@ -282,6 +291,17 @@ class Params(Section):
                 f"host, or {turned} to 0"
             )
         return self
+
+    def _check_recrops(self) -> None:
+        for name in self.profiles[self.profile].recrops:
+            where = f"profiles/{self.profile}.yaml:recrops"
+            if name not in self.model:
+                raise ValueError(f"{where} names {name!r}, which is none of {', '.join(self.model)}")
+            if self.model[name].initial_box != "image":
+                raise ValueError(
+                    f"{where} names {name!r}, whose initial_box is {self.model[name].initial_box}: only who "
+                    f"is looked for in the full image is seen again"
+                )
 
     def _check_named_sets(self) -> None:
         profile = self.profiles[self.profile]

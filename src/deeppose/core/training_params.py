@@ -9,6 +9,7 @@ MOST_SIZE = 512
 PositiveInt = Annotated[int, Field(gt=0)]
 PositiveFloat = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Recrops = Annotated[int, Field(ge=0, le=8)]
 SpatialSide = Annotated[int, Field(ge=64, le=MOST_SIZE, multiple_of=32)]
 
 

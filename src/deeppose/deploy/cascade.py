@@ -11,8 +11,10 @@ from deeppose.core.geometry import (
     Floats,
     denormalise,
     estimate_of,
+    image_box,
     joint_boxes,
     of_own_joint,
+    pose_boxes,
     refined,
 )
 from deeppose.core.images import Pixels
@@ -56,6 +58,14 @@ class Cascade:
         joints, variances = self._outputs(self.stages[0], photo, boxes)
         poses = denormalise(joints, boxes[:, None])
         return self._estimate(1, poses, variances * boxes[:, None, 2:] ** 2)
+
+    def recropped(self, photo: Pixels, found: Estimate) -> Estimate:
+        """The poses when stage 1 has seen the boxes about those that it found, as often as in training."""
+        rule = self.stages[0].description["initial_box"]
+        for _ in range(rule.get("recrops", 0)):
+            boxes = pose_boxes(found.poses, rule["margin"], image_box(photo.shape[1], photo.shape[0]))
+            found = self.initial(photo, boxes)
+        return found
 
     def refine(self, stage: int, photo: Pixels, previous: Floats, boxes: Floats) -> Estimate:
         """The poses after a stage s ≥ 2, from `previous` `(n, k, 2)` (Eq. 6, 7); else as :meth:`initial`."""

@@ -237,8 +237,9 @@ def find_people(cascade: Cascade, photo: Pixels, detector: Detector | None = Non
     if len(boxes) == 0:
         return []
     found: list[Person] = []
+    everybody = _people(cascade, photo, boxes, [faces[group] for group in groups], first)
     # Poses that were apart after stage 1 may be of one person after the last.
-    for person in _people(cascade, photo, boxes, [faces[group] for group in groups], first):
+    for person in sorted(everybody, key=lambda person: -(person.score or 0.0)):
         apart = [_apart(np.stack([person.pose, other.pose]), cascade) for other in found]
         if not cascade.has_maps or all(distance >= finding.apart for distance in apart):
             found.append(person)
@@ -353,7 +354,8 @@ def boxes_around(poses: Floats, factor: float) -> Floats:
 def _people(
     cascade: Cascade, photo: Pixels, boxes: Floats, faces: list[Face | None], first: Estimate
 ) -> list[Person]:
-    """The people whose poses after stage 1 are `first`, after all stages; by their scores where given."""
+    """The people whose poses in `boxes` are `first`, after all stages."""
+    first = cascade.recropped(photo, first)
     estimate, stages = first, [first.poses]
     for stage in range(2, len(cascade.stages) + 1):
         estimate = cascade.refine(stage, photo, estimate.poses, boxes)

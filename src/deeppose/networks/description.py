@@ -6,7 +6,15 @@ from pydantic import Field, ValidationError, model_validator
 
 from deeppose.core.errors import SkeletonError
 from deeppose.core.skeleton import skeleton_from
-from deeppose.core.training_params import MOST_SIZE, AlexNet, PositiveInt, Section, SpatialNet, SpatialSide
+from deeppose.core.training_params import (
+    MOST_SIZE,
+    AlexNet,
+    PositiveInt,
+    Recrops,
+    Section,
+    SpatialNet,
+    SpatialSide,
+)
 
 Level = Annotated[float, Field(ge=0, le=255)]
 Colour = tuple[Level, Level, Level]
@@ -31,9 +39,20 @@ class OfSpatialNet(SpatialNet):
 
 
 class Image(Section):
-    """b⁰ is the full image."""
+    """b⁰ is the full image; then, `recrops` times, the box about the pose that stage 1 found.
+
+    `margin` is how much of the pose's longer side is left around it.
+    """
 
     kind: Literal["image"]
+    recrops: Recrops | None = None
+    margin: Annotated[float, Field(ge=0, le=10)] | None = None
+
+    @model_validator(mode="after")
+    def _has_a_margin(self) -> Self:
+        if self.recrops and self.margin is None:
+            raise ValueError("recrops without margin")
+        return self
 
 
 class Face(Section):
