@@ -203,10 +203,14 @@ def smooth_photo():
     return cv2.resize(noise, (60, 80), interpolation=cv2.INTER_CUBIC)
 
 
-def test_the_code_of_the_page_predicts_what_we_predict(project, exported, page):
+@pytest.mark.parametrize("recrops", [0, 2])
+def test_the_code_of_the_page_predicts_what_we_predict(project, exported, page, recrops):
     stages = [page["Stage"](exported / f"stage{number}.onnx") for number in (1, 2)]
     photo, box = smooth_photo(), np.array([31.0, 38.0, 50.0, 64.0])
-    (expected,) = poses_in(load_cascade(weights_of(project)), photo, box[None])
+    cascade = load_cascade(weights_of(project))
+    for description in (cascade.stages[0].description, stages[0].about):
+        description["initial_box"] = {"kind": "image", "recrops": recrops, "margin": 0.2}
+    (expected,) = poses_in(cascade, photo, box[None])
     found = page["predict"](photo, stages, box)
     moved = np.linalg.norm(expected.stages[1] - expected.stages[0], axis=-1)
     off = np.linalg.norm(found - expected.pose, axis=-1)
