@@ -38,7 +38,9 @@ JUDGE = "pdj@0.2"  # §4.1
 LATER: tuple[tuple[str | None, str, Any], ...] = (
     ("network", "inputs", {}),
     (None, "tight_boxes", []),
+    (None, "recrops", {}),
     *((stage, key, 0.0) for stage in ("stage2", "stage3") for key in ("scale", "rotation")),
+    *((stage, "shrinkage", {}) for stage in ("stage2", "stage3")),
 )
 """Params that a profile got after runs were kept, by section, with the value by which those ran."""
 HEADS = {"pdj@0.1": "PDJ at 0.1", "pdj@0.2": "PDJ at 0.2", "pcp": "PCP"}

@@ -182,7 +182,7 @@ def predict_stage(
         each_row = np.repeat(rows, previous.shape[1])
         cut = mirror_boxes(boxes, examples.widths[each_row]) if mirrored else boxes
         outputs, variances = predictor.outputs(network, images, each_row, cut, mirrored, what)
-        poses = _finite(refined(previous, sides, outputs), description)
+        poses = _finite(refined(previous, sides, outputs, description.get("shrinkage", 1.0)), description)
         in_pixels = of_own_joint(variances, len(previous)) * sides[:, None, None] ** 2
     return estimate_of(poses, in_pixels, skeleton), clamped
 

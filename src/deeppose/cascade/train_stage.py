@@ -57,7 +57,9 @@ def train_stage(item: Item, stage: int, fabric: Fabric) -> None:
         profile.device.model_dump(),
         steps,
         # In later stages it is the augmented set that repeats.
-        profile.stage(stage).model_dump(exclude={"steps"} if stage == 1 else {"steps", "repeated"}),
+        profile.stage(stage).model_dump(
+            exclude={"steps"} if stage == 1 else {"steps", "repeated", "shrinkage"}
+        ),
         item.params.seed,
         item.params.threads,
     ]
@@ -101,6 +103,8 @@ def describe(item: Item, stage: int) -> dict[str, Any]:
     }
     if stage > 1:
         description |= {"sigma": item.sigma, "smallest_box": item.profile.smallest_box}
+        if shrinkage := item.profile.refinement(stage).shrinkage.get(item.model_name):
+            description["shrinkage"] = shrinkage
     return description
 
 

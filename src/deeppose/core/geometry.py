@@ -139,8 +139,10 @@ def joint_boxes(
     return squares.reshape(-1, 4), sides, int(clamped.sum())
 
 
-def refined(previous: Floats, sides: Floats, outputs: Floats) -> Floats:
+def refined(previous: Floats, sides: Floats, outputs: Floats, shrinkage: float = 1.0) -> Floats:
     """y_i^s = y_i^(s−1) + side · ψ_i(N(x; b_i^(s−1)); θ_s) (Eq. 6): poses `(n, k, 2)`, pixels.
+
+    With `shrinkage`, as in boosting, joints are moved by that share of the displacement.
 
     Parameters
     ----------
@@ -149,7 +151,7 @@ def refined(previous: Floats, sides: Floats, outputs: Floats) -> Floats:
     outputs
         ψ of those boxes' crops, `(n·k, k, 2)`; only the i-th is read from joint i's crop.
     """
-    return previous + of_own_joint(outputs, len(previous)) * sides[:, None, None]
+    return previous + of_own_joint(outputs, len(previous)) * (shrinkage * sides)[:, None, None]
 
 
 def of_own_joint(outputs: Floats, count: int) -> Floats:

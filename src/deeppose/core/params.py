@@ -1,6 +1,7 @@
 """params.yaml and profiles/ as typed, frozen objects; what is not allowed stops at once."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -273,14 +274,8 @@ class Params(Section):
             if model.skeleton not in known:
                 raise ValueError(f"model.{name}.skeleton {model.skeleton!r} is none of {', '.join(known)}")
         self._check_named_sets()
-        self._check_recrops()
+        self._check_named_models()
         profile = self.profiles[self.profile]
-        for name in profile.network.inputs if profile.network.name == "spatial" else ():
-            if name not in self.model:
-                raise ValueError(
-                    f"profiles/{self.profile}.yaml:network.inputs names {name!r}, which is none of "
-                    f"{', '.join(self.model)}"
-                )
         turns = {"stage1.rotated": profile.stage1.rotated}
         for stage in range(2, CASCADE_STAGES_IN_DVC_YAML + 1):
             turns[f"stage{stage}.rotation"] = profile.refinement(stage).rotation
@@ -292,15 +287,25 @@ class Params(Section):
             )
         return self
 
-    def _check_recrops(self) -> None:
-        for name in self.profiles[self.profile].recrops:
-            where = f"profiles/{self.profile}.yaml:recrops"
-            if name not in self.model:
-                raise ValueError(f"{where} names {name!r}, which is none of {', '.join(self.model)}")
-            if self.model[name].initial_box != "image":
+    def _check_named_models(self) -> None:
+        profile = self.profiles[self.profile]
+        named: dict[str, Iterable[str]] = {"recrops": profile.recrops}
+        if profile.network.name == "spatial":
+            named["network.inputs"] = profile.network.inputs
+        for stage in range(2, CASCADE_STAGES_IN_DVC_YAML + 1):
+            named[f"stage{stage}.shrinkage"] = profile.refinement(stage).shrinkage
+        for key, names in named.items():
+            for name in names:
+                if name not in self.model:
+                    raise ValueError(
+                        f"profiles/{self.profile}.yaml:{key} names {name!r}, which is none of "
+                        f"{', '.join(self.model)}"
+                    )
+        for name in profile.recrops:
+            if (box := self.model[name].initial_box) != "image":
                 raise ValueError(
-                    f"{where} names {name!r}, whose initial_box is {self.model[name].initial_box}: only who "
-                    f"is looked for in the full image is seen again"
+                    f"profiles/{self.profile}.yaml:recrops names {name!r}, whose initial_box is {box}: only "
+                    f"who is looked for in the full image is seen again"
                 )
 
     def _check_named_sets(self) -> None:

@@ -10,6 +10,7 @@ PositiveInt = Annotated[int, Field(gt=0)]
 PositiveFloat = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Recrops = Annotated[int, Field(ge=0, le=8)]
+Shrinkage = Annotated[float, Field(gt=0, le=1)]
 SpatialSide = Annotated[int, Field(ge=64, le=MOST_SIZE, multiple_of=32)]
 
 
@@ -166,4 +167,8 @@ class RefinementStage(Section):
     ]
     scale: Annotated[float, Field(ge=0, lt=1, description="largest change of a box's side, share of it")]
     rotation: Annotated[float, Field(ge=0, le=180, description="largest turn of a box, degrees")]
+    shrinkage: Annotated[
+        dict[str, Shrinkage],
+        Field(description="by model the share of a displacement that joints are moved by; 1 for others"),
+    ]
     repeated: Repeated

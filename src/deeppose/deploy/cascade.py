@@ -74,7 +74,8 @@ class Cascade:
         squares, sides, _ = joint_boxes(previous, boxes, self.skeleton, sigma, smallest)
         joints, variances = self._outputs(network, photo, squares)
         in_pixels = of_own_joint(variances, len(previous)) * sides[:, None, None] ** 2
-        return self._estimate(stage, refined(previous, sides, joints), in_pixels)
+        poses = refined(previous, sides, joints, network.description.get("shrinkage", 1.0))
+        return self._estimate(stage, poses, in_pixels)
 
     def _estimate(self, stage: int, poses: Floats, variances: Floats) -> Estimate:
         if not np.isfinite(poses).all():

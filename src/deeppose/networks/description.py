@@ -12,6 +12,7 @@ from deeppose.core.training_params import (
     PositiveInt,
     Recrops,
     Section,
+    Shrinkage,
     SpatialNet,
     SpatialSide,
 )
@@ -77,6 +78,7 @@ class Description(Section):
     average_mirrored: bool = False
     sigma: Annotated[float, Field(gt=0, le=1000)] | None = None
     smallest_box: Annotated[float, Field(gt=0, le=1)] | None = None
+    shrinkage: Shrinkage | None = None
     network: Annotated[OfAlexNet | OfSpatialNet, Field(discriminator="name")]
 
     @model_validator(mode="after")
