@@ -14,7 +14,7 @@ import { crop } from "./crop.js";
  * What came with a network's weights, see docs/export.md, and its joints of a crop that anybody can make.
  * @typedef {{stage: number, joints: string[], diameter: [number, number][], mirrored: number[],
  *   average_mirrored: boolean, padding: number[], input: {shape: [string, number, number, number]},
- *   probed: Point[], sigma?: number, smallest_box?: number,
+ *   probed: Point[], sigma?: number, smallest_box?: number, shrinkage?: number,
  *   initial_box?: {kind: string, scale?: number, recrops?: number, margin?: number}}} Description
  */
 /**
@@ -101,9 +101,13 @@ export function poseBox(pose, margin, { width, height }) {
 export async function refine(stage, photo, previous, initialBox) {
   const boxes = jointBoxes(stage.description, previous, initialBox);
   const outputs = await outputsOf(stage, photo, boxes);
+  const { shrinkage = 1 } = stage.description;
   return estimate(
     stage,
-    outputs.map(({ joints }, joint) => denormalise(joints[joint], boxes[joint])),
+    outputs.map(({ joints }, joint) => {
+      const [x, y] = joints[joint];
+      return denormalise([x * shrinkage, y * shrinkage], boxes[joint]);
+    }),
     outputs.map(({ variances }, joint) => scaled(variances[joint], boxes[joint])),
     outputs.map(({ maps }, joint) => maps[joint]),
     boxes,

@@ -123,6 +123,11 @@ def test_a_refinement_adds_the_scaled_displacement_alone(images, poses, unlabell
     assert clamped == 0
 
 
+def test_a_refinement_can_move_joints_by_a_share_of_the_displacement(images, poses, unlabelled):
+    whole, share = (refined(Says(), images, unlabelled, poses[ROWS], shrinkage=by)[0] for by in (1.0, 0.25))
+    np.testing.assert_allclose(share, poses[ROWS] + (whole - poses[ROWS]) / 4, rtol=0, atol=1e-9)
+
+
 def test_a_refinement_leads_each_joint_to_its_dot(images, poses, unlabelled):
     previous = poses[ROWS] + np.random.default_rng(0).uniform(-6, 6, (3, K, 2))
     predicted, _ = refined(Finds(), images, unlabelled, previous)

@@ -242,6 +242,13 @@ class TestSets:
         assert "profiles/demo.yaml:recrops names 'flic', whose initial_box is face" in said
         assert "recrops" in complaint({"profiles/demo.yaml:recrops": {"lsp": 9}})
 
+    def test_shrinkage_by_model(self, changed, complaint):
+        key = "profiles/demo.yaml:stage3.shrinkage"
+        assert changed({key: {"lsp": 0.5}}).profiles["demo"].stage3.shrinkage == {"lsp": 0.5}
+        said = f"{key} names 'lps', which is none of lsp, flic"
+        assert said in complaint({key: {"lps": 0.5}})
+        assert "shrinkage" in complaint({key: {"lsp": 0.0}})
+
     def test_a_model_none_of_whose_sets_is_trusted(self, complaint):
         said = "trusted names no set that the model flic is trained on"
         assert said in complaint({"profiles/demo.yaml:trusted": ["lsp"]})

@@ -189,8 +189,9 @@ def spatial_weights(folder, **described):
         lambda folder: write_weights(folder, average_mirrored=True),
         spatial_weights,
         lambda folder: spatial_weights(folder, initial_box={"kind": "image", "recrops": 2, "margin": 0.2}),
+        lambda folder: spatial_weights(folder, shrinkage=0.3),
     ],
-    ids=["the paper's", "the paper's, mirrored", "with maps", "recropped"],
+    ids=["the paper's", "the paper's, mirrored", "with maps", "recropped", "shrunk"],
 )
 def test_the_pipeline_predicts_the_same_bits(tmp_path, weights):
     paths = weights(tmp_path)

@@ -208,8 +208,9 @@ def test_the_code_of_the_page_predicts_what_we_predict(project, exported, page, 
     stages = [page["Stage"](exported / f"stage{number}.onnx") for number in (1, 2)]
     photo, box = smooth_photo(), np.array([31.0, 38.0, 50.0, 64.0])
     cascade = load_cascade(weights_of(project))
-    for description in (cascade.stages[0].description, stages[0].about):
-        description["initial_box"] = {"kind": "image", "recrops": recrops, "margin": 0.2}
+    for first, second in ([stage.description for stage in cascade.stages], [stage.about for stage in stages]):
+        first["initial_box"] = {"kind": "image", "recrops": recrops, "margin": 0.2}
+        second["shrinkage"] = 0.7
     (expected,) = poses_in(cascade, photo, box[None])
     found = page["predict"](photo, stages, box)
     moved = np.linalg.norm(expected.stages[1] - expected.stages[0], axis=-1)

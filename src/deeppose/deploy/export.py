@@ -175,10 +175,7 @@ def describe(network: Regressor, description: dict[str, Any]) -> dict[str, Any]:
     """
     skeleton = skeleton_from(description["skeleton"])
     joints = len(skeleton.joints)
-    if description["stage"] == 1:
-        box = {"initial_box": description["initial_box"]}
-    else:
-        box = {"sigma": description["sigma"], "smallest_box": description["smallest_box"]}
+    keys = ("initial_box",) if description["stage"] == 1 else ("sigma", "smallest_box", "shrinkage")
     return {
         "stage": description["stage"],
         "input": {"name": INPUT, "type": "uint8", "shape": ["batch", network.size, network.size, 3]},
@@ -190,7 +187,7 @@ def describe(network: Regressor, description: dict[str, Any]) -> dict[str, Any]:
         "average_mirrored": description["average_mirrored"],
         "padding": list(network.padding),
         "tolerance": TOLERANCE,
-        **box,
+        **{key: description[key] for key in keys if key in description},
     }
 
 
