@@ -52,7 +52,8 @@ def test_a_refinement_scales_and_turns_its_boxes_as_params_say(tmp_path, monkeyp
     make_project(tmp_path / "project", 20)
     monkeypatch.chdir(tmp_path / "project")
     item = Item(load_params(), "demo", "lsp")
-    moved = item.profile.stage2.model_copy(update={"others": 0.3, "scale": 0.1, "rotation": 7.0})
+    changes = {"others": 0.3, "scale": 0.1, "rotation": 7.0, "shrinkage": {"lsp": 0.5}}
+    moved = item.profile.stage2.model_copy(update=changes)
     profiles = {"demo": item.profile.model_copy(update={"stage2": moved})}
     item = replace(item, params=item.params.model_copy(update={"profiles": profiles}))
     columns = ["example", "mirrored", "joint", "box_x", "box_y", "side", "target_x", "target_y"]
@@ -64,6 +65,8 @@ def test_a_refinement_scales_and_turns_its_boxes_as_params_say(tmp_path, monkeyp
     table = training_table(item, 2, examples, Images(item.train.images, examples.table), network)
     assert (table.others, table.scale, table.rotation) == (0.3, 0.1, 7.0)
     assert (table.size, table.seed) == (network.size, (item.params.seed, 2))
+    assert describe(item, 2)["shrinkage"] == 0.5
+    assert "shrinkage" not in describe(item, 3)
 
 
 # The last part
