@@ -38,7 +38,7 @@ JUDGE = "pdj@0.2"  # §4.1
 LATER: tuple[tuple[str | None, str, Any], ...] = (
     ("network", "inputs", {}),
     (None, "tight_boxes", []),
-    (None, "recrops", {}),
+    *((None, key, {}) for key in ("recrops", "sigma")),
     *((stage, key, 0.0) for stage in ("stage2", "stage3") for key in ("scale", "rotation")),
     *((stage, "shrinkage", {}) for stage in ("stage2", "stage3")),
 )

@@ -343,10 +343,21 @@ class TestNames:
 
 class TestSigma:
     def test_auto_is_the_models_own(self, changed):
-        assert changed({"sigma": "auto", "model.lsp.sigma": 1.7}).sigma_of("lsp") == 1.7
+        assert changed({"sigma": "auto", "model.lsp.sigma": 1.7}).sigma_of("lsp", "demo") == 1.7
 
     def test_a_number_is_for_every_model(self, changed):
-        assert changed({"sigma": 2.3, "model.lsp.sigma": 1.7}).sigma_of("lsp") == 2.3
+        params = changed({"sigma": 2.3, "model.lsp.sigma": 1.7, "profiles/demo.yaml:sigma": {"lsp": 1.1}})
+        assert params.sigma_of("lsp", "demo") == 2.3
+
+    def test_a_profile_can_have_its_own(self, changed, complaint):
+        params = changed({"profiles/demo.yaml:sigma": {"lsp": 1.1}})
+        assert [params.sigma_of(*of) for of in (("lsp", "demo"), ("flic", "demo"), ("lsp", "paper"))] == [
+            1.1,
+            1.0,
+            2.0,
+        ]
+        said = "profiles/demo.yaml:sigma names 'lps', which is none of lsp, flic"
+        assert said in complaint({"profiles/demo.yaml:sigma": {"lps": 1.1}})
 
 
 class TestFile:

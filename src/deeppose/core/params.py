@@ -115,6 +115,10 @@ class Profile(Section):
             "that is the full image; 0 for others"
         ),
     ]
+    sigma: Annotated[
+        dict[str, PositiveFloat],
+        Field(description="by model, where it is not the model's own of params.yaml"),
+    ]
     smallest_box: Annotated[float, Field(gt=0, le=1, description="share of b0's shorter side")]
     prediction_batch: PositiveInt
     training: Training
@@ -289,7 +293,7 @@ class Params(Section):
 
     def _check_named_models(self) -> None:
         profile = self.profiles[self.profile]
-        named: dict[str, Iterable[str]] = {"recrops": profile.recrops}
+        named: dict[str, Iterable[str]] = {"recrops": profile.recrops, "sigma": profile.sigma}
         if profile.network.name == "spatial":
             named["network.inputs"] = profile.network.inputs
         for stage in range(2, CASCADE_STAGES_IN_DVC_YAML + 1):
@@ -348,9 +352,11 @@ class Params(Section):
                     f"{' or '.join(instead)} in params.yaml"
                 )
 
-    def sigma_of(self, model: str) -> float:
-        """σ of a model: the top-level number, or with `auto` the model's own."""
-        return self.model[model].sigma if self.sigma == "auto" else self.sigma
+    def sigma_of(self, model: str, profile: str) -> float:
+        """σ of a model: the top-level number, or with `auto` the profile's for it, or the model's own."""
+        if self.sigma != "auto":
+            return self.sigma
+        return self.profiles[profile].sigma.get(model, self.model[model].sigma)
 
 
 def mirror_folders(mirror: str) -> list[Path]:

@@ -116,7 +116,7 @@ class Item:
 
     @property
     def sigma(self) -> float:
-        return self.params.sigma_of(self.model_name)
+        return self.params.sigma_of(self.model_name, self.profile_name)
 
     @property
     def stage_names(self) -> list[str]:

@@ -86,7 +86,14 @@ def new_model(
     several = len(set(pose_set.members)) < len(pose_set.members)
     boxed = pose_set.boxes is not None and not np.isnan(pose_set.boxes).any()
     training = len({image for image, train in zip(pose_set.members, pose_set.train, strict=True) if train})
-    profile = {**settings, "archives": "mirror", "trusted": None, "tight_boxes": [], "recrops": {}}
+    profile = {
+        **settings,
+        "archives": "mirror",
+        "trusted": None,
+        "tight_boxes": [],
+        "recrops": {},
+        "sigma": {},
+    }
     for stage, steps in enumerate(STEPS, start=1):
         profile[f"stage{stage}"] = {**settings[f"stage{stage}"], "steps": {name: steps}, "repeated": {}}
     return NewModel(
