@@ -14,7 +14,7 @@ from deeppose.core.paths import Item
 
 WHOLE = ("model_dump", "model_copy")
 # Mappings that are read as one, not by key.
-WHOLE_MAPPINGS = ("repeated",)
+WHOLE_MAPPINGS = ("repeated", "recrops", "sigma", "shrinkage")
 
 
 class Noted:
