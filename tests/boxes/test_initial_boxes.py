@@ -365,11 +365,8 @@ def test_a_tight_box_by_hand():
 
 def test_recrops_take_the_median_margin_of_images_that_are_not_tight():
     size, pose = LIKE
-    images = people_in_images(
-        ["lsp", "lsp", "extended"],
-        [size, (60, 60), (900, 900)],
-        [pose, *[[(20, 20), (39, 39), (20, 39)]] * 2],
-    )
+    poses = [pose, *[[(20, 20), (39, 39), (20, 39)]] * 2]
+    images = people_in_images(["lsp", "lsp", "extended"], [size, (60, 60), (900, 900)], poses)
     _, rule, _, _ = assign_boxes([images, images], [], None, 0.99, tight=["extended"], recrops=2)
     margins = [20.5 / 149] * 3 + [30.5 / 149] + [20.5 / 19] * 4
     assert rule == {"kind": "image", "recrops": 2, "margin": round(float(np.median(margins)), 3)}

@@ -235,18 +235,16 @@ class TestSets:
         assert "network.inputs names 'flci', which is none of lsp, flic" in complaint(wrong)
 
     def test_recrops_by_model(self, changed, complaint):
-        assert changed({"profiles/demo.yaml:recrops": {"lsp": 2}}).profiles["demo"].recrops == {"lsp": 2}
-        said = complaint({"profiles/demo.yaml:recrops": {"lps": 2}})
-        assert "profiles/demo.yaml:recrops names 'lps', which is none of lsp, flic" in said
-        said = complaint({"profiles/demo.yaml:recrops": {"flic": 1}})
-        assert "profiles/demo.yaml:recrops names 'flic', whose initial_box is face" in said
-        assert "recrops" in complaint({"profiles/demo.yaml:recrops": {"lsp": 9}})
+        key = "profiles/demo.yaml:recrops"
+        assert changed({key: {"lsp": 2}}).profiles["demo"].recrops == {"lsp": 2}
+        assert f"{key} names 'lps', which is none of lsp, flic" in complaint({key: {"lps": 2}})
+        assert f"{key} names 'flic', whose initial_box is face" in complaint({key: {"flic": 1}})
+        assert "recrops" in complaint({key: {"lsp": 9}})
 
     def test_shrinkage_by_model(self, changed, complaint):
         key = "profiles/demo.yaml:stage3.shrinkage"
         assert changed({key: {"lsp": 0.5}}).profiles["demo"].stage3.shrinkage == {"lsp": 0.5}
-        said = f"{key} names 'lps', which is none of lsp, flic"
-        assert said in complaint({key: {"lps": 0.5}})
+        assert f"{key} names 'lps', which is none of lsp, flic" in complaint({key: {"lps": 0.5}})
         assert "shrinkage" in complaint({key: {"lsp": 0.0}})
 
     def test_a_model_none_of_whose_sets_is_trusted(self, complaint):
@@ -350,14 +348,10 @@ class TestSigma:
         assert params.sigma_of("lsp", "demo") == 2.3
 
     def test_a_profile_can_have_its_own(self, changed, complaint):
-        params = changed({"profiles/demo.yaml:sigma": {"lsp": 1.1}})
-        assert [params.sigma_of(*of) for of in (("lsp", "demo"), ("flic", "demo"), ("lsp", "paper"))] == [
-            1.1,
-            1.0,
-            2.0,
-        ]
-        said = "profiles/demo.yaml:sigma names 'lps', which is none of lsp, flic"
-        assert said in complaint({"profiles/demo.yaml:sigma": {"lps": 1.1}})
+        key = "profiles/demo.yaml:sigma"
+        of = changed({key: {"lsp": 1.1}}).sigma_of
+        assert (of("lsp", "demo"), of("flic", "demo"), of("lsp", "paper")) == (1.1, 1.0, 2.0)
+        assert f"{key} names 'lps', which is none of lsp, flic" in complaint({key: {"lps": 1.1}})
 
 
 class TestFile:
