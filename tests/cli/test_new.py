@@ -54,7 +54,7 @@ def test_the_text_of_the_params_stays_but_for_what_is_run(deeppose, project):
     params = load_params()
     made, cpu = params.profiles["horses"], params.profiles["cpu"]
     assert (made.network, made.training, made.device) == (cpu.network, cpu.training, cpu.device)
-    assert (made.trusted, made.tight_boxes) == (None, ())
+    assert (made.trusted, made.tight_boxes, made.stage2.shrinkage) == (None, (), {})
     assert [made.stage(stage).steps["horses"] for stage in (1, 2, 3)] == [1500, 1000, 500]
     assert params.model["horses"].held_out == 2
     assert f"before it was `profile: {profile}` and `models: [lsp, flic]`" in out

@@ -106,10 +106,15 @@ def test_what_is_damaged_is_named(exported, tmp_path, change, told):
         OnnxStage(tmp_path / "stage2.onnx", 2, FULL_BODY.name)
 
 
-def test_a_first_stage_without_its_initial_box_is_named(exported, tmp_path):
+@pytest.mark.parametrize(
+    ("rule", "missing"), [({}, "initial_box"), ({"initial_box": {"kind": "image", "recrops": 1}}, "margin")]
+)
+def test_a_first_stage_without_all_of_its_initial_box_is_named(exported, tmp_path, rule, missing):
     _, folder = exported
     for path in folder.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
-    without(tmp_path / "stage1.json", "initial_box")
-    with pytest.raises(WeightsError, match=r"stage1\.json doesn't describe a network \('initial_box'\)"):
+    path = tmp_path / "stage1.json"
+    without(path, "initial_box")
+    path.write_text(json.dumps(json.loads(path.read_text()) | rule))
+    with pytest.raises(WeightsError, match=rf"stage1\.json doesn't describe a network \('{missing}'\)"):
         load_cascade(sorted(tmp_path.glob("*.onnx")))

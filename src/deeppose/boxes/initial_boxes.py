@@ -170,8 +170,9 @@ def _training_rows(examples: Examples, sets: Sequence[str]) -> tuple[Indices, In
     rows, others = np.flatnonzero(usable & of_sets), np.flatnonzero(usable & ~of_sets)
     if len(others) == 0:
         raise AnnotationError(
-            "tight_boxes in the profile leaves no training set whose images have margins to take: take a set "
-            "out of it, or train on another one too"
+            f"tight_boxes and recrops in the profile take margins from the training images of sets that "
+            f"tight_boxes ({', '.join(sets) or 'none'}) doesn't name, and no pose in these has a diameter: take "
+            f"a set out of it, or train on another one too"
         )
     return rows, others
 

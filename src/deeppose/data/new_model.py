@@ -95,7 +95,10 @@ def new_model(
         "sigma": {},
     }
     for stage, steps in enumerate(STEPS, start=1):
-        profile[f"stage{stage}"] = {**settings[f"stage{stage}"], "steps": {name: steps}, "repeated": {}}
+        by_model: dict[str, Any] = {"steps": {name: steps}, "repeated": {}}
+        if stage > 1:
+            by_model["shrinkage"] = {}
+        profile[f"stage{stage}"] = settings[f"stage{stage}"] | by_model
     return NewModel(
         model={
             "skeleton": name,

@@ -72,7 +72,10 @@ def read_description(path: Path, stage: int, skeleton: Described | None) -> dict
         found = description["stage"], description["skeleton"]
         description["input"]["shape"][1], description["padding"], description["average_mirrored"]
         if stage == 1:
-            description["initial_box"]["kind"]
+            rule = description["initial_box"]
+            rule["kind"]
+            if rule.get("recrops"):
+                rule["margin"]
         else:
             description["sigma"], description["smallest_box"]
     except (StageError, KeyError, TypeError, IndexError) as error:
