@@ -170,9 +170,9 @@ def _training_rows(examples: Examples, sets: Sequence[str]) -> tuple[Indices, In
     rows, others = np.flatnonzero(usable & of_sets), np.flatnonzero(usable & ~of_sets)
     if len(others) == 0:
         raise AnnotationError(
-            f"tight_boxes and recrops in the profile take margins from the training images of sets that "
-            f"tight_boxes ({', '.join(sets) or 'none'}) doesn't name, and no pose in these has a diameter: take "
-            f"a set out of it, or train on another one too"
+            "tight_boxes and recrops in the profile take margins from the training images of sets that "
+            f"tight_boxes ({', '.join(sets) or 'none'}) doesn't name, and no pose in these has a diameter: "
+            "take a set out of it, or train on another one too"
         )
     return rows, others
 
