@@ -26,6 +26,7 @@ from deeppose.core.params import Params
 from deeppose.core.params_file import key_name, load_params, read_values
 from deeppose.evaluation.formatting import rate_text
 from deeppose.evaluation.rates import PDJ_THRESHOLDS
+from deeppose.provenance import CODE
 from deeppose.report.catalogue import catalogue_of
 from deeppose.report.paper_results import LIMB_KINDS
 
@@ -91,7 +92,7 @@ def revision_of(made_of: Mapping[str, Any]) -> str:
 
 def is_same_code(revision: str, other: str) -> bool:
     """Whether both are commits here, with the same pipeline. What params a stage ran with, dvc.lock knows."""
-    differs = ["git", "diff", "--quiet", revision, other, "--", "src", "stages", "dvc.yaml"]
+    differs = ["git", "diff", "--quiet", revision, other, "--", *CODE]
     return subprocess.run(differs, capture_output=True, check=False).returncode == 0
 
 

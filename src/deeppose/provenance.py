@@ -11,6 +11,8 @@ from pathlib import Path
 from deeppose.core.files import read_notes, write_json
 from deeppose.core.paths import runs_log
 
+CODE = ("src", "stages", "dvc.yaml")
+"""What a run is made by, but for params, which `dvc.lock` knows."""
 VECTORS = {"avx512f": "AVX-512", "avx2": "AVX2"}
 """The vector instructions of x86, the wider ones first, by their names in /proc/cpuinfo."""
 
@@ -53,7 +55,7 @@ def git_revision() -> str:
     head = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
     if head.returncode:
         return ""
-    differs = ["git", "diff", "--quiet", "HEAD", "--", "src", "stages", "dvc.yaml"]
+    differs = ["git", "diff", "--quiet", "HEAD", "--", *CODE]
     return head.stdout.strip() + "-dirty" * bool(subprocess.run(differs, check=False).returncode)
 
 
