@@ -118,10 +118,10 @@ def digest(params: dict[str, Any]) -> str:
     decides |= {"models": {name: params["model"][name] for name in models}}
     decides |= {"profile": copy.deepcopy(params["profiles"][profile])}
     del decides["profile"]["device"]["accelerator"]
-    network = decides["profile"]["network"]
-    network["inputs"] = {name: side for name, side in network.get("inputs", {}).items() if name in models}
     for section, key, value in LATER:
         of = decides["profile"] if section is None else decides["profile"].get(section, {})
+        if value == {} and key in of:
+            of[key] = {name: one for name, one in of[key].items() if name in models}
         if of.get(key) == value:
             del of[key]
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:12]

@@ -191,11 +191,13 @@ def test_what_decides_nothing_changes_no_digest(monkeypatch):
     varied = script.params_of(definition, read_values(ROOT / "params.yaml"), "base")
     profile = varied["profiles"]["cpu"]
     digest = script.digest(varied)
-    profile["network"]["inputs"] = {"flic": 192}
-    assert script.digest(varied) == digest
-    profile["network"]["inputs"] = {"lsp": 192}
-    assert script.digest(varied) != digest
-    del profile["network"]["inputs"], profile["tight_boxes"]
+    for section, key in (("network", "inputs"), ("stage3", "shrinkage")):
+        profile[section][key] = {"flic": 192}
+        assert script.digest(varied) == digest
+        profile[section][key] = {"lsp": 192}
+        assert script.digest(varied) != digest
+        del profile[section][key]
+    del profile["tight_boxes"]
     assert script.digest(varied) == digest
     profile["tight_boxes"] = ["lsp-extended"]
     assert script.digest(varied) != digest
