@@ -320,12 +320,12 @@ def table(numbers: Sequence[Number]) -> list[str]:
     by_key = {number.key: number for number in numbers}
     titles = "".join(f"   {title:^22}" for title in MEASURES)
     columns = "   published  here   diff" * len(MEASURES)
-    lines = [f"{'':25}{titles}", f"{'set':17}{'stage':8}{columns}"]
+    lines = [f"{'':30}{titles}", f"{'set':22}{'stage':8}{columns}"]
     for model, name, predictor in dict.fromkeys(number.key[:3] for number in numbers):
         if predictor.startswith("stage_"):
             shown = f"{name} ({model})" if name == "held-out" else name
             cells = "".join(cell(by_key.get((model, name, predictor, *part))) for part in MEASURES.values())
-            lines.append(f"{shown:17}{predictor.removeprefix('stage_'):8}{cells}")
+            lines.append(f"{shown:22}{predictor.removeprefix('stage_'):8}{cells}")
     return lines
 
 
