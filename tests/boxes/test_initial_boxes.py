@@ -425,7 +425,8 @@ def test_who_judges_starts_from_the_full_image(part):
 
 def test_margins_come_from_another_set():
     images = people_in_images(["extended"] * 2, [LIKE[0]] * 2, [LIKE[1]] * 2)
-    with pytest.raises(AnnotationError, match=r"tight_boxes \(extended\) doesn't name.* train on another"):
+    told = r"tight_boxes \(extended\) doesn't name.*take a set out of it, or train on another one too"
+    with pytest.raises(AnnotationError, match=told):
         image_boxes(images, ["extended"])
 
 
